@@ -1,0 +1,194 @@
+// Package config reads the configuration: defaults, then a YAML file, then
+// YBA_* environment variables, then flags. Unknown keys are errors.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"gopkg.in/yaml.v3"
+)
+
+// Config is the whole configuration. A key's name in the file is the yaml
+// tag; in the environment YBA_ and the name in capitals with "_" for "-"; as a
+// flag --name. Secrets are given by file or environment only.
+type Config struct {
+	Data        string            `yaml:"data" help:"folder of everything that must survive"`
+	Listen      string            `yaml:"listen" help:"address of the public face"`
+	PublicURL   string            `yaml:"public-url" help:"how browsers reach it; empty: http://localhost and the port"`
+	TLSCert     string            `yaml:"tls-cert" help:"certificate file; with tls-key the public face speaks HTTPS"`
+	TLSKey      string            `yaml:"tls-key" help:"private key file"`
+	DatabaseURL string            `yaml:"database-url" secret:"yes" help:"PostgreSQL 15 or newer; empty: a private server in the data folder"`
+	Conns       int               `yaml:"conns" help:"database connections for each service"`
+	GRPCListen  string            `yaml:"grpc-listen" help:"address for calls between processes; empty in one process"`
+	Peers       map[string]string `yaml:"peers" help:"where other services are: records=host:9101,access=host:9102 (gRPC)"`
+	Edges       map[string]string `yaml:"edges" help:"where the gateway finds other services' HTTP: records=http://host:8101"`
+	InternalKey string            `yaml:"internal-key" secret:"yes" help:"key for calls between processes, 64 hexadecimal digits"`
+	LogLevel    string            `yaml:"log-level" help:"debug, info, warn or error"`
+	LogFormat   string            `yaml:"log-format" help:"json or text"`
+	MediaPort   int               `yaml:"media-port" help:"UDP and TCP port of audio and video"`
+	MediaIPs    []string          `yaml:"media-ips" help:"addresses that browsers reach the media port at; empty: those of this machine"`
+	TURNPort    int               `yaml:"turn-port" help:"UDP and TCP port of STUN and TURN; 0 turns it off"`
+	TURNURLs    []string          `yaml:"turn-urls" help:"other TURN servers instead of the embedded one"`
+	TURNSecret  string            `yaml:"turn-secret" secret:"yes" help:"shared secret of those"`
+	RateLimit   int               `yaml:"rate-limit" help:"requests a second for one address, bursts of ten times that; 0: no limit"`
+	Spool       string            `yaml:"spool" help:"folder where SMS and e-mail are written; empty: spool in the data folder"`
+	Province    string            `yaml:"province" help:"code of the province this installation serves"`
+	DrainWait   time.Duration     `yaml:"drain-wait" help:"how long calls may go on after a stop was asked"`
+}
+
+// Default returns the configuration of a small machine.
+func Default() Config {
+	return Config{
+		Data: "data", Listen: "localhost:8080", Conns: 16, LogLevel: "info", LogFormat: "text",
+		MediaPort: 7882, TURNPort: 3478, RateLimit: 200, DrainWait: 5 * time.Second,
+		Peers: map[string]string{}, Edges: map[string]string{},
+	}
+}
+
+// Flags adds one flag for each key that is not a secret to fs, writing into c.
+func (c *Config) Flags(fs *pflag.FlagSet) {
+	each(c, func(name, help string, secret bool, v reflect.Value) {
+		if secret {
+			return
+		}
+		fs.Var(&value{v}, name, help)
+	})
+}
+
+// Load fills c from the file (when path is not empty) and the environment.
+// Flags parsed after it win.
+func (c *Config) Load(path string, environ []string) error {
+	if path != "" {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("configuration file: %w", err)
+		}
+		d := yaml.NewDecoder(bytes.NewReader(b))
+		d.KnownFields(true)
+		if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("configuration file %s: %w", path, err)
+		}
+	}
+	known := map[string]reflect.Value{}
+	each(c, func(name, _ string, _ bool, v reflect.Value) {
+		known["YBA_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))] = v
+	})
+	for _, kv := range environ {
+		k, s, _ := strings.Cut(kv, "=")
+		if !strings.HasPrefix(k, "YBA_") || strings.HasPrefix(k, "YBA_TEST_") {
+			continue
+		}
+		file := strings.TrimSuffix(k, "_FILE")
+		if v, ok := known[file]; ok && file != k {
+			b, err := os.ReadFile(s)
+			if err != nil {
+				return fmt.Errorf("%s: %w", k, err)
+			}
+			if err := (&value{v}).Set(strings.TrimSpace(string(b))); err != nil {
+				return fmt.Errorf("%s: %w", k, err)
+			}
+			continue
+		}
+		v, ok := known[k]
+		if !ok {
+			return fmt.Errorf("unknown environment variable %s: `yba serve --help` lists the keys", k)
+		}
+		if err := (&value{v}).Set(s); err != nil {
+			return fmt.Errorf("%s: %w", k, err)
+		}
+	}
+	return nil
+}
+
+// Folder returns the path of a folder in the data folder, making it private
+// to this account.
+func (c *Config) Folder(name string) (string, error) {
+	p := filepath.Join(c.Data, name)
+	if err := os.MkdirAll(p, 0o700); err != nil {
+		return "", fmt.Errorf("the data folder cannot be written: %w; choose another with YBA_DATA", err)
+	}
+	return p, nil
+}
+
+func each(c *Config, f func(name, help string, secret bool, v reflect.Value)) {
+	v := reflect.ValueOf(c).Elem()
+	for i := range v.NumField() {
+		tag := v.Type().Field(i).Tag
+		f(tag.Get("yaml"), tag.Get("help"), tag.Get("secret") != "", v.Field(i))
+	}
+}
+
+// value sets a field from text and is a pflag.Value.
+type value struct{ v reflect.Value }
+
+func (x *value) String() string {
+	if !x.v.IsValid() || x.v.IsZero() {
+		return ""
+	}
+	switch t := x.v.Interface().(type) {
+	case []string:
+		return strings.Join(t, ",")
+	case map[string]string:
+		var kv []string
+		for k, v := range t {
+			kv = append(kv, k+"="+v)
+		}
+		return strings.Join(kv, ",")
+	default:
+		return fmt.Sprint(t)
+	}
+}
+
+func (x *value) Type() string { return x.v.Kind().String() }
+
+func (x *value) Set(s string) error {
+	switch x.v.Interface().(type) {
+	case string:
+		x.v.SetString(s)
+	case int:
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			return fmt.Errorf("%q is no whole number", s)
+		}
+		x.v.SetInt(int64(n))
+	case time.Duration:
+		d, err := time.ParseDuration(s)
+		if err != nil {
+			return fmt.Errorf("%q is no duration such as 5s", s)
+		}
+		x.v.SetInt(int64(d))
+	case []string:
+		x.v.Set(reflect.ValueOf(split(s)))
+	case map[string]string:
+		m := map[string]string{}
+		for _, kv := range split(s) {
+			k, v, ok := strings.Cut(kv, "=")
+			if !ok {
+				return fmt.Errorf("%q is not name=address", kv)
+			}
+			m[k] = v
+		}
+		x.v.Set(reflect.ValueOf(m))
+	}
+	return nil
+}
+
+func split(s string) []string {
+	var out []string
+	for part := range strings.SplitSeq(s, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -108,6 +109,38 @@ func (c *Config) Load(path string, environ []string) error {
 		}
 	}
 	return nil
+}
+
+// Override sets the keys whose flags were given.
+func (c *Config) Override(fs *pflag.FlagSet) error {
+	var failed error
+	each(c, func(name, _ string, _ bool, v reflect.Value) {
+		if f := fs.Lookup(name); f != nil && f.Changed && failed == nil {
+			if err := (&value{v}).Set(f.Value.String()); err != nil {
+				failed = fmt.Errorf("--%s: %w", name, err)
+			}
+		}
+	})
+	return failed
+}
+
+// BaseURL is how browsers reach the suite, without a slash at the end.
+func (c *Config) BaseURL() string {
+	if c.PublicURL != "" {
+		return strings.TrimRight(c.PublicURL, "/")
+	}
+	scheme := "http"
+	if c.TLSCert != "" {
+		scheme = "https"
+	}
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return scheme + "://localhost"
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && (ip.IsUnspecified() || ip.IsLoopback()) {
+		host = "localhost"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
 // Folder returns the path of a folder in the data folder, making it private

@@ -71,7 +71,7 @@ func StartEmbedded(ctx context.Context, o EmbeddedOptions) (*Embedded, error) {
 	if err := e.start(ctx, bin, dir, socket, as, o.Volatile); err != nil {
 		return nil, err
 	}
-	e.URL = "postgres://yba@/yba?" + url.Values{"host": {socket}, "sslmode": {"disable"}}.Encode()
+	e.URL = embeddedURL(socket)
 	if err := e.ready(ctx, socket); err != nil {
 		return nil, errors.Join(err, e.Stop())
 	}
@@ -151,9 +151,7 @@ func prepare(dir string, as *syscall.Credential) (socket string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("the data folder cannot be written: %w; choose another with YBA_DATA", err)
 	}
-	// A socket's path is at most 107 bytes, so it cannot live in the data folder.
-	sum := sha256.Sum256([]byte(dir))
-	socket = filepath.Join(os.TempDir(), "yba-pg-"+hex.EncodeToString(sum[:6]))
+	socket = socketFolder(dir)
 	if err := os.MkdirAll(socket, 0o700); err != nil {
 		return "", err
 	}
@@ -176,6 +174,28 @@ func prepare(dir string, as *syscall.Credential) (socket string, err error) {
 		}
 	}
 	return socket, nil
+}
+
+// socketFolder names the folder of the Unix socket. A socket's path is at most
+// 107 bytes, so it cannot live in the data folder.
+func socketFolder(dir string) string {
+	sum := sha256.Sum256([]byte(dir))
+	return filepath.Join(os.TempDir(), "yba-pg-"+hex.EncodeToString(sum[:6]))
+}
+
+// EmbeddedURL returns the URL of the private server in dir and whether one is
+// running there now, for commands beside a running server.
+func EmbeddedURL(dir string) (string, bool) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", false
+	}
+	_, alive := postmaster(abs)
+	return embeddedURL(socketFolder(abs)), alive
+}
+
+func embeddedURL(socket string) string {
+	return "postgres://yba@/yba?" + url.Values{"host": {socket}, "sslmode": {"disable"}}.Encode()
 }
 
 // waitForOld waits until a server that a killed process left behind has gone.

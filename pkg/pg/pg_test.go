@@ -1,0 +1,128 @@
+package pg_test
+
+import (
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"log/slog"
+
+	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/pg"
+	"github.com/yba-health/yba/pkg/pg/pgtest"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
+
+var counter = pgtest.Schema{Service: "counter", Migrations: fstest.MapFS{
+	"0001_counter.sql": {Data: []byte("-- +goose Up\nCREATE TABLE counter.value (id int PRIMARY KEY, n int NOT NULL);\nINSERT INTO counter.value VALUES (1, 0);\n-- +goose Down\nDROP TABLE counter.value;\n")},
+}}
+
+func TestSerializationFailuresAreTriedAgainAndNothingIsLost(t *testing.T) {
+	db, _ := pgtest.New(t, counter)
+	const writers, each = 4, 5
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	done := 0
+	for range writers {
+		wg.Go(func() {
+			for range each {
+				err := pg.InTx(t.Context(), db, sql.LevelSerializable, func(tx *sql.Tx) error {
+					var n int
+					if err := tx.QueryRow(`SELECT n FROM counter.value WHERE id = 1`).Scan(&n); err != nil {
+						return err
+					}
+					_, err := tx.Exec(`UPDATE counter.value SET n = $1 WHERE id = 1`, n+1)
+					return err
+				})
+				if err == nil {
+					mu.Lock()
+					done++
+					mu.Unlock()
+				} else if !fault.Is(err, fault.Conflict) {
+					t.Errorf("refused as %v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	var n int
+	if err := db.QueryRow(`SELECT n FROM counter.value`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	if n != done || done == 0 {
+		t.Errorf("%d acknowledged, %d in the table", done, n)
+	}
+}
+
+func TestDriverErrorsGetTheirClass(t *testing.T) {
+	db, _ := pgtest.New(t, counter)
+	_, err := db.Exec(`INSERT INTO counter.value VALUES (1, 1)`)
+	if !pg.Unique(err, "value_pkey") || pg.Unique(err, "other") || !fault.Is(pg.Fault(err), fault.Conflict) {
+		t.Errorf("unique violation: %v", err)
+	}
+	if !fault.Is(pg.Fault(sql.ErrNoRows), fault.NotFound) {
+		t.Error("no rows is not NotFound")
+	}
+	own := fault.New(fault.Gone, "gone", nil)
+	if !errors.Is(pg.Fault(own), own) {
+		t.Error("a classified error was changed")
+	}
+}
+
+func TestMigratingTwiceChangesNothing(t *testing.T) {
+	db, _ := pgtest.New(t, counter)
+	if err := pg.Migrate(t.Context(), db, counter.Service, counter.Migrations); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEmbeddedServerKeepsItsDataOverARestart(t *testing.T) {
+	dir, err := os.MkdirTemp("", "yba-embedded-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	// The account that PostgreSQL runs under must be able to enter it.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	o := pg.EmbeddedOptions{Dir: filepath.Join(dir, "postgres"), Log: slog.New(slog.DiscardHandler)}
+	for round := range 2 {
+		e, err := pg.StartEmbedded(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if url, running := pg.EmbeddedURL(o.Dir); url != e.URL || !running {
+			t.Errorf("EmbeddedURL says %s, %v", url, running)
+		}
+		db, err := pg.Open(e.URL, "test", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(`CREATE TABLE IF NOT EXISTS kept (round int); INSERT INTO kept VALUES (1)`); err != nil {
+			t.Fatal(err)
+		}
+		var n int
+		if err := db.QueryRow(`SELECT count(*) FROM kept`).Scan(&n); err != nil || n != round+1 {
+			t.Errorf("round %d: %d rows, %v", round, n, err)
+		}
+		_ = db.Close()
+		if err := e.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		if _, running := pg.EmbeddedURL(o.Dir); running {
+			t.Error("still running after Stop")
+		}
+	}
+}
+
+func TestOpenRefusesWhatIsNoURL(t *testing.T) {
+	if _, err := pg.Open("host=localhost", "test", 1); err == nil {
+		t.Error("accepted")
+	}
+}

@@ -1,0 +1,7 @@
+// Package gateway is the edge of the suite: it ends TLS, sets security
+// headers, bounds bodies and request rates, serves the browser apps, and
+// hands the rest to the services, in this process or in others.
+//
+// It knows nothing of patients and decides nothing about access: every
+// operation behind it passes the guard.
+package gateway

@@ -63,6 +63,8 @@ func New(o Options) (*Client, error) {
 	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
 		return nil, fault.Newf(fault.Invalid, "%q is no address such as http://localhost:8080", o.Base)
 	}
+	// JoinPath makes relative paths below an empty one.
+	base.Path = cmp.Or(base.Path, "/")
 	o.FHIRPath = cmp.Or(o.FHIRPath, "/fhir/R4")
 	o.Connections = cmp.Or(o.Connections, 4)
 	o.Attempts = cmp.Or(o.Attempts, 8)

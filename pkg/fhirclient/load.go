@@ -169,8 +169,7 @@ var errJournal = errors.New("journal")
 // one loads one bundle, once.
 func (l *Load) one(ctx context.Context, b Bundle) Outcome {
 	o := Outcome{Name: b.Name}
-	d := sha256.Sum256(b.Body)
-	digest := hex.EncodeToString(d[:])
+	digest := sumOf(b.Body)
 	before := l.Journal.of(digest)
 	if before == acknowledged {
 		o.Skipped = true
@@ -216,6 +215,12 @@ func (l *Load) one(ctx context.Context, b Bundle) Outcome {
 	}
 	o.Took, o.Err = time.Since(begin), err
 	return l.note(o, digest)
+}
+
+// sumOf is what the journal knows a bundle by.
+func sumOf(body []byte) string {
+	d := sha256.Sum256(body)
+	return hex.EncodeToString(d[:])
 }
 
 // note writes the outcome to the journal. A bundle whose fate stays unknown

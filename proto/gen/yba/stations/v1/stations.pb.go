@@ -456,9 +456,11 @@ func (x *ImportUnitsRequest) GetSuccessions() []*Succession {
 }
 
 type ImportUnitsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Units         int32                  `protobuf:"varint,1,opt,name=units,proto3" json:"units,omitempty"`
-	Successions   int32                  `protobuf:"varint,2,opt,name=successions,proto3" json:"successions,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Units       int32                  `protobuf:"varint,1,opt,name=units,proto3" json:"units,omitempty"`
+	Successions int32                  `protobuf:"varint,2,opt,name=successions,proto3" json:"successions,omitempty"`
+	// Keys that successions name but no list of units has; the first hundred.
+	Unknown       []string `protobuf:"bytes,3,rep,name=unknown,proto3" json:"unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -505,6 +507,13 @@ func (x *ImportUnitsResponse) GetSuccessions() int32 {
 		return x.Successions
 	}
 	return 0
+}
+
+func (x *ImportUnitsResponse) GetUnknown() []string {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
 }
 
 type FindPeopleRequest struct {
@@ -1777,11 +1786,14 @@ func (x *ListVaccinesResponse) GetRules() string {
 }
 
 type Vaccine struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	ShortName     string                 `protobuf:"bytes,3,opt,name=short_name,json=shortName,proto3" json:"short_name,omitempty"`
-	Doses         []*Dose                `protobuf:"bytes,4,rep,name=doses,proto3" json:"doses,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Code      string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	Name      string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	ShortName string                 `protobuf:"bytes,3,opt,name=short_name,json=shortName,proto3" json:"short_name,omitempty"`
+	Doses     []*Dose                `protobuf:"bytes,4,rep,name=doses,proto3" json:"doses,omitempty"`
+	// False for a vaccine that only some provinces or groups get: it may be
+	// recorded, but nobody is called for it.
+	Routine       bool `protobuf:"varint,5,opt,name=routine,proto3" json:"routine,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1842,6 +1854,13 @@ func (x *Vaccine) GetDoses() []*Dose {
 		return x.Doses
 	}
 	return nil
+}
+
+func (x *Vaccine) GetRoutine() bool {
+	if x != nil {
+		return x.Routine
+	}
+	return false
 }
 
 type Dose struct {
@@ -2299,10 +2318,11 @@ const file_yba_stations_v1_stations_proto_rawDesc = "" +
 	"\vsuccessions\x18\x01 \x03(\v2\x1b.yba.stations.v1.SuccessionR\vsuccessions\"\x80\x01\n" +
 	"\x12ImportUnitsRequest\x12+\n" +
 	"\x05units\x18\x01 \x03(\v2\x15.yba.stations.v1.UnitR\x05units\x12=\n" +
-	"\vsuccessions\x18\x02 \x03(\v2\x1b.yba.stations.v1.SuccessionR\vsuccessions\"M\n" +
+	"\vsuccessions\x18\x02 \x03(\v2\x1b.yba.stations.v1.SuccessionR\vsuccessions\"g\n" +
 	"\x13ImportUnitsResponse\x12\x14\n" +
 	"\x05units\x18\x01 \x01(\x05R\x05units\x12 \n" +
-	"\vsuccessions\x18\x02 \x01(\x05R\vsuccessions\"v\n" +
+	"\vsuccessions\x18\x02 \x01(\x05R\vsuccessions\x12\x18\n" +
+	"\aunknown\x18\x03 \x03(\tR\aunknown\"v\n" +
 	"\x11FindPeopleRequest\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x1d\n" +
 	"\n" +
@@ -2412,13 +2432,14 @@ const file_yba_stations_v1_stations_proto_rawDesc = "" +
 	"\x13ListVaccinesRequest\"b\n" +
 	"\x14ListVaccinesResponse\x124\n" +
 	"\bvaccines\x18\x01 \x03(\v2\x18.yba.stations.v1.VaccineR\bvaccines\x12\x14\n" +
-	"\x05rules\x18\x02 \x01(\tR\x05rules\"}\n" +
+	"\x05rules\x18\x02 \x01(\tR\x05rules\"\x97\x01\n" +
 	"\aVaccine\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1d\n" +
 	"\n" +
 	"short_name\x18\x03 \x01(\tR\tshortName\x12+\n" +
-	"\x05doses\x18\x04 \x03(\v2\x15.yba.stations.v1.DoseR\x05doses\"T\n" +
+	"\x05doses\x18\x04 \x03(\v2\x15.yba.stations.v1.DoseR\x05doses\x12\x18\n" +
+	"\aroutine\x18\x05 \x01(\bR\aroutine\"T\n" +
 	"\x04Dose\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x19\n" +
 	"\bdue_days\x18\x02 \x01(\x05R\adueDays\x12\x19\n" +

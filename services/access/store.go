@@ -1,0 +1,15 @@
+package access
+
+import (
+	"github.com/yba-health/yba/services/access/audit"
+	"github.com/yba-health/yba/services/access/openid"
+	"github.com/yba-health/yba/services/access/relation"
+)
+
+// Store keeps accounts, sign-ins, relations and the audit log. The contracts
+// of its parts stand beside the nouns they keep.
+type Store interface {
+	openid.Store
+	relation.Store
+	audit.Store
+}

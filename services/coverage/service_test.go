@@ -1,0 +1,516 @@
+package coverage
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/xuri/excelize/v2"
+
+	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/guard"
+	"github.com/yba-health/yba/pkg/pg/pgtest"
+	coveragev1 "github.com/yba-health/yba/proto/gen/yba/coverage/v1"
+	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/coverage/geography"
+	"github.com/yba-health/yba/services/coverage/postgres"
+	"github.com/yba-health/yba/services/coverage/readmodel"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
+
+var clock = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+
+func newService(t testing.TB, log *memoryLog, units *memoryUnits) *Service {
+	t.Helper()
+	db, _ := pgtest.New(t, pgtest.Schema{Service: "coverage", Migrations: postgres.Migrations()})
+	indicators, err := loadIndicators()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := func() time.Time { return clock }
+	quiet := slog.New(slog.DiscardHandler)
+	store := postgres.New(db)
+	s := &Service{
+		indicators: indicators, store: store, now: now,
+		shelf:     geography.NewShelf(units, func(ctx context.Context) context.Context { return guard.As(ctx, "coverage") }, now, quiet),
+		reporter:  &reporter{store: store, province: province},
+		projector: newProjector(log, store, now, quiet, prometheus.NewRegistry()),
+	}
+	if err := s.operations(); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// catchUp projects until the end of the log is reached by every generation.
+func catchUp(t testing.TB, s *Service) {
+	t.Helper()
+	for {
+		list, err := s.store.Generations(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		end, err := s.projector.step(t.Context(), list[0], 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if end && len(list) == 1 {
+			return
+		}
+		if len(list) == 2 {
+			if err := s.projector.round(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func report(t testing.TB, s *Service, indicator, geography string) *coveragev1.ReportResponse {
+	t.Helper()
+	r, err := s.Report(guard.WithScope(t.Context(), &guard.Scope{All: true}), &coveragev1.ReportRequest{Indicator: indicator, Geography: geography})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum int32
+	for _, f := range r.GetCommunes() {
+		sum += f.GetNumerator()
+	}
+	if sum != r.GetTotal().GetNumerator() {
+		t.Errorf("%s in %s: communes add up to %d, the total is %d", indicator, geography, sum, r.GetTotal().GetNumerator())
+	}
+	return r
+}
+
+func numerators(r *coveragev1.ReportResponse) map[string]int32 {
+	out := map[string]int32{}
+	for _, f := range r.GetCommunes() {
+		name := f.GetCode()
+		if name == "" {
+			name = f.GetName()
+		}
+		out[name] = f.GetNumerator()
+	}
+	return out
+}
+
+func expect(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+func TestMergerMovesPeopleAndCountsNobodyTwice(t *testing.T) {
+	log := newLog()
+	s := newService(t, log, mergedProvince())
+	year := clock.AddDate(-1, 0, 0)
+	for i, p := range []person{
+		{commune: key("a", oldLaw)}, {commune: key("b", oldLaw)}, {commune: key("b", oldLaw)},
+		{commune: key("c", oldLaw)},                            // split, no hamlet: unknown today
+		{commune: key("a", newLaw)},                            // unknown before
+		{commune: key("a", newLaw), hamlet: key("bh", oldLaw)}, // b before
+		{commune: key("c", newLaw)},
+		{}, // no address
+	} {
+		p.id, p.version, p.at, p.birth = fmt.Sprint(i), 1, year, "1980-01-01"
+		log.add(p.change(t))
+	}
+	catchUp(t, s)
+	now := report(t, s, readmodel.RecordCreated, "")
+	expect(t, "today", numerators(now), map[string]int32{key("a", newLaw): 5, key("c", newLaw): 1, unknownCommune: 2})
+	before := report(t, s, readmodel.RecordCreated, lastDay)
+	expect(t, "before the merger", numerators(before), map[string]int32{key("a", oldLaw): 1, key("b", oldLaw): 3, key("c", oldLaw): 1, unknownOldCommune: 3})
+	if now.GetTotal().GetNumerator() != 8 || before.GetTotal().GetNumerator() != 8 {
+		t.Errorf("totals %d and %d, want 8", now.GetTotal().GetNumerator(), before.GetTotal().GetNumerator())
+	}
+}
+
+func TestMoveDeathAndDeletionChangeTheCommunes(t *testing.T) {
+	log := newLog()
+	s := newService(t, log, mergedProvince())
+	at := clock.AddDate(0, 0, -40)
+	p := person{id: "1", version: 1, commune: key("a", newLaw), birth: "1990", at: at}
+	q := person{id: "2", version: 1, commune: key("a", newLaw), birth: "1990", at: clock.AddDate(0, 0, -3)}
+	log.add(p.change(t), q.change(t), encounter(t, "e1", "1", "VR", "finished", 1, at))
+	catchUp(t, s)
+	r := report(t, s, readmodel.RecordCreated, "")
+	expect(t, "at first", numerators(r), map[string]int32{key("a", newLaw): 2, key("c", newLaw): 0})
+	expect(t, "remote", numerators(report(t, s, readmodel.RemoteCareAdults, "")), map[string]int32{key("a", newLaw): 1, key("c", newLaw): 0})
+	p.version, p.commune, p.at = 2, key("c", newLaw), clock
+	log.add(p.change(t))
+	catchUp(t, s)
+	expect(t, "after moving", numerators(report(t, s, readmodel.RecordCreated, "")), map[string]int32{key("a", newLaw): 1, key("c", newLaw): 1})
+	expect(t, "remote after moving", numerators(report(t, s, readmodel.RemoteCareAdults, "")), map[string]int32{key("a", newLaw): 0, key("c", newLaw): 1})
+	p.version, p.dead = 3, true
+	q.version, q.deleted = 2, true
+	log.add(p.change(t), q.change(t))
+	// An older version that comes late brings nobody back.
+	q.version, q.deleted = 1, false
+	log.add(q.change(t))
+	catchUp(t, s)
+	expect(t, "at last", numerators(report(t, s, readmodel.RecordCreated, "")), map[string]int32{key("a", newLaw): 0, key("c", newLaw): 0})
+}
+
+func TestSharesNeedAnOfficialDenominator(t *testing.T) {
+	log := newLog()
+	s := newService(t, log, mergedProvince())
+	for i, day := range []int{-100, -100, -1} {
+		p := person{id: fmt.Sprint(i), version: 1, commune: key("a", newLaw), birth: "1990", at: clock.AddDate(0, 0, day)}
+		log.add(p.change(t))
+	}
+	catchUp(t, s)
+	if r := report(t, s, readmodel.RecordCreated, ""); r.GetCommunes()[0].Share != nil || r.GetTotal().Share != nil {
+		t.Errorf("a share without a denominator: %v", r)
+	}
+	set := func(commune, date string, people int32) error {
+		_, err := s.SetPopulation(t.Context(), &coveragev1.SetPopulationRequest{Rows: []*coveragev1.Population{
+			{Commune: commune, Date: date, People: people, Adults: people / 2, Source: "Cục Thống kê"}}})
+		return err
+	}
+	for _, err := range []error{set(key("a", newLaw), "2026-01-01", 4), set(key("a", newLaw), "2026-11-10", 8), set(key("a", newLaw), "2027-01-01", 1000)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := report(t, s, readmodel.RecordCreated, "")
+	a := r.GetCommunes()[0]
+	if a.GetShare() != 3.0/8 || a.GetBefore() != 2.0/4 || a.GetDenominatorSource() != "Cục Thống kê (2026-11-10)" {
+		t.Errorf("commune a: %v", a)
+	}
+	if r.GetTotal().Share != nil {
+		t.Error("the total has a share though commune c has no number")
+	}
+	if err := set(key("c", newLaw), "2026-01-01", 2); err != nil {
+		t.Fatal(err)
+	}
+	if got := report(t, s, readmodel.RecordCreated, "").GetTotal().GetShare(); got != 3.0/10 {
+		t.Errorf("total share %v, want 0.3", got)
+	}
+	for _, commune := range []string{"a", "a@2001-01-01", ""} {
+		if err := set(commune, "2026-01-01", 5); !fault.Is(err, fault.Invalid) || fault.Of(err).At != "rows[0].commune" {
+			t.Errorf("commune %q: %v", commune, err)
+		}
+	}
+}
+
+func TestFacilitiesWithRemoteCareAreCounted(t *testing.T) {
+	log := newLog()
+	s := newService(t, log, mergedProvince())
+	at := clock.AddDate(0, 0, -90).Format(time.RFC3339)
+	add := func(kind, id, op string, version int64, v map[string]any) {
+		log.add(&recordsv1.Change{Type: kind, Id: id, Version: version, At: at, Op: op, Body: body(t, v)})
+	}
+	station := func(commune string) map[string]any {
+		return map[string]any{
+			"identifier": []any{map[string]string{"system": "http://fhir.hl7.org.vn/core/sid/ma-cskcb"}},
+			"address":    []any{map[string]any{"extension": []any{unitCoding("https://yba.health/fhir/unit", commune)}}},
+		}
+	}
+	offer := func(of string) map[string]any {
+		return map[string]any{"providedBy": map[string]string{"reference": "Organization/" + of}, "category": []any{map[string]any{
+			"coding": []any{map[string]string{"system": "https://yba.health/fhir/CodeSystem/service-kind", "code": "remote"}}}}}
+	}
+	add("Organization", "1", "create", 1, station(key("a", newLaw)))
+	add("Organization", "2", "create", 1, station(key("a", newLaw)))
+	add("Organization", "3", "create", 1, station(key("c", newLaw)))
+	add("Organization", "4", "create", 1, map[string]any{"name": "Bảo hiểm"})
+	add("HealthcareService", "h1", "create", 1, offer("1"))
+	add("HealthcareService", "h3", "create", 1, offer("3"))
+	add("HealthcareService", "h3", "delete", 2, nil)
+	catchUp(t, s)
+	r := report(t, s, readmodel.FacilitiesRemote, "")
+	if tot := r.GetTotal(); tot.GetNumerator() != 1 || tot.GetDenominator() != 3 || tot.GetBefore() != 1.0/3 {
+		t.Errorf("total %v, want 1 of 3", tot)
+	}
+	if a := r.GetCommunes()[0]; a.GetShare() != 0.5 {
+		t.Errorf("commune a %v, want a half", a)
+	}
+}
+
+// model is an independent, slow count of the same thing.
+type model struct {
+	persons map[string]person
+	created map[string]time.Time
+	uses    map[string]use
+}
+
+type use struct {
+	version int64
+	patient string
+	day     string
+}
+
+func TestRandomChangesInAnyOrderEqualARebuildAndASlowCount(t *testing.T) {
+	for seed := range uint64(3) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			rnd := rand.New(rand.NewPCG(seed, 1))
+			log := newLog()
+			s := newService(t, log, mergedProvince())
+			s.projector.limit = 17
+			m := model{map[string]person{}, map[string]time.Time{}, map[string]use{}}
+			communes := []string{key("a", oldLaw), key("b", oldLaw), key("a", newLaw), key("c", newLaw), ""}
+			births := []string{"1980-02-29", "2008-11-01", "2008", "2020-01-01", ""}
+			versions := map[string]int64{}
+			var rows []*recordsv1.Change
+			for range 400 {
+				at := clock.Add(-time.Duration(rnd.IntN(700*24)) * time.Hour)
+				id := fmt.Sprint(rnd.IntN(40))
+				if rnd.IntN(2) == 0 {
+					versions[id]++
+					p := person{id: id, version: versions[id], commune: communes[rnd.IntN(5)], birth: births[rnd.IntN(5)], at: at,
+						dead: rnd.IntN(12) == 0, deleted: rnd.IntN(12) == 0}
+					m.persons[id] = p
+					if first, ok := m.created[id]; !ok || at.Before(first) {
+						m.created[id] = at
+					}
+					rows = append(rows, p.change(t))
+					continue
+				}
+				e := fmt.Sprintf("e%d", rnd.IntN(60))
+				versions[e]++
+				class, status := []string{"VR", "VR", "AMB"}[rnd.IntN(3)], []string{"finished", "finished", "in-progress"}[rnd.IntN(3)]
+				u := use{version: versions[e], patient: id}
+				if class == "VR" && status == "finished" {
+					u.day = at.Add(7 * time.Hour).Format(time.DateOnly)
+				}
+				m.uses[e] = u
+				rows = append(rows, encounter(t, e, id, class, status, versions[e], at))
+			}
+			rnd.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+			for len(rows) > 0 {
+				n := min(len(rows), 1+rnd.IntN(40))
+				log.add(rows[:n]...)
+				// A change that is delivered twice counts once.
+				log.add(rows[rnd.IntN(n)])
+				rows = rows[n:]
+				catchUp(t, s)
+			}
+			incremental := all(t, s)
+			wantCreated, wantRemote := m.count()
+			expect(t, "records, slow count", numeratorsByPlace(incremental[readmodel.RecordCreated]), wantCreated)
+			expect(t, "remote, slow count", numeratorsByPlace(incremental[readmodel.RemoteCareAdults]), wantRemote)
+			if _, err := s.Rebuild(t.Context(), &coveragev1.RebuildRequest{}); err != nil {
+				t.Fatal(err)
+			}
+			expect(t, "while rebuilding", all(t, s), incremental)
+			catchUp(t, s)
+			p, err := s.GetProgress(t.Context(), nil)
+			if err != nil || p.GetRebuilding() {
+				t.Fatalf("progress %v, %v", p, err)
+			}
+			expect(t, "rebuilt", all(t, s), incremental)
+		})
+	}
+}
+
+func all(t *testing.T, s *Service) map[string]map[string]readmodel.Count {
+	out := map[string]map[string]readmodel.Count{}
+	today := readmodel.DayOf(clock)
+	for _, i := range []string{readmodel.RecordCreated, readmodel.RemoteCareAdults} {
+		list, err := s.store.Counts(t.Context(), i, today, today.Add(0, -30))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[i] = map[string]readmodel.Count{}
+		for _, c := range list {
+			out[i][c.Commune+" "+c.Hamlet] = c
+		}
+	}
+	return out
+}
+
+func numeratorsByPlace(m map[string]readmodel.Count) map[string]int {
+	out := map[string]int{}
+	for _, c := range m {
+		if c.Now != 0 {
+			out[c.Commune] += c.Now
+		}
+	}
+	return out
+}
+
+func (m model) count() (created, remote map[string]int) {
+	created, remote = map[string]int{}, map[string]int{}
+	year, today := clock.AddDate(-1, 0, 0).Format(time.DateOnly), clock.Add(7*time.Hour).Format(time.DateOnly)
+	grown := map[string]bool{"1980-02-29": true, "2008-11-01": true} // on 21 November 2026
+	for id, p := range m.persons {
+		if p.dead || p.deleted {
+			continue
+		}
+		created[p.commune]++
+		if !grown[p.birth] {
+			continue
+		}
+		for _, u := range m.uses {
+			if u.patient == id && u.day > year && u.day <= today {
+				remote[p.commune]++
+				break
+			}
+		}
+	}
+	return created, remote
+}
+
+func TestTwoProcessesCannotApplyTheSameBatch(t *testing.T) {
+	log := newLog()
+	s := newService(t, log, mergedProvince())
+	log.add(person{id: "1", version: 1, commune: key("a", newLaw), birth: "1990", at: clock}.change(t))
+	list, err := s.store.Generations(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := s.projector.step(t.Context(), list[0], 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if g, err := s.store.Generations(t.Context()); err != nil || g[0].Applied != 1 {
+		t.Errorf("applied %v, %v; want 1 change", g, err)
+	}
+	first, err := s.store.Hold(t.Context())
+	if err != nil || first == nil {
+		t.Fatal(first, err)
+	}
+	if second, err := s.store.Hold(t.Context()); err != nil || second != nil {
+		t.Errorf("two hold the lock: %v, %v", second, err)
+	}
+	first.Release()
+	again, err := s.store.Hold(t.Context())
+	if err != nil || again == nil {
+		t.Fatalf("the lock was not released: %v", err)
+	}
+	again.Release()
+}
+
+func TestRunningServiceFollowsTheLogAndStops(t *testing.T) {
+	log := newLog()
+	s := newService(t, log, mergedProvince())
+	if err := s.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	log.add(person{id: "1", version: 1, commune: key("a", newLaw), birth: "1990", at: clock}.change(t))
+	for report(t, s, readmodel.RecordCreated, "").GetTotal().GetNumerator() != 1 {
+		if t.Context().Err() != nil {
+			t.Fatal("never counted")
+		}
+	}
+	if err := s.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNextTargetIsShown(t *testing.T) {
+	s := newService(t, newLog(), mergedProvince())
+	if got := report(t, s, readmodel.RecordCreated, "").GetTarget(); got.GetBy() != "2030-12-31" || got.GetShare() != 1 {
+		t.Errorf("national target %v", got)
+	}
+	_, err := s.SetTargets(t.Context(), &coveragev1.SetTargetsRequest{Targets: []*coveragev1.Target{
+		{Indicator: readmodel.RecordCreated, By: "2025-12-31", Share: .9, Level: "province", Source: "x"},
+		{Indicator: readmodel.RecordCreated, By: "2027-12-31", Share: .95, Level: "province", Source: "x"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := report(t, s, readmodel.RecordCreated, "").GetTarget(); got.GetBy() != "2027-12-31" || got.GetLevel() != "province" {
+		t.Errorf("target %v, want that of 2027", got)
+	}
+	for at, bad := range map[string]*coveragev1.Target{
+		"targets[0].indicator": {Indicator: "x", By: "2027-12-31", Share: .5, Level: "province", Source: "x"},
+		"targets[0].share":     {Indicator: readmodel.RecordCreated, By: "2027-12-31", Share: 95, Level: "province", Source: "x"},
+		"targets[0].source":    {Indicator: readmodel.RecordCreated, By: "2027-12-31", Share: .5, Level: "national"},
+	} {
+		if _, err := s.SetTargets(t.Context(), &coveragev1.SetTargetsRequest{Targets: []*coveragev1.Target{bad}}); fault.Of(err).At != at {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+}
+
+func TestExportsExplainThemselvesAndRunNoFormula(t *testing.T) {
+	units := mergedProvince()
+	units.units[5].Name = "=HYPERLINK(\"http://x\")"
+	log := newLog()
+	s := newService(t, log, units)
+	log.add(person{id: "1", version: 1, commune: key("a", newLaw), birth: "1990", at: clock}.change(t))
+	catchUp(t, s)
+	ctx := guard.WithScope(t.Context(), &guard.Scope{All: true})
+	file, err := s.Export(ctx, &coveragev1.ExportRequest{Indicator: readmodel.RecordCreated, Format: "csv"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, marked := bytes.CutPrefix(file.GetContent(), []byte("\ufeff"))
+	lines, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
+	if err != nil || !marked {
+		t.Fatalf("no RFC 4180 with a byte order mark: %v", err)
+	}
+	i, _ := s.indicator(readmodel.RecordCreated)
+	for _, want := range []string{i.Name, i.Definition, i.Numerator, i.Denominator, i.Source, "2026-11-21T", "Mã đơn vị", "'=HYPERLINK"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the file lacks %q", want)
+		}
+	}
+	for _, l := range lines {
+		for _, c := range l {
+			if strings.HasPrefix(c, "=") {
+				t.Errorf("formula %q", c)
+			}
+		}
+	}
+	file, err = s.Export(ctx, &coveragev1.ExportRequest{Indicator: readmodel.RecordCreated, Format: "xlsx", Language: "en"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	book, err := excelize.OpenReader(bytes.NewReader(file.GetContent()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer book.Close()
+	rows, err := book.GetRows("Coverage")
+	if err != nil || rows[1][1] != i.DefinitionEN || rows[11][1] != "Whole province" || rows[11][2] != "1" {
+		t.Errorf("sheet %v, %v", rows, err)
+	}
+	if f, err := book.GetCellFormula("Coverage", "B13"); err != nil || f != "" {
+		t.Errorf("formula %q, %v", f, err)
+	}
+}
+
+func TestPlainGuardsEveryWayToBeginAFormula(t *testing.T) {
+	for in, want := range map[string]string{
+		"=1": "'=1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "\tx": "'\tx", "\rx": "'\rx", " =1": "' =1", "＝1": "'＝1", "Xã An": "Xã An", "": "", "-": "-",
+	} {
+		if got := plain(in); got != want {
+			t.Errorf("plain(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func BenchmarkReport100k(b *testing.B) {
+	log := newLog()
+	s := newService(b, log, mergedProvince())
+	rnd := rand.New(rand.NewPCG(1, 1))
+	communes := []string{key("a", newLaw), key("c", newLaw), key("b", oldLaw)}
+	for i := range 100_000 {
+		id := fmt.Sprint(i)
+		at := clock.Add(-time.Duration(rnd.IntN(700*24)) * time.Hour)
+		// 900 places: as many hamlets as a province has.
+		log.add(person{id: id, version: 1, commune: communes[i%3], hamlet: key(fmt.Sprintf("%03d", i%300), newLaw), birth: "1980", at: at}.change(b))
+		if i%10 == 0 {
+			log.add(encounter(b, "e"+id, id, "VR", "finished", 1, at))
+		}
+	}
+	begun := time.Now()
+	catchUp(b, s)
+	b.ReportMetric(110_000/time.Since(begun).Seconds(), "versions/s")
+	for b.Loop() {
+		report(b, s, readmodel.RecordCreated, "")
+	}
+}

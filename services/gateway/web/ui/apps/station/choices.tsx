@@ -1,0 +1,22 @@
+import { Text } from '@mantine/core';
+import { useId } from 'react';
+
+/** Choices is one question with a few large answers. The test id of an answer is `${testid}-${value}`. */
+export function Choices({ name, id, legend, value, onChange, options, error, testid }: {
+  name: string; id?: string; legend: string; value: string; onChange: (value: string) => void;
+  options: { value: string; label: string }[]; error?: string | undefined; testid?: string;
+}) {
+  const told = useId();
+  return (
+    <fieldset className="s-choices" aria-describedby={error ? told : undefined}>
+      <legend>{legend}</legend>
+      {options.map((o, i) => (
+        <label key={o.value} className="s-choice">
+          <input type="radio" name={name} id={i === 0 ? id : undefined} value={o.value} checked={value === o.value} onChange={() => onChange(o.value)} data-testid={testid && `${testid}-${o.value}`} />
+          {o.label}
+        </label>
+      ))}
+      {error && <Text id={told} size="sm" c="var(--red)" w="100%">{error}</Text>}
+    </fieldset>
+  );
+}

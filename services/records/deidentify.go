@@ -1,0 +1,198 @@
+package records
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/guard"
+	"github.com/yba-health/yba/services/records/record"
+)
+
+// allowed are the members that a de-identified answer may hold. Everything
+// that is not listed is left out, so that an element nobody thought of cannot
+// name a person. Free text and displays are not listed.
+var allowed = strings.Fields(`resourceType meta versionId lastUpdated id status intent priority class type subType category code coding
+	system subject patient encounter reference period start end clinicalStatus verificationStatus severity
+	onsetDateTime onsetPeriod onsetAge abatementDateTime abatementPeriod effectiveDateTime effectivePeriod effectiveInstant
+	valueQuantity valueCodeableConcept valueBoolean valueInteger valueDateTime valueRange low high value unit comparator
+	component interpretation referenceRange dataAbsentReason bodySite method issued authoredOn recordedDate
+	occurrenceDateTime performedDateTime performedPeriod vaccineCode doseQuantity protocolApplied doseNumberPositiveInt
+	seriesDosesPositiveInt primarySource statusReason reasonCode medicationCodeableConcept
+	gender birthDate deceasedBoolean maritalStatus active serviceType appointmentType serviceProvider managingOrganization
+	specialty created date criticality reaction substance manifestation rank use diagnosis condition`)
+
+// shown returns the bytes and the id that the caller may see of x.
+func (r *Records) shown(ctx context.Context, x *record.Stored) ([]byte, string, error) {
+	if !deidentified(ctx) {
+		return x.Body, x.ID, nil
+	}
+	id, err := r.pseudonym(ctx, r.defs.TypeOf(x.Type)+"/"+x.ID)
+	if err != nil || len(x.Body) == 0 {
+		return nil, id, err
+	}
+	doc, err := fhir.Parse(x.Body)
+	if err != nil {
+		return nil, "", err
+	}
+	key, err := r.pseudonymKey(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	out := strip(nil, doc.Root(), "", func(s string) string { return pseudonym(key, s) })
+	return out, id, nil
+}
+
+func deidentified(ctx context.Context) bool {
+	s := guard.ScopeOf(ctx)
+	return s.GetDeidentified() && !s.GetAll()
+}
+
+// strip writes the allowed part of v.
+func strip(out []byte, v fhir.Value, typ string, pseudonym func(string) string) []byte {
+	switch v.Kind() {
+	case fhir.Array:
+		out = append(out, '[')
+		n := 0
+		for item := range v.Items() {
+			if n > 0 {
+				out = append(out, ',')
+			}
+			out = strip(out, item, typ, pseudonym)
+			n++
+		}
+		return append(out, ']')
+	case fhir.Object:
+	default:
+		return append(out, v.Raw()...)
+	}
+	resource := v.Get("resourceType").Str()
+	out = append(out, '{')
+	n := 0
+	for name, m := range v.Members() {
+		if !slices.Contains(allowed, name) || !keeps(resource, name, m) {
+			continue
+		}
+		text := ""
+		switch {
+		case name == "id" && resource != "":
+			text = fhir.Quote(pseudonym(resource + "/" + m.Str()))
+		case name == "id":
+			continue
+		case name == "reference":
+			text = local(m.Str(), pseudonym)
+			if text == "" {
+				continue
+			}
+		case name == "birthDate":
+			text = fhir.Quote(m.Str()[:min(4, len(m.Str()))])
+		}
+		if n > 0 {
+			out = append(out, ',')
+		}
+		n++
+		out = append(out, '"')
+		out = append(out, name...)
+		out = append(out, `":`...)
+		if text != "" {
+			out = append(out, text...)
+		} else {
+			out = strip(out, m, resource, pseudonym)
+		}
+	}
+	return append(out, '}')
+}
+
+// keeps refuses members whose meaning depends on where they stand: a string
+// "value" is an identifier's or a phone's, and a string "code" may be free text
+// only in a Coding without a system.
+func keeps(resource, name string, m fhir.Value) bool {
+	switch name {
+	case "value":
+		return m.Kind() == fhir.Number
+	case "code", "type", "category", "status", "class":
+		return true
+	case "managingOrganization", "serviceProvider":
+		return resource != ""
+	}
+	return true
+}
+
+// local turns a reference of this server into one to a pseudonym.
+func local(reference string, pseudonym func(string) string) string {
+	typ, id, ok := strings.Cut(reference, "/")
+	id, _, _ = strings.Cut(id, "/")
+	if !ok || strings.Contains(typ, ":") || !fhir.ValidID(id) {
+		return ""
+	}
+	return fhir.Quote(typ + "/" + pseudonym(typ+"/"+id))
+}
+
+// pseudonym is the same for the same resource, and tells nothing without the key.
+func pseudonym(key []byte, reference string) string {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(reference))
+	return "x" + hex.EncodeToString(mac.Sum(nil)[:16])
+}
+
+func (r *Records) pseudonym(ctx context.Context, reference string) (string, error) {
+	key, err := r.pseudonymKey(ctx)
+	if err != nil {
+		return "", err
+	}
+	return pseudonym(key, reference), nil
+}
+
+func (r *Records) pseudonymKey(ctx context.Context) ([]byte, error) {
+	r.pseudonyms.Lock()
+	defer r.pseudonyms.Unlock()
+	if r.pseudonyms.key == nil {
+		key, err := r.store.Secret(ctx, "pseudonym")
+		if err != nil {
+			return nil, err
+		}
+		r.pseudonyms.key = key
+	}
+	return r.pseudonyms.key, nil
+}
+
+// real refuses reading by id in the de-identified scope: whoever knows an id
+// would learn whose pseudonym it is.
+func (r *Records) real(ctx context.Context, _, id string) (string, error) {
+	if deidentified(ctx) {
+		return "", fault.New(fault.NotFound, "there is no such resource", nil)
+	}
+	if !fhir.ValidID(id) {
+		return "", fault.New(fault.NotFound, "there is no such resource", nil)
+	}
+	return id, nil
+}
+
+// identifying are the parameters that could find a person.
+var identifying = []string{"_id", "name", "family", "given", "identifier", "phone", "email", "telecom", "address", "phonetic",
+	"address-city", "address-country", "address-postalcode", "address-state", "address-use", "birthdate", "link", "death-date",
+	"patient", "subject", "_lastUpdated", "_tag", "_security", "_source", "_profile"}
+
+// anonymous refuses searches that could single out a person.
+func anonymous(ctx context.Context, q *record.Query) error {
+	if !deidentified(ctx) {
+		return nil
+	}
+	for _, f := range q.Filters {
+		if slices.Contains(identifying, f.Param.Code) || f.Param.Type == "reference" || f.Param.Type == "string" {
+			return fault.Newf(fault.Forbidden, "records without names cannot be searched by %q", f.Param.Code)
+		}
+	}
+	if q.Sort.Param != nil && slices.Contains(identifying, q.Sort.Param.Code) {
+		return fault.New(fault.Forbidden, "records without names cannot be sorted so", nil)
+	}
+	if len(q.Includes) > 0 {
+		return fault.New(fault.Forbidden, "records without names cannot include others", nil)
+	}
+	return nil
+}

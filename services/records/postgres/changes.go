@@ -1,0 +1,127 @@
+package postgres
+
+import (
+	"context"
+	"encoding/base64"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/pg"
+	"github.com/yba-health/yba/services/records/record"
+)
+
+// logCursor is a place in the change log. Sequence numbers commit out of
+// order, so a place is the transaction and the number, and only transactions
+// older than every running one are read: nothing can appear before the place.
+type logCursor struct{ tx, seq uint64 }
+
+func (c logCursor) String() string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatUint(c.tx, 36) + "." + strconv.FormatUint(c.seq, 36)))
+}
+
+func parseLogCursor(s string) (logCursor, error) {
+	if s == "" {
+		return logCursor{}, nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	tx, seq, ok := strings.Cut(string(b), ".")
+	t, err2 := strconv.ParseUint(tx, 36, 64)
+	n, err3 := strconv.ParseUint(seq, 36, 63)
+	if err != nil || err2 != nil || err3 != nil || !ok {
+		return logCursor{}, fault.New(fault.Invalid, "the cursor is not one that this server gave", nil)
+	}
+	return logCursor{t, n}, nil
+}
+
+// poll bounds how long a reader waits for a notice that was lost, and settle
+// how often it looks whether older transactions have ended.
+const (
+	poll   = time.Second
+	settle = 20 * time.Millisecond
+)
+
+// Changes returns rows of the log after cursor, in the log's order, and the
+// cursor behind the last row that was looked at. When there are none it waits
+// for at most wait.
+func (s *Store) Changes(ctx context.Context, cursor string, types []int16, limit int, wait time.Duration) ([]record.Stored, string, error) {
+	at, err := parseLogCursor(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	wanted := map[int16]bool{}
+	for _, t := range types {
+		wanted[t] = true
+	}
+	timeout := time.NewTimer(wait)
+	defer timeout.Stop()
+	for {
+		rung := s.bell.wait()
+		list, next, err := s.changes(ctx, at, wanted, limit)
+		if err != nil {
+			return nil, "", err
+		}
+		moved := next != at
+		at = next
+		if len(list) > 0 || wait <= 0 {
+			return list, at.String(), s.name(ctx, s.db, list)
+		}
+		if moved {
+			continue // rows of other types: look further at once
+		}
+		pause, err := s.pause(ctx, at)
+		if err != nil {
+			return nil, "", err
+		}
+		retry := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			retry.Stop()
+			return nil, at.String(), nil
+		case <-timeout.C:
+			retry.Stop()
+			return nil, at.String(), nil
+		case <-rung:
+		case <-retry.C:
+		}
+		retry.Stop()
+	}
+}
+
+// pause is short while a committed row waits for an older transaction to end.
+func (s *Store) pause(ctx context.Context, at logCursor) (time.Duration, error) {
+	var held bool
+	err := s.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM records.versions v WHERE (v.tx, v.seq) > ($1::text::xid8, $2::bigint))`,
+		strconv.FormatUint(at.tx, 10), int64(at.seq)).Scan(&held)
+	if held {
+		return settle, pg.Fault(err)
+	}
+	return poll, pg.Fault(err)
+}
+
+func (s *Store) changes(ctx context.Context, at logCursor, wanted map[int16]bool, limit int) ([]record.Stored, logCursor, error) {
+	rows, err := s.query(ctx, s.db, true, `SELECT `+versionColumns+`, v.tx::text FROM records.versions v
+		WHERE (v.tx, v.seq) > ($1::text::xid8, $2::bigint) AND v.tx < pg_snapshot_xmin(pg_current_snapshot())
+		ORDER BY v.tx, v.seq LIMIT $3`, strconv.FormatUint(at.tx, 10), int64(at.seq), limit)
+	if err != nil {
+		return nil, at, pg.Fault(err)
+	}
+	defer rows.Close()
+	var list []record.Stored
+	for rows.Next() {
+		var tx string
+		x, err := s.scanVersion(rows, &tx)
+		if err != nil {
+			return nil, at, err
+		}
+		if at.tx, err = strconv.ParseUint(tx, 10, 64); err != nil {
+			return nil, at, err
+		}
+		at.seq = uint64(x.Seq)
+		if len(wanted) == 0 || wanted[x.Type] {
+			list = append(list, x)
+		}
+	}
+	return list, at, pg.Fault(rows.Err())
+}

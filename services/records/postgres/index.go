@@ -1,0 +1,141 @@
+package postgres
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/yba-health/yba/services/records/record"
+)
+
+// table collects rows of one index table, to be added and to be taken away.
+type table struct {
+	name    string
+	columns []column
+	add     []array
+	drop    []array
+}
+
+type column struct{ name, typ string }
+
+func newTable(name string, columns ...column) *table {
+	return &table{name: name, columns: columns, add: make([]array, len(columns)), drop: make([]array, len(columns))}
+}
+
+// to adds the statements for the collected rows to w.
+func (t *table) to(w *statement) {
+	names := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		names[i] = c.name
+	}
+	unnest := func(arrays []array) string {
+		args := make([]string, len(arrays))
+		for i := range arrays {
+			args[i] = w.arg(arrays[i].arg()) + "::" + t.columns[i].typ + "[]"
+		}
+		return "unnest(" + strings.Join(args, ", ") + ")"
+	}
+	list := strings.Join(names, ", ")
+	if len(t.add[0].b) > 0 {
+		w.part(t.name + "_add AS (INSERT INTO records." + t.name + " (" + list + ") SELECT * FROM " + unnest(t.add) + ")")
+	}
+	if len(t.drop[0].b) > 0 {
+		same := make([]string, len(names))
+		for i, n := range names {
+			same[i] = "t." + n + " = o." + n
+		}
+		w.part(t.name + "_drop AS (DELETE FROM records." + t.name + " t USING " + unnest(t.drop) + " AS o(" + list + ") WHERE " +
+			strings.Join(same, " AND ") + ")")
+	}
+}
+
+// index adds the changes of the index tables. Rows that stay the same are not
+// touched, so an update of a resource's note costs no index work.
+func (s *Store) index(w *statement, writes []record.Write) {
+	big, small, text := "bigint", "smallint", "text"
+	tokens := newTable("tokens", column{"patient", big}, column{"key", big}, column{"at", big}, column{"param", small}, column{"system", "int"}, column{"code", text})
+	strs := newTable("strings", column{"patient", big}, column{"key", big}, column{"param", small}, column{"folded", text}, column{"exact", text})
+	dates := newTable("dates", column{"patient", big}, column{"key", big}, column{"param", small}, column{"low", big}, column{"high", big})
+	refs := newTable("refs", column{"patient", big}, column{"key", big}, column{"at", big}, column{"param", small}, column{"type", small}, column{"target", text})
+	uris := newTable("uris", column{"patient", big}, column{"key", big}, column{"param", small}, column{"uri", text})
+	numbers := newTable("quantities", column{"patient", big}, column{"key", big}, column{"param", small}, column{"system", "int"}, column{"code", text}, column{"value", "numeric"})
+
+	for i := range writes {
+		x := &writes[i]
+		now, old := &x.Rows, &record.Rows{}
+		var was record.Old
+		if x.Old != nil {
+			was, old = *x.Old, &x.Old.Rows
+		}
+		if x.Op == "delete" {
+			now = &record.Rows{}
+		}
+		moved := x.Old == nil || was.Patient != x.Patient
+		dated := moved || was.At != x.At
+		each(old.Tokens, now.Tokens, dated, func(add bool, r record.Token) {
+			id, _ := s.system(r.System)
+			c, p, at := tokens.side(add, x.Patient, was.Patient, x.At, was.At)
+			row(c, p, x.Key, at, int64(r.Param), int64(id))
+			c[5].text(r.Code)
+		})
+		each(old.Strings, now.Strings, moved, func(add bool, r record.String) {
+			c, p, _ := strs.side(add, x.Patient, was.Patient, 0, 0)
+			row(c, p, x.Key, int64(r.Param))
+			c[3].text(r.Folded)
+			c[4].text(r.Exact)
+		})
+		each(old.Dates, now.Dates, moved, func(add bool, r record.Date) {
+			c, p, _ := dates.side(add, x.Patient, was.Patient, 0, 0)
+			row(c, p, x.Key, int64(r.Param), r.Low, r.High)
+		})
+		each(old.Refs, now.Refs, dated, func(add bool, r record.Ref) {
+			c, p, at := refs.side(add, x.Patient, was.Patient, x.At, was.At)
+			row(c, p, x.Key, at, int64(r.Param), int64(r.Type))
+			c[5].text(r.Target)
+		})
+		each(old.URIs, now.URIs, moved, func(add bool, r record.URI) {
+			c, p, _ := uris.side(add, x.Patient, was.Patient, 0, 0)
+			row(c, p, x.Key, int64(r.Param))
+			c[3].text(r.URI)
+		})
+		each(old.Quantities, now.Quantities, moved, func(add bool, r record.Quantity) {
+			id, _ := s.system(r.System)
+			c, p, _ := numbers.side(add, x.Patient, was.Patient, 0, 0)
+			row(c, p, x.Key, int64(r.Param), int64(id))
+			c[4].text(r.Code)
+			c[5].text(r.Value)
+		})
+	}
+	for _, t := range []*table{tokens, strs, dates, refs, uris, numbers} {
+		t.to(w)
+	}
+}
+
+// side returns the columns to add to or to take from, with the compartment
+// and the date that the row then has.
+func (t *table) side(add bool, patient, wasPatient, at, wasAt int64) ([]array, int64, int64) {
+	if add {
+		return t.add, patient, at
+	}
+	return t.drop, wasPatient, wasAt
+}
+
+func row(c []array, values ...int64) {
+	for i, v := range values {
+		c[i].int(v)
+	}
+}
+
+// each calls f for the rows to take away and to add; all of them when the
+// resource moved to another place in the index.
+func each[T comparable](old, now []T, moved bool, f func(add bool, r T)) {
+	for _, r := range old {
+		if moved || !slices.Contains(now, r) {
+			f(false, r)
+		}
+	}
+	for _, r := range now {
+		if moved || !slices.Contains(old, r) {
+			f(true, r)
+		}
+	}
+}

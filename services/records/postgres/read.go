@@ -1,0 +1,257 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lib/pq"
+
+	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/pg"
+	"github.com/yba-health/yba/services/records/record"
+)
+
+// sqlText is a query under construction with its arguments.
+type sqlText struct {
+	strings.Builder
+	args []any
+}
+
+func (q *sqlText) arg(v any) string {
+	q.args = append(q.args, v)
+	return "$" + strconv.Itoa(len(q.args))
+}
+
+// reach returns the condition that the compartment in column is within the
+// scope. It is part of every query, so that lists, totals and pages agree.
+func (q *sqlText) reach(column string, r record.Reach) string {
+	if r.All {
+		return "true"
+	}
+	var or []string
+	if r.Shared {
+		or = append(or, column+" = 0")
+	}
+	if len(r.Patients) == 1 {
+		or = append(or, column+" = "+q.arg(r.Patients[0]))
+	} else if len(r.Patients) > 1 {
+		or = append(or, column+" = ANY("+q.arg(pq.Array(r.Patients))+")")
+	}
+	if len(r.Communes) > 0 {
+		or = append(or, "EXISTS (SELECT FROM records.compartments s WHERE s.patient = "+column+
+			" AND s.commune = ANY("+q.arg(pq.Array(r.Communes))+"))")
+	}
+	if len(or) == 0 {
+		return "false"
+	}
+	return "(" + strings.Join(or, " OR ") + ")"
+}
+
+// Read returns the current version, a deletion included. What is absent or
+// out of reach is fault.NotFound, and the two cannot be told apart.
+func (s *Store) Read(ctx context.Context, tx *sql.Tx, typ int16, id string, r record.Reach) (*record.Stored, error) {
+	q := &sqlText{}
+	q.WriteString(`SELECT d.key, d.patient, d.version, d.deleted, c.updated, c.encoding, c.body
+		FROM records.directory d LEFT JOIN records.current c ON c.patient = d.patient AND c.key = d.key
+		WHERE d.type = ` + q.arg(typ) + ` AND d.id = ` + q.arg(id) + ` AND ` + q.reach("d.patient", r))
+	rows, err := s.query(ctx, s.on(tx), true, q.String(), q.args...)
+	if err != nil {
+		return nil, pg.Fault(err)
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return nil, pg.Fault(err)
+		}
+		return nil, fault.New(fault.NotFound, "there is no such resource", nil)
+	}
+	x := record.Stored{Type: typ, ID: id}
+	var updated sql.NullInt64
+	var encoding sql.NullInt16
+	var body sql.RawBytes
+	if err := rows.Scan(&x.Key, &x.Patient, &x.Version, &x.Deleted, &updated, &encoding, &body); err != nil {
+		return nil, pg.Fault(err)
+	}
+	x.Updated = time.UnixMicro(updated.Int64).UTC()
+	if x.Body, err = s.packer.unpack(body, encoding.Int16); err != nil {
+		return nil, err
+	}
+	if encoding.Int16 == plain {
+		x.Body = append([]byte(nil), x.Body...) // RawBytes is the driver's
+	}
+	rows.Close()
+	return s.named(ctx, tx, x)
+}
+
+func (s *Store) on(tx *sql.Tx) querier {
+	if tx != nil {
+		return tx
+	}
+	return s.db
+}
+
+func (s *Store) named(ctx context.Context, tx *sql.Tx, x record.Stored) (*record.Stored, error) {
+	list := []record.Stored{x}
+	if err := s.name(ctx, s.on(tx), list); err != nil {
+		return nil, err
+	}
+	return &list[0], nil
+}
+
+// ops are how the log writes operations.
+var ops = map[string]string{"c": "create", "u": "update", "d": "delete"}
+
+const versionColumns = `v.key, v.patient, v.type, v.id, v.version, v.at, v.op::text, v.actor, v.seq, v.encoding, v.body`
+
+func (s *Store) scanVersion(rows *sql.Rows, more ...any) (record.Stored, error) {
+	var x record.Stored
+	var at int64
+	var op string
+	var encoding int16
+	var body []byte
+	err := rows.Scan(append([]any{&x.Key, &x.Patient, &x.Type, &x.ID, &x.Version, &at, &op, &x.Actor, &x.Seq, &encoding, &body}, more...)...)
+	if err != nil {
+		return x, pg.Fault(err)
+	}
+	x.Updated, x.Op = time.UnixMicro(at).UTC(), ops[op]
+	x.Deleted = x.Op == "delete"
+	x.Body, err = s.packer.unpack(body, encoding)
+	return x, err
+}
+
+func (s *Store) versions(ctx context.Context, q *sqlText) ([]record.Stored, error) {
+	rows, err := s.db.QueryContext(ctx, q.String(), q.args...)
+	if err != nil {
+		return nil, pg.Fault(err)
+	}
+	defer rows.Close()
+	var list []record.Stored
+	for rows.Next() {
+		x, err := s.scanVersion(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, x)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, pg.Fault(err)
+	}
+	rows.Close()
+	return list, s.name(ctx, s.db, list)
+}
+
+// ReadVersion returns one version. The compartment that the resource has now
+// decides who may see it, also where an old version lay in another one.
+func (s *Store) ReadVersion(ctx context.Context, typ int16, id string, version int64, r record.Reach) (*record.Stored, error) {
+	q := &sqlText{}
+	q.WriteString(`SELECT ` + versionColumns + ` FROM records.directory d JOIN records.versions v ON v.key = d.key AND v.version = ` + q.arg(version) +
+		` WHERE d.type = ` + q.arg(typ) + ` AND d.id = ` + q.arg(id) + ` AND ` + q.reach("d.patient", r) + ` AND ` + q.reach("v.patient", r))
+	list, err := s.versions(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, fault.New(fault.NotFound, "there is no such version", nil)
+	}
+	return &list[0], nil
+}
+
+// HistoryQuery asks for versions, newest first.
+type HistoryQuery struct {
+	Type  int16  // 0: of all types
+	ID    string // "": of all resources of the type
+	Since int64  // microseconds; only versions written at or after it
+	// Before continues after the page that ended with this sequence number.
+	Before int64
+	Limit  int
+}
+
+// History returns versions, newest first.
+func (s *Store) History(ctx context.Context, h HistoryQuery, r record.Reach) ([]record.Stored, error) {
+	q := &sqlText{}
+	q.WriteString(`SELECT ` + versionColumns + ` FROM records.versions v JOIN records.directory d ON d.type = v.type AND d.id = v.id WHERE ` +
+		q.reach("v.patient", r) + ` AND ` + q.reach("d.patient", r))
+	if h.Type != 0 {
+		q.WriteString(` AND v.type = ` + q.arg(h.Type))
+	}
+	if h.Since > 0 {
+		q.WriteString(` AND v.at >= ` + q.arg(h.Since))
+	}
+	if h.ID != "" {
+		q.WriteString(` AND v.key = (SELECT key FROM records.directory WHERE type = ` + q.arg(h.Type) + ` AND id = ` + q.arg(h.ID) + `)`)
+		if h.Before > 0 {
+			q.WriteString(` AND v.version < ` + q.arg(h.Before))
+		}
+		q.WriteString(` ORDER BY v.version DESC LIMIT ` + q.arg(h.Limit))
+		return s.versions(ctx, q)
+	}
+	if h.Before > 0 {
+		q.WriteString(` AND v.seq < ` + q.arg(h.Before))
+	}
+	q.WriteString(` ORDER BY v.seq DESC LIMIT ` + q.arg(h.Limit))
+	return s.versions(ctx, q)
+}
+
+// ReadMany returns the current resources of the given types and ids that are
+// within reach, in no order.
+func (s *Store) ReadMany(ctx context.Context, tx *sql.Tx, refs []record.Ref, r record.Reach) ([]record.Stored, error) {
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	var types, ids array
+	for _, x := range refs {
+		types.int(int64(x.Type))
+		ids.text(x.Target)
+	}
+	q := &sqlText{}
+	q.WriteString(`SELECT ` + currentColumns + ` FROM unnest(` + q.arg(types.arg()) + `::smallint[], ` + q.arg(ids.arg()) + `::text[]) AS n(type, id)
+		JOIN records.directory d ON d.type = n.type AND d.id = n.id
+		JOIN records.current c ON c.patient = d.patient AND c.key = d.key
+		WHERE ` + q.reach("d.patient", r))
+	return s.current(ctx, tx, false, q)
+}
+
+const currentColumns = `c.key, c.patient, c.type, c.id, c.version, c.updated, c.encoding, c.body`
+
+// current runs a query of currentColumns, optionally followed by the sort's value.
+func (s *Store) current(ctx context.Context, tx *sql.Tx, sorted bool, q *sqlText) ([]record.Stored, error) {
+	keep := tx == nil && len(q.args) < 40
+	rows, err := s.query(ctx, s.on(tx), keep, q.String(), q.args...)
+	if err != nil {
+		return nil, pg.Fault(err)
+	}
+	defer rows.Close()
+	var list []record.Stored
+	for rows.Next() {
+		var x record.Stored
+		var updated int64
+		var encoding int16
+		var body []byte
+		to := []any{&x.Key, &x.Patient, &x.Type, &x.ID, &x.Version, &updated, &encoding, &body}
+		if sorted {
+			to = append(to, &x.SortValue)
+		}
+		if err := rows.Scan(to...); err != nil {
+			return nil, pg.Fault(err)
+		}
+		x.Updated = time.UnixMicro(updated).UTC()
+		if x.Body, err = s.packer.unpack(body, encoding); err != nil {
+			return nil, err
+		}
+		list = append(list, x)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, pg.Fault(err)
+	}
+	rows.Close()
+	return list, s.name(ctx, s.on(tx), list)
+}
+
+// IsNotFound reports whether nothing was found.
+func IsNotFound(err error) bool {
+	return errors.Is(err, sql.ErrNoRows) || fault.Is(err, fault.NotFound)
+}

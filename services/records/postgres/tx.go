@@ -1,0 +1,128 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"slices"
+	"strings"
+
+	"github.com/lib/pq"
+
+	"github.com/yba-health/yba/pkg/pg"
+	"github.com/yba-health/yba/services/records/record"
+)
+
+// InTx runs f in one transaction and announces it when it has committed.
+// READ COMMITTED suffices: writers of one resource meet in its directory row,
+// conditional creators in the row of their criteria. Where two create the
+// same id at once, one runs again and sees the other's.
+func (s *Store) InTx(ctx context.Context, f func(*sql.Tx) error) error {
+	for try := 1; ; try++ {
+		err := pg.InTx(ctx, s.db, sql.LevelReadCommitted, f)
+		if err == nil {
+			s.Announce()
+			return nil
+		}
+		if try == 5 || !pg.Unique(err, "directory_pkey") {
+			return err
+		}
+	}
+}
+
+// Lock locks the resources against other writers until the transaction ends
+// and returns what is there, deletions included. It is called once in a
+// transaction, so that everybody locks in one order.
+func (s *Store) Lock(ctx context.Context, tx *sql.Tx, refs []record.Ref) (map[record.Ref]*record.Stored, error) {
+	found := map[record.Ref]*record.Stored{}
+	if len(refs) == 0 {
+		return found, nil
+	}
+	var types, ids array
+	for _, x := range refs {
+		types.int(int64(x.Type))
+		ids.text(x.Target)
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT d.type, d.id, d.key, d.patient, d.version, d.deleted FROM records.directory d
+		WHERE (d.type, d.id) IN (SELECT * FROM unnest($1::smallint[], $2::text[])) ORDER BY d.type, d.id FOR UPDATE OF d`, types.arg(), ids.arg())
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		x := &record.Stored{}
+		if err := rows.Scan(&x.Type, &x.ID, &x.Key, &x.Patient, &x.Version, &x.Deleted); err != nil {
+			return nil, err
+		}
+		found[record.Ref{Type: x.Type, Target: x.ID}] = x
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	rows.Close()
+	// A second statement, so that its snapshot sees what the lock waited for.
+	list, err := s.ReadMany(ctx, tx, refs, record.Reach{All: true})
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		found[record.Ref{Type: list[i].Type, Target: list[i].ID}] = &list[i]
+	}
+	return found, nil
+}
+
+// Hold makes whoever uses the same criteria wait until the transaction ends.
+func (s *Store) Hold(ctx context.Context, tx *sql.Tx, typ []int16, criteria []string) error {
+	if len(criteria) == 0 {
+		return nil
+	}
+	type key struct {
+		typ    int16
+		digest string
+	}
+	list := make([]key, len(criteria))
+	for i, c := range criteria {
+		sum := sha256.Sum256([]byte(c))
+		list[i] = key{typ[i], string(sum[:16])}
+	}
+	slices.SortFunc(list, func(a, b key) int {
+		if a.typ != b.typ {
+			return int(a.typ) - int(b.typ)
+		}
+		return strings.Compare(a.digest, b.digest)
+	})
+	list = slices.Compact(list)
+	var types array
+	digests := make(pq.ByteaArray, len(list))
+	for i, k := range list {
+		types.int(int64(k.typ))
+		digests[i] = []byte(k.digest)
+	}
+	// The update that changes nothing is what locks a row that is there.
+	_, err := tx.ExecContext(ctx, `INSERT INTO records.criteria (type, digest)
+		SELECT * FROM unnest($1::smallint[], $2::bytea[]) AS n(type, digest) ORDER BY 1, 2
+		ON CONFLICT (type, digest) DO UPDATE SET digest = excluded.digest`, types.arg(), digests)
+	return err
+}
+
+// Compartments returns the compartments of the given Patients, as they are now.
+func (s *Store) Compartments(ctx context.Context, tx *sql.Tx, ids []string) (map[string]record.Compartment, error) {
+	found := map[string]record.Compartment{}
+	if len(ids) == 0 {
+		return found, nil
+	}
+	rows, err := s.on(tx).QueryContext(ctx, `SELECT c.patient, c.id, c.commune, d.deleted FROM records.compartments c
+		JOIN records.directory d ON d.type = $1 AND d.id = c.id WHERE c.id = ANY($2)`, s.defs.Number("Patient"), pq.Array(ids))
+	if err != nil {
+		return nil, pg.Fault(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var c record.Compartment
+		if err := rows.Scan(&c.Key, &c.ID, &c.Commune, &c.Deleted); err != nil {
+			return nil, pg.Fault(err)
+		}
+		found[c.ID] = c
+	}
+	return found, pg.Fault(rows.Err())
+}

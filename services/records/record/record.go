@@ -1,0 +1,66 @@
+package record
+
+import "time"
+
+// Stored is one version of a resource as it comes from the store.
+type Stored struct {
+	Key     int64
+	Patient int64 // the compartment's key, 0 for a shared resource
+	// PatientID is the id of the compartment's Patient, "" for a shared resource.
+	PatientID string
+	Type      int16
+	ID        string
+	Version   int64
+	Updated   time.Time
+	Deleted   bool
+	Op        string // of a version: create, update, delete
+	Actor     string
+	Seq       int64
+	Body      []byte
+	// SortValue is where a list sorted it.
+	SortValue *string
+}
+
+// Write is a new version of a resource to be stored.
+type Write struct {
+	Type    int16
+	ID      string
+	Key     int64
+	Patient int64
+	Version int64
+	Updated time.Time
+	At      int64
+	Op      string // create, update, delete
+	Body    []byte
+	Rows    Rows
+	// Commune is where a Patient lives; other types leave it empty.
+	Commune string
+	// Old is what the version replaces, nil when the resource was not there.
+	Old *Old
+}
+
+// Old are the current row and the index rows that a write replaces.
+type Old struct {
+	Patient int64
+	At      int64
+	Rows    Rows
+}
+
+// Author says who writes and why, for the log.
+type Author struct{ Actor, Reason string }
+
+// Compartment is a patient's compartment.
+type Compartment struct {
+	Key     int64
+	ID      string
+	Commune string
+	Deleted bool
+}
+
+// Reach is a scope in terms of compartments' keys: what a query may show.
+type Reach struct {
+	All      bool
+	Shared   bool
+	Patients []int64
+	Communes []string
+}

@@ -1,0 +1,107 @@
+package records
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/guard"
+	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/record"
+)
+
+// Records carries out the operations. Its methods are those of the proto.
+type Records struct {
+	store Store
+	defs  *fhir.Definitions
+	now   func() time.Time
+	log   *slog.Logger
+	// base is the public address of /fhir/R4, for links that are made without
+	// a request.
+	base string
+
+	pseudonyms struct {
+		sync.Mutex
+		key []byte
+	}
+}
+
+// reach turns the scope of the operation into keys.
+func (r *Records) reach(ctx context.Context) (record.Reach, error) {
+	s := guard.ScopeOf(ctx)
+	if s.GetAll() || s.GetDeidentified() {
+		return record.Reach{All: true, Shared: true}, nil
+	}
+	reach := record.Reach{Shared: s.GetShared(), Communes: s.GetCommunes()}
+	if len(s.GetPatients()) > 0 {
+		keys, err := r.store.PatientKeys(ctx, s.GetPatients())
+		if err != nil {
+			return reach, err
+		}
+		for _, id := range s.GetPatients() {
+			if k, ok := keys[id]; ok {
+				reach.Patients = append(reach.Patients, k)
+			}
+		}
+	}
+	return reach, nil
+}
+
+// restricted reports whether the caller sees less than everything.
+func restricted(ctx context.Context) bool { return !guard.ScopeOf(ctx).GetAll() }
+
+// hidden makes what is absent and what is out of reach answer alike for a
+// caller who does not see everything. The refusal stands in the audit log.
+func hidden(ctx context.Context, err error) error {
+	if fault.Is(err, fault.NotFound) && restricted(ctx) {
+		return fault.New(fault.Forbidden, "there is no such record that you may reach", err)
+	}
+	return err
+}
+
+func (r *Records) number(typ string) (int16, error) {
+	n := r.defs.Number(typ)
+	if n == 0 {
+		return 0, fault.New(fault.NotFound, "there is no such resource type in FHIR R4", nil)
+	}
+	return n, nil
+}
+
+// author says who writes.
+func author(ctx context.Context) record.Author {
+	p := guard.PrincipalOf(ctx)
+	by := record.Author{Actor: p.GetAccount()}
+	if by.Actor == "" && p.GetService() != "" {
+		by.Actor = "service:" + p.GetService()
+	} else if p.GetService() != "" {
+		by.Reason = "service:" + p.GetService()
+	}
+	return by
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(fhir.InstantLayout) }
+
+// answer makes the proto's resource of a stored one, without what identifies
+// a person where the scope says so.
+func (r *Records) answer(ctx context.Context, x *record.Stored) (*recordsv1.Resource, error) {
+	body, id, err := r.shown(ctx, x)
+	if err != nil {
+		return nil, err
+	}
+	return &recordsv1.Resource{
+		Type: r.defs.TypeOf(x.Type), Id: id, Version: x.Version, LastUpdated: stamp(x.Updated), Body: body, Deleted: x.Deleted,
+	}, nil
+}
+
+func (r *Records) touch(ctx context.Context, x *record.Stored) {
+	guard.Touch(ctx, x.PatientID, r.defs.TypeOf(x.Type)+"/"+x.ID)
+}
+
+// version returns the version in a tag such as W/"3", "3" or 3.
+func version(tag string) string {
+	return strings.Trim(strings.TrimPrefix(strings.TrimSpace(tag), "W/"), `"`)
+}

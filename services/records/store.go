@@ -1,0 +1,57 @@
+package records
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/yba-health/yba/services/records/postgres"
+	"github.com/yba-health/yba/services/records/record"
+)
+
+// Store keeps resources. Errors are package fault's. Where a transaction may
+// be given, nil means none.
+type Store interface {
+	// Indexer returns the extractor of index rows for this installation.
+	Indexer(ctx context.Context) (*record.Indexer, error)
+	// Keys returns n keys that no resource has.
+	Keys(ctx context.Context, n int) ([]int64, error)
+	// Secret returns a secret of the installation.
+	Secret(ctx context.Context, name string) ([]byte, error)
+	// PatientKeys returns the keys of Patients by id; unknown ones are left out.
+	PatientKeys(ctx context.Context, ids []string) (map[string]int64, error)
+	// Compartments returns where Patients live now; unknown ones are left out.
+	Compartments(ctx context.Context, tx *sql.Tx, ids []string) (map[string]record.Compartment, error)
+
+	// Read returns the current version, also that of a deletion;
+	// fault.NotFound when it is absent or out of reach.
+	Read(ctx context.Context, tx *sql.Tx, typ int16, id string, r record.Reach) (*record.Stored, error)
+	// ReadMany returns those current resources that are within reach.
+	ReadMany(ctx context.Context, tx *sql.Tx, refs []record.Ref, r record.Reach) ([]record.Stored, error)
+	// ReadVersion returns one version; fault.NotFound as Read.
+	ReadVersion(ctx context.Context, typ int16, id string, version int64, r record.Reach) (*record.Stored, error)
+	// History returns versions, newest first.
+	History(ctx context.Context, h postgres.HistoryQuery, r record.Reach) ([]record.Stored, error)
+	// Search returns a page in the query's order; ties are broken by key.
+	Search(ctx context.Context, tx *sql.Tx, q *record.Query, r record.Reach) (*postgres.Page, error)
+	// Referring returns resources that refer to targets by a parameter.
+	Referring(ctx context.Context, param int16, targets []record.Ref, limit int, r record.Reach) ([]record.Stored, error)
+	// Compartment returns a page of a patient's compartment.
+	Compartment(ctx context.Context, patient int64, types []int16, since int64, after *record.Cursor, limit int, r record.Reach) ([]record.Stored, *record.Cursor, error)
+
+	// InTx runs f in a transaction, again when a race made it fail.
+	InTx(ctx context.Context, f func(*sql.Tx) error) error
+	// Hold makes others that use the same criteria wait for the transaction's end.
+	Hold(ctx context.Context, tx *sql.Tx, types []int16, criteria []string) error
+	// Lock locks resources until the transaction's end and returns them.
+	Lock(ctx context.Context, tx *sql.Tx, refs []record.Ref) (map[record.Ref]*record.Stored, error)
+	// Put stores all writes or none.
+	Put(ctx context.Context, tx *sql.Tx, by record.Author, writes []record.Write) error
+
+	// Changes returns rows of the log after cursor and the next cursor.
+	Changes(ctx context.Context, cursor string, types []int16, limit int, wait time.Duration) ([]record.Stored, string, error)
+	// Run carries notices of changes between processes until ctx is done.
+	Run(ctx context.Context) error
+}
+
+var _ Store = (*postgres.Store)(nil)

@@ -1,0 +1,186 @@
+package stations
+
+import (
+	"slices"
+	"strings"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/yba-health/yba/pkg/vitext"
+	stationsv1 "github.com/yba-health/yba/proto/gen/yba/stations/v1"
+)
+
+// sameEnough is the likeness from which two people may be one. It is high,
+// since a hint that comes too often is not read any more; an equal number
+// reaches it alone.
+const sameEnough = 0.75
+
+// asked is what is known of the person who is looked for.
+type asked struct {
+	name, birth, gender, phone string
+	// identifiers by kind.
+	identifiers map[string]string
+	// prefix: the name is still being typed.
+	prefix bool
+}
+
+// likeness tells how alike p is to what was asked, 0 to 1, and why.
+func likeness(a asked, p *stationsv1.Person) (float64, []string) {
+	var score, weight float64
+	var reasons []string
+	add := func(w, s float64, why string) {
+		score, weight = score+w*s, weight+w
+		if why != "" {
+			reasons = append(reasons, why)
+		}
+	}
+	same, different := compareIdentifiers(a.identifiers, p.GetIdentifiers())
+	if same != "" {
+		return 1, []string{"cùng " + numberName[same]}
+	}
+	if a.name != "" {
+		s, why := nameLikeness(a.name, p.GetName(), a.prefix)
+		add(0.5, s, why)
+	}
+	if a.birth != "" && p.GetBirthDate() != "" {
+		s, why := birthLikeness(a.birth, p.GetBirthDate())
+		add(0.3, s, why)
+	}
+	if known(a.gender) && known(p.GetGender()) {
+		s := 0.0
+		if a.gender == p.GetGender() {
+			s = 1
+		}
+		add(0.1, s, "")
+	}
+	if a.phone != "" && a.phone == cleanPhone(p.GetPhone()) {
+		// Families share a phone: it adds to a likeness and makes none.
+		add(0.1, 1, "cùng số điện thoại")
+	}
+	if weight == 0 {
+		return 0, nil
+	}
+	score /= weight
+	if different != "" {
+		score /= 2
+		reasons = append(reasons, "khác "+numberName[different])
+	}
+	return score, reasons
+}
+
+var numberName = map[string]string{"cccd": "số căn cước", "bhyt": "số thẻ BHYT", "bhxh": "mã số BHXH"}
+
+func known(gender string) bool { return gender != "" && gender != "unknown" }
+
+// compareIdentifiers tells the kind that is the same, or else one that both
+// have and that differs. Only numbers that are given once for life can differ:
+// an insurance card changes.
+func compareIdentifiers(a map[string]string, b []*stationsv1.Identifier) (same, different string) {
+	for _, i := range b {
+		v, ok := a[i.GetKind()]
+		switch {
+		case !ok:
+		case v == i.GetValue():
+			return i.GetKind(), ""
+		case i.GetKind() != "bhyt":
+			different = i.GetKind()
+		}
+	}
+	return "", different
+}
+
+// nameLikeness compares names word by word without tone marks; each word of
+// one goes with the most alike of the other. While a name is being typed, the
+// words that are not there yet do not count.
+func nameLikeness(typed, name string, prefix bool) (float64, string) {
+	a, b := strings.Fields(vitext.Fold(typed)), strings.Fields(vitext.Fold(name))
+	if len(a) == 0 || len(b) == 0 {
+		return 0, ""
+	}
+	if slices.Equal(a, b) {
+		if norm.NFC.String(strings.ToLower(typed)) == norm.NFC.String(strings.ToLower(name)) {
+			return 1, "cùng họ tên"
+		}
+		return 0.95, "cùng họ tên, khác dấu"
+	}
+	free := slices.Clone(b)
+	sum := 0.0
+	for i, word := range a {
+		best, at := 0.0, -1
+		for j, other := range free {
+			s := wordLikeness(word, other)
+			if prefix && i == len(a)-1 && strings.HasPrefix(other, word) {
+				s = 1
+			}
+			if s > best {
+				best, at = s, j
+			}
+		}
+		if at >= 0 {
+			sum += best
+			free = slices.Delete(free, at, at+1)
+		}
+	}
+	full := sum / float64(max(len(a), len(b)))
+	if prefix {
+		full = 0.8*sum/float64(len(a)) + 0.2*full
+	}
+	if full >= 0.6 {
+		return full, "họ tên gần giống"
+	}
+	return full, ""
+}
+
+// wordLikeness is 1 less the share of letters to change; words that share less
+// than half are not alike at all.
+func wordLikeness(a, b string) float64 {
+	x, y := []rune(a), []rune(b)
+	s := 1 - float64(editDistance(x, y))/float64(max(len(x), len(y)))
+	if s < 0.5 {
+		return 0
+	}
+	return s
+}
+
+// editDistance counts letters to add, drop or change (Levenshtein).
+func editDistance(a, b []rune) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range a {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range b {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}
+
+// birthLikeness compares dates of which either may be only a year.
+func birthLikeness(a, b string) (float64, string) {
+	switch {
+	case a == b && len(a) == len("2006-01-02"):
+		return 1, "cùng ngày sinh"
+	case len(a) < 4 || len(b) < 4:
+		return 0, ""
+	case a[:4] != b[:4]:
+		// One wrong digit of a date that is otherwise equal is a slip of the pen.
+		if len(a) == len(b) && editDistance([]rune(a), []rune(b)) == 1 && len(a) > 4 {
+			return 0.5, "ngày sinh gần giống"
+		}
+		return 0, ""
+	case len(a) == 4 || len(b) == 4:
+		return 0.8, "cùng năm sinh"
+	}
+	// Day and month changed places, or one digit is different.
+	if len(a) == 10 && len(b) == 10 && (a[5:7] == b[8:10] && a[8:10] == b[5:7] || editDistance([]rune(a), []rune(b)) == 1) {
+		return 0.7, "ngày sinh gần giống"
+	}
+	return 0.1, "cùng năm sinh"
+}

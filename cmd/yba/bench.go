@@ -162,10 +162,15 @@ func (b *bench) run(ctx context.Context, status io.Writer) ([]measure, error) {
 		}},
 	} {
 		say(l.name)
-		table = append(table, b.hammer(ctx, l.name, l.connections, l.request))
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+		prepared, err := b.prepare(l.request)
+		if err != nil {
+			return nil, err
 		}
+		m, err := b.hammer(ctx, l.name, l.connections, prepared)
+		if err != nil {
+			return nil, err
+		}
+		table = append(table, m)
 	}
 	return append(table, b.memory(ctx, "resident memory, after the load")), nil
 }
@@ -225,7 +230,9 @@ func (b *bench) observations(ctx context.Context, client *fhirclient.Client, pat
 		}
 		var o struct {
 			ID   string
-			Code struct{ Coding []struct{ System, Code string } }
+			Code struct {
+				Coding []struct{ System, Code string }
+			}
 		}
 		if err := json.Unmarshal(body, &o); err != nil {
 			return fmt.Errorf("an observation cannot be read: %w", err)
@@ -250,59 +257,88 @@ func (b *bench) observations(ctx context.Context, client *fhirclient.Client, pat
 	return nil
 }
 
+// prepared is a request whose every part but the body's reader is made before
+// the clock starts: the generator shares the machine with the server.
+type prepared struct {
+	http.Request
+	body []byte
+}
+
+// preparedRequests is how many different requests one line takes turns with.
+const preparedRequests = 2000
+
+func (b *bench) prepare(request func(i int) (method, path string, body []byte)) ([]prepared, error) {
+	base := strings.TrimRight(b.url, "/") + "/fhir/R4/"
+	header := http.Header{"Authorization": {"Bearer " + b.bearer}, "Accept": {fhirclient.MediaType}}
+	withBody := header.Clone()
+	withBody.Set("Content-Type", fhirclient.MediaType)
+	out := make([]prepared, preparedRequests)
+	for i := range out {
+		method, path, body := request(i)
+		u, err := url.Parse(base + path)
+		if err != nil {
+			return nil, err
+		}
+		out[i].Request = http.Request{Method: method, URL: u, Host: u.Host, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+		if body != nil {
+			out[i].Header, out[i].ContentLength, out[i].body = withBody, int64(len(body)), body
+		}
+	}
+	return out, nil
+}
+
+// errLimited means that the figures would be those of the limit.
+var errLimited = errors.New("the server limits requests; start it for the measurement with --rate-limit 0")
+
 // hammer sends requests over so many connections for the span and counts what
-// came back. Requests are made before the clock starts for them; the answer is
-// read and dropped, for the generator shares the machine with the server.
-func (b *bench) hammer(ctx context.Context, name string, connections int, request func(i int) (string, string, []byte)) measure {
-	ctx, cancel := context.WithTimeout(ctx, b.span)
+// came back; answers are read and dropped.
+func (b *bench) hammer(ctx context.Context, name string, connections int, requests []prepared) (measure, error) {
+	span, cancel := context.WithTimeout(ctx, b.span)
 	defer cancel()
 	var (
-		all    []time.Duration
-		failed int
-		mu     sync.Mutex
-		group  sync.WaitGroup
-		begin  = time.Now()
+		all     []time.Duration
+		failed  int
+		limited bool
+		mu      sync.Mutex
+		group   sync.WaitGroup
+		begin   = time.Now()
 	)
 	for w := range connections {
 		group.Go(func() {
 			var took []time.Duration
-			errs := 0
+			errs, refused := 0, false
 			buffer := make([]byte, 32<<10)
-			for i := w * 7919; ctx.Err() == nil; i++ {
-				method, path, body := request(i)
-				d, err := b.send(ctx, buffer, method, path, body)
+			for i := w * 7919; span.Err() == nil && !refused; i++ {
+				d, err := b.send(span, buffer, &requests[i%len(requests)])
 				switch {
 				case err == nil:
 					took = append(took, d)
-				case ctx.Err() == nil:
+				case errors.Is(err, errLimited):
+					refused = true
+				case span.Err() == nil:
 					errs++
 				}
 			}
 			mu.Lock()
-			all, failed = append(all, took...), failed+errs
+			all, failed, limited = append(all, took...), failed+errs, limited || refused
 			mu.Unlock()
 		})
 	}
 	group.Wait()
 	seconds := time.Since(begin).Seconds()
+	if limited {
+		return measure{}, errLimited
+	}
 	slices.Sort(all)
 	at := func(share float64) float64 { return milliseconds(fhirclient.Percentile(all, share)) }
 	return measure{Name: name, Connections: connections, Count: len(all), PerSecond: float64(len(all)) / seconds,
-		P50: at(.5), P95: at(.95), P99: at(.99), Errors: failed}
+		P50: at(.5), P95: at(.95), P99: at(.99), Errors: failed}, ctx.Err()
 }
 
-func (b *bench) send(ctx context.Context, buffer []byte, method, path string, body []byte) (time.Duration, error) {
-	var r io.Reader
-	if body != nil {
-		r = bytes.NewReader(body)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(b.url, "/")+"/fhir/R4/"+path, r)
-	if err != nil {
-		return 0, err
-	}
-	req.Header["Authorization"] = []string{"Bearer " + b.bearer}
-	if body != nil {
-		req.Header["Content-Type"] = []string{fhirclient.MediaType}
+func (b *bench) send(ctx context.Context, buffer []byte, p *prepared) (time.Duration, error) {
+	req := p.WithContext(ctx)
+	if p.body != nil {
+		req.Body = io.NopCloser(bytes.NewReader(p.body))
 	}
 	begin := time.Now()
 	resp, err := b.http.Do(req)
@@ -310,8 +346,11 @@ func (b *bench) send(ctx context.Context, buffer []byte, method, path string, bo
 		return 0, err
 	}
 	defer resp.Body.Close()
-	if _, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{resp.Body}, buffer); err != nil {
+	if _, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, resp.Body, buffer); err != nil {
 		return 0, err
+	}
+	if resp.StatusCode == http.StatusTooManyRequests {
+		return 0, errLimited
 	}
 	if resp.StatusCode >= 300 {
 		return 0, fmt.Errorf("status %d", resp.StatusCode)

@@ -63,8 +63,11 @@ func root() *cobra.Command {
 		cfg = loaded
 		return nil
 	}
+	token := func(account string) (string, error) { return mintToken(&cfg, account) }
 	cmd.AddCommand(
 		serveCommand(&cfg), demoCommand(&cfg), migrateCommand(&cfg), healthCommand(&cfg),
+		importCommand(&cfg, token), unitsCommand(&cfg), coverageCommand(&cfg), benchCommand(&cfg, token),
+		userCommand(&cfg), tokenCommand(&cfg), doctorCommand(&cfg),
 	)
 	return cmd
 }

@@ -15,7 +15,7 @@ import (
 	stationsv1 "github.com/yba-health/yba/proto/gen/yba/stations/v1"
 )
 
-func write(t *testing.T, name, text string) string {
+func unitFile(t *testing.T, name, text string) string {
 	t.Helper()
 	p := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
@@ -38,9 +38,9 @@ func runUnits(t *testing.T, args ...string) (string, error) {
 }
 
 const (
-	oldUnits   = "code,level,name,kind,parent,valid_from,valid_to\n01,province,Hà Nội,Thành phố,,,2025-06-30\n00004,commune,Trúc Bạch,Phường,001,,2025-06-30\n"
-	newUnits   = "code,level,name,name_en,kind,parent,valid_from,valid_to\n00004,commune,Ba Đình,Ba Dinh,Phường,01,2025-07-01,\n"
-	succession = "old_code,old_name,new_code,new_name,new_province,extent\n00004,Trúc Bạch,00004,Ba Đình,01,full\n"
+	oldUnitsCSV   = "code,level,name,kind,parent,valid_from,valid_to\n01,province,Hà Nội,Thành phố,,,2025-06-30\n00004,commune,Trúc Bạch,Phường,001,,2025-06-30\n"
+	newUnitsCSV   = "code,level,name,name_en,kind,parent,valid_from,valid_to\n00004,commune,Ba Đình,Ba Dinh,Phường,01,2025-07-01,\n"
+	successionCSV = "old_code,old_name,new_code,new_name,new_province,extent\n00004,Trúc Bạch,00004,Ba Đình,01,full\n"
 )
 
 func TestUnitsAreSentOldestFirstAndBeforeSuccessions(t *testing.T) {
@@ -59,8 +59,8 @@ func TestUnitsAreSentOldestFirstAndBeforeSuccessions(t *testing.T) {
 		_, _ = w.Write(answer)
 	}))
 	defer server.Close()
-	out, err := runUnits(t, "--url", server.URL+"/", "--token-file", write(t, "token", "secret\n"), "--on", "2025-07-01",
-		write(t, "s.csv", succession), write(t, "new.csv", newUnits), write(t, "old.csv", oldUnits))
+	out, err := runUnits(t, "--url", server.URL+"/", "--token-file", unitFile(t, "token", "secret\n"), "--on", "2025-07-01",
+		unitFile(t, "s.csv", successionCSV), unitFile(t, "new.csv", newUnitsCSV), unitFile(t, "old.csv", oldUnitsCSV))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,16 +78,16 @@ func TestUnitsAreSentOldestFirstAndBeforeSuccessions(t *testing.T) {
 func TestNothingIsSentWhenAFileIsWrong(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("something was sent") }))
 	defer server.Close()
-	token := write(t, "token", "secret")
+	token := unitFile(t, "token", "secret")
 	for name, c := range map[string]struct {
 		args []string
 		want string
 	}{
-		"wrong line":     {[]string{"--token-file", token, write(t, "a.csv", newUnits), write(t, "b.csv", oldUnits+"x,y,z,,,,\n")}, "b.csv: line 4"},
-		"no day":         {[]string{"--token-file", token, write(t, "s.csv", succession)}, "--on"},
-		"wrong day":      {[]string{"--token-file", token, "--on", "1.7.2025", write(t, "s.csv", succession)}, "--on"},
-		"no token":       {[]string{write(t, "a.csv", newUnits)}, "--token-file"},
-		"two-line token": {[]string{"--token-file", write(t, "t", "a\nb"), write(t, "a.csv", newUnits)}, "one line"},
+		"wrong line":     {[]string{"--token-file", token, unitFile(t, "a.csv", newUnitsCSV), unitFile(t, "b.csv", oldUnitsCSV+"x,y,z,,,,\n")}, "b.csv: line 4"},
+		"no day":         {[]string{"--token-file", token, unitFile(t, "s.csv", successionCSV)}, "--on"},
+		"wrong day":      {[]string{"--token-file", token, "--on", "1.7.2025", unitFile(t, "s.csv", successionCSV)}, "--on"},
+		"no token":       {[]string{unitFile(t, "a.csv", newUnitsCSV)}, "--token-file"},
+		"two-line token": {[]string{"--token-file", unitFile(t, "t", "a\nb"), unitFile(t, "a.csv", newUnitsCSV)}, "one line"},
 		"no such file":   {[]string{"--token-file", token, filepath.Join(t.TempDir(), "none.csv")}, "none.csv"},
 	} {
 		if _, err := runUnits(t, append([]string{"--url", server.URL}, c.args...)...); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -102,7 +102,7 @@ func TestARefusalIsToldAsTheServerSaidIt(t *testing.T) {
 		_, _ = io.WriteString(w, `{"error":{"class":"forbidden","message":"you may not do this","at":""}}`)
 	}))
 	defer server.Close()
-	_, err := runUnits(t, "--url", server.URL, "--token-file", write(t, "token", "secret"), write(t, "a.csv", newUnits))
+	_, err := runUnits(t, "--url", server.URL, "--token-file", unitFile(t, "token", "secret"), unitFile(t, "a.csv", newUnitsCSV))
 	if err == nil || !strings.Contains(err.Error(), "you may not do this") {
 		t.Errorf("got %v", err)
 	}

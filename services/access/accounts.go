@@ -67,13 +67,22 @@ func message(a account.Account) *accessv1.Account {
 	}
 }
 
-// CreateAccount opens an account.
+// CreateAccount opens an account. A service that asks again for a person whose
+// account was never activated gets a new code for that account.
 func (s *Service) CreateAccount(ctx context.Context, req *accessv1.CreateAccountRequest) (*accessv1.CreateAccountResponse, error) {
 	a := newAccount(req)
 	if err := mayGive(guard.PrincipalOf(ctx), a.Roles); err != nil {
 		return nil, err
 	}
 	a, code, err := s.door.Add(ctx, a, req.GetPassword())
+	if fault.Is(err, fault.Conflict) && guard.PrincipalOf(ctx).GetService() != "" && a.Patient != "" && req.GetPassword() == "" {
+		// The station is asked again because the slip with the code got lost.
+		var known account.Account
+		if known, err = s.store.AccountByPatient(ctx, a.Patient); err == nil {
+			a = known
+			code, err = s.door.Renew(ctx, a)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 package access_test
 
 import (
+	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -176,5 +178,46 @@ func TestRelationsAreShownToThoseTheyConcern(t *testing.T) {
 		if _, err := w.client.GrantRelation(guard.As(t.Context(), "consults"), r); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestALostActivationCodeIsReplacedUntilThePasswordIsSet(t *testing.T) {
+	w := newWorld(t)
+	first, old, err := openWithCode(t, w, "levanbe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, code, err := openWithCode(t, w, "levanbe2")
+	if err != nil || again.GetId() != first.GetId() || code == old {
+		t.Fatalf("the second code: %v %v", again, err)
+	}
+	activate := func(code string) int {
+		b := w.browser()
+		request := b.form(b.begin("patient", nil))
+		return b.post("/signin/activate", url.Values{
+			"request": {request}, "username": {"levanbe"}, "code": {code}, "password": {password}, "again": {password},
+		}).status
+	}
+	if got := activate(old); got != http.StatusUnauthorized {
+		t.Errorf("the lost code was answered %d", got)
+	}
+	if got := activate(code); got != http.StatusSeeOther {
+		t.Fatalf("the new code was answered %d", got)
+	}
+	if _, _, err := openWithCode(t, w, "levanbe3"); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a code for an account with a password: %v", err)
+	}
+}
+
+func TestARepeatedGrantIsOneRelation(t *testing.T) {
+	w := newWorld(t)
+	doctor := w.open("doctor", []string{"doctor"}, nil)
+	until := w.clock.now().Add(time.Hour)
+	first := w.relate(doctor, "p1", "treating", time.Time{}, until)
+	if again := w.relate(doctor, "p1", "treating", time.Time{}, until); again != first {
+		t.Error("the same grant made two relations")
+	}
+	if longer := w.relate(doctor, "p1", "treating", time.Time{}, until.Add(time.Hour)); longer == first {
+		t.Error("a longer grant was lost")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,7 @@ import (
 	accessv1 "github.com/yba-health/yba/proto/gen/yba/access/v1"
 	stationsv1 "github.com/yba-health/yba/proto/gen/yba/stations/v1"
 	"github.com/yba-health/yba/services/access"
+	"github.com/yba-health/yba/services/access/openid"
 	"github.com/yba-health/yba/services/access/postgres"
 )
 
@@ -87,6 +89,7 @@ func newWorld(t testing.TB, successions ...*stationsv1.Succession) *world {
 	mux := http.NewServeMux()
 	w.server = httptest.NewServer(mux)
 	t.Cleanup(w.server.Close)
+	shareKey(t, w.data)
 	cfg := config.Default()
 	cfg.Data, cfg.PublicURL = w.data, w.server.URL
 	w.config = cfg
@@ -126,6 +129,34 @@ func newWorld(t testing.TB, successions ...*stationsv1.Succession) *world {
 		}
 	})
 	return w
+}
+
+// signingKey is made once, since an RSA key takes its time.
+var signingKey = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "yba-access-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	if _, err := openid.LoadKeys(dir); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(dir, "signing-key.pem"))
+})
+
+func shareKey(t testing.TB, data string) {
+	t.Helper()
+	key, err := signingKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(data, "access")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "signing-key.pem"), key, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 const password = "con mèo ngủ trưa"

@@ -34,12 +34,35 @@ func (s *Service) GrantRelation(ctx context.Context, req *accessv1.Relation) (*a
 	} else if err != nil {
 		return nil, err
 	}
+	// A repeated grant is one relation: callers try again after a lost answer.
+	same, err := s.living(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if same != nil {
+		guard.Touch(ctx, r.Patient, "relation/"+same.ID)
+		return relationMessage(*same), nil
+	}
 	if err := s.store.AddRelation(ctx, r); err != nil {
 		return nil, err
 	}
 	guard.Touch(ctx, r.Patient, "relation/"+r.ID)
 	s.forget()
 	return relationMessage(r), nil
+}
+
+// living finds a relation that says all that r says already.
+func (s *Service) living(ctx context.Context, r relation.Relation) (*relation.Relation, error) {
+	all, err := s.store.Relations(ctx, r.Account, r.Patient)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range all {
+		if x.Kind == r.Kind && x.Reason == r.Reason && x.Until.Equal(r.Until) && !x.From.After(r.From) {
+			return &x, nil
+		}
+	}
+	return nil, nil
 }
 
 // EndRelation ends a relation now.

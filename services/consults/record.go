@@ -180,7 +180,7 @@ func (s *Service) sweep(ctx context.Context) error {
 func (s *Service) miss(ctx context.Context) error {
 	now := s.now()
 	list, err := s.store.List(ctx, consult.Filter{
-		Statuses: []consult.Status{consult.Booked, consult.Waiting}, Until: now, Limit: recordBatch,
+		Statuses: []consult.Status{consult.Booked, consult.Waiting}, Until: now.Add(-consult.MissedAfter), Limit: 1000,
 	})
 	if err != nil {
 		return err

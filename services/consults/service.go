@@ -25,6 +25,9 @@ type Service struct {
 	records recordsv1.RecordsClient
 	access  accessv1.AccessClient
 	hall    *hall
+	hub     *hub
+	guard   *guard.Guard
+	origins []string
 	ice     iceServers
 	log     *slog.Logger
 	now     func() time.Time

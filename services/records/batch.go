@@ -267,6 +267,10 @@ func (b *batch) compartments(ctx context.Context) error {
 			if !ok {
 				home, ok = old, !old.Deleted || c.verb == "delete"
 			}
+			if c.typ == "Patient" {
+				// Who lives in the commune may be written out of it.
+				home.Commune = old.Commune
+			}
 		}
 		if owner != "" && !ok {
 			if !b.scope.GetAll() {
@@ -325,7 +329,15 @@ func (b *batch) existing(ctx context.Context, made map[string]record.Compartment
 			want(id, false)
 		}
 	}
-	return b.r.store.Compartments(ctx, b.tx, ids)
+	if !b.scope.GetAll() {
+		return b.r.store.Compartments(ctx, b.tx, ids)
+	}
+	keys, err := b.r.store.PatientKeys(ctx, ids)
+	there := make(map[string]record.Compartment, len(keys))
+	for id, key := range keys {
+		there[id] = record.Compartment{Key: key, ID: id}
+	}
+	return there, err
 }
 
 // allowed decides one write. A shared resource may be written by whoever

@@ -178,9 +178,17 @@ func birthLikeness(a, b string) (float64, string) {
 	case len(a) == 4 || len(b) == 4:
 		return 0.8, "cùng năm sinh"
 	}
-	// Day and month changed places, or one digit is different.
-	if len(a) == 10 && len(b) == 10 && (a[5:7] == b[8:10] && a[8:10] == b[5:7] || editDistance([]rune(a), []rune(b)) == 1) {
+	// Day and month or two digits changed places, or one digit is different.
+	if len(a) == len(b) && (sameDigits(a[5:], b[5:]) || editDistance([]rune(a), []rune(b)) == 1) {
 		return 0.7, "ngày sinh gần giống"
 	}
 	return 0.1, "cùng năm sinh"
+}
+
+// sameDigits reports whether a and b are made of the same characters.
+func sameDigits(a, b string) bool {
+	x, y := []byte(a), []byte(b)
+	slices.Sort(x)
+	slices.Sort(y)
+	return slices.Equal(x, y)
 }

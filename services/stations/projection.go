@@ -9,7 +9,9 @@ import (
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/guard"
+	"github.com/yba-health/yba/pkg/units"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/stations/rules"
 )
 
 const (
@@ -19,6 +21,8 @@ const (
 	patience = 20 * time.Second
 	// pause is how long the projection rests after a failure.
 	pause = 2 * time.Second
+	// breath is the least time between two looks at a log with nothing new.
+	breath = 100 * time.Millisecond
 )
 
 // feed is the running projection.
@@ -32,12 +36,20 @@ func (s *Service) Start(ctx context.Context) error {
 	ctx, s.feed.cancel = context.WithCancel(guard.As(context.WithoutCancel(ctx), name))
 	s.feed.done.Go(func() {
 		for ctx.Err() == nil {
-			if _, err := s.Follow(ctx, patience); err != nil && ctx.Err() == nil {
+			begun := time.Now()
+			n, err := s.Follow(ctx, patience)
+			rest := time.Duration(0)
+			switch {
+			case err != nil && ctx.Err() == nil:
 				s.Log.Warn("the list of due vaccinations is behind", "error", fault.Of(err).Error())
-				select {
-				case <-ctx.Done():
-				case <-time.After(pause):
-				}
+				rest = pause
+			case n == 0 && time.Since(begun) < breath:
+				// The log did not wait; asking again at once would only keep it busy.
+				rest = breath
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(rest):
 			}
 		}
 	})
@@ -105,8 +117,8 @@ func (s *Service) dueChanges(list []*recordsv1.Change) DueChanges {
 			if c.GetOp() != "delete" && json.Unmarshal(c.GetBody(), &r) == nil {
 				g, ok = r.given()
 			}
-			if ok {
-				g.Immunization = c.GetId()
+			if ok && s.counts(g, c) {
+				g.Immunization, g.Patient = c.GetId(), c.GetPatient()
 				out.Given = append(out.Given, g)
 			} else {
 				out.RemovedGiven = append(out.RemovedGiven, c.GetId())
@@ -114,6 +126,14 @@ func (s *Service) dueChanges(list []*recordsv1.Change) DueChanges {
 		}
 	}
 	return out
+}
+
+// counts reports whether the read model has a use for a dose. The log holds
+// what anyone may write as FHIR: what no schedule knows is left out, so that
+// no odd value can bring the projection to a stop.
+func (s *Service) counts(g Given, c *recordsv1.Change) bool {
+	known := slices.ContainsFunc(s.schedules, func(l rules.Schedule) bool { _, ok := l.Vaccine(g.Vaccine); return ok })
+	return known && c.GetPatient() != "" && g.Dose < 100 && g.On.Year() >= 1900
 }
 
 // childOf reads a Patient; false for whom nobody can be called: deleted,
@@ -125,7 +145,7 @@ func childOf(c *recordsv1.Change) (Child, bool) {
 	}
 	commune, _ := unitOf(p.Address[0].Extension)
 	b, err := parseBirth(p.BirthDate)
-	if err != nil || !b.exact() || commune == "" {
+	if _, bad := units.ParseKey(commune); bad != nil || err != nil || !b.exact() {
 		return Child{}, false
 	}
 	return Child{Patient: c.GetId(), Commune: commune, Birth: b.first}, true

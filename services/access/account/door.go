@@ -83,17 +83,40 @@ func (d *Door) Add(ctx context.Context, a Account, password string) (Account, st
 		}
 		c.Password, err = d.hasher.Hash(ctx, password)
 	} else {
-		if code, err = NewActivationCode(); err != nil {
-			return a, "", err
-		}
-		c.Activation, err = d.hasher.Hash(ctx, code)
-		c.ActivationExpires = d.now().Add(ActivationLife)
+		c, code, err = d.activation(ctx)
 	}
 	if err != nil {
 		return a, "", err
 	}
 	a.ID, a.Created = NewID(), d.now()
 	return a, code, d.store.AddAccount(ctx, a, c)
+}
+
+// Renew gives an account that was never activated a new activation code, for
+// who lost the slip of paper; the old one stops to work. An account with a
+// password is fault.Conflict.
+func (d *Door) Renew(ctx context.Context, a Account) (string, error) {
+	c, err := d.store.Credential(ctx, a.ID)
+	if err != nil {
+		return "", err
+	}
+	if c.Password != "" {
+		return "", fault.New(fault.Conflict, "this person has an account already and has set a password", nil)
+	}
+	c, code, err := d.activation(ctx)
+	if err != nil {
+		return "", err
+	}
+	return code, d.store.SetCredential(ctx, a.ID, c)
+}
+
+func (d *Door) activation(ctx context.Context) (Credential, string, error) {
+	code, err := NewActivationCode()
+	if err != nil {
+		return Credential{}, "", err
+	}
+	hash, err := d.hasher.Hash(ctx, code)
+	return Credential{Activation: hash, ActivationExpires: d.now().Add(ActivationLife)}, code, err
 }
 
 func (d *Door) prove(ctx context.Context, username, secret, address string, of func(Credential) string) (Account, error) {

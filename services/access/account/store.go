@@ -23,6 +23,8 @@ type Store interface {
 	Account(ctx context.Context, id string) (Account, error)
 	// AccountByUsername finds an account with its credential; else fault.NotFound.
 	AccountByUsername(ctx context.Context, username string) (Account, Credential, error)
+	// AccountByPatient finds the open account of a person; else fault.NotFound.
+	AccountByPatient(ctx context.Context, patient string) (Account, error)
 	// Credential reads the credential of an account.
 	Credential(ctx context.Context, id string) (Credential, error)
 	// SetCredential replaces the credential of an account.

@@ -72,6 +72,15 @@ func (s *Store) AccountByUsername(ctx context.Context, username string) (account
 	return a, c, pg.Fault(err)
 }
 
+// AccountByPatient implements account.Store.
+func (s *Store) AccountByPatient(ctx context.Context, patient string) (account.Account, error) {
+	var a account.Account
+	to, done := scanAccount(&a)
+	err := s.db.QueryRowContext(ctx, `SELECT `+accountColumns+` FROM access.accounts a WHERE patient = $1 AND disabled IS NULL`, patient).Scan(to...)
+	done()
+	return a, pg.Fault(err)
+}
+
 // Credential implements account.Store.
 func (s *Store) Credential(ctx context.Context, id string) (account.Credential, error) {
 	var c account.Credential

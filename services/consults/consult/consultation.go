@@ -61,9 +61,9 @@ const (
 	TreatingAfter = 30 * 24 * time.Hour
 	// InvitedFor is how long somebody invited may reach the record.
 	InvitedFor = 24 * time.Hour
-	// missedAfter keeps a consultation that was asked for late in the evening
+	// MissedAfter keeps a consultation that was asked for late in the evening
 	// from ending at midnight.
-	missedAfter = 4 * time.Hour
+	MissedAfter = 4 * time.Hour
 )
 
 // Member is somebody who belongs in the room. Until is how long somebody
@@ -201,7 +201,7 @@ func (c *Consultation) Finish(now time.Time) error {
 func (c *Consultation) IsMissed(now time.Time) bool {
 	y, m, d := c.Start.In(Zone).Date()
 	return (c.Status == Booked || c.Status == Waiting) &&
-		!now.Before(time.Date(y, m, d+1, 0, 0, 0, 0, Zone)) && now.After(c.Start.Add(missedAfter))
+		!now.Before(time.Date(y, m, d+1, 0, 0, 0, 0, Zone)) && now.After(c.Start.Add(MissedAfter))
 }
 
 // MayJoin says whether somebody of the role may take a seat now. A patient

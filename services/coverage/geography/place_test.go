@@ -15,12 +15,13 @@ func reform() *Book {
 		unit("00004", "commune", "555", old, eve), unit("00013", "commune", "555", old, eve),
 		unit("00016", "commune", "555", old, eve), unit("00020", "commune", "555", old, eve),
 		unit("00004", "commune", "66", now, ""), unit("00016", "commune", "66", now, ""), unit("00020", "commune", "66", now, ""),
+		unit("00031", "commune", "555", "", eve), unit("00031", "commune", "66", now, ""),
 		unit("h1", "hamlet", "00016", old, eve), unit("h1", "hamlet", "00004", now, ""),
 		unit("h2", "hamlet", "00013", old, eve),
 	}, []Succession{
 		{"00004@" + old, "00004@" + now, true}, {"00013@" + old, "00004@" + now, true},
 		{"00016@" + old, "00004@" + now, false}, {"00016@" + old, "00016@" + now, false},
-		{"00020@" + old, "00020@" + now, true}, {"h1@" + old, "h1@" + now, true},
+		{"00020@" + old, "00020@" + now, true}, {"00031@", "00004@" + now, true}, {"h1@" + old, "h1@" + now, true},
 	})
 }
 
@@ -39,8 +40,11 @@ func TestPlaceFollowsPeopleAndNeverGuesses(t *testing.T) {
 		"new commune, old hamlet tells":                  {"00004@2025-07-01", "h2@2004-01-01", before, "00013@2004-01-01"},
 		"new commune, hamlet that succeeded an old one":  {"00004@2025-07-01", "h1@2025-07-01", before, "00016@2004-01-01"},
 		"commune that only changed its number goes back": {"00020@2025-07-01", "", before, "00020@2004-01-01"},
-		"unknown unit":                                   {"99999@2025-07-01", "", today, ""},
-		"no address":                                     {"", "", today, ""},
+		"a code without a date is the old unit":          {"00031@", "", today, "00004@2025-07-01"},
+		"and the old unit it stays before":               {"00031@", "", before, "00031@"},
+		"a code without a date is never the new unit":    {"00004@", "", today, ""},
+		"unknown unit": {"99999@2025-07-01", "", today, ""},
+		"no address":   {"", "", today, ""},
 	} {
 		got, ok := reform().Place(c.commune, c.hamlet, c.day)
 		if got != c.want || ok != (c.want != "") {
@@ -51,11 +55,11 @@ func TestPlaceFollowsPeopleAndNeverGuesses(t *testing.T) {
 
 func TestOldCommunesBelongToTheProvinceThatTookThemOver(t *testing.T) {
 	b := reform()
-	if got := b.Communes("66", "2025-06-30"); len(got) != 4 {
-		t.Errorf("old communes of today's province 66: %v, want 4", got)
+	if got := b.Communes("66", "2025-06-30"); len(got) != 5 {
+		t.Errorf("old communes of today's province 66: %v, want 5", got)
 	}
-	if got := b.Communes("66", "2026-01-01"); len(got) != 3 {
-		t.Errorf("new communes: %v, want 3", got)
+	if got := b.Communes("66", "2026-01-01"); len(got) != 4 {
+		t.Errorf("new communes: %v, want 4", got)
 	}
 	if got := b.Communes("54", "2025-06-30"); len(got) != 0 {
 		t.Errorf("the merged province still has %v", got)

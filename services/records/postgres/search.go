@@ -69,6 +69,7 @@ func (s *Store) page(ctx context.Context, tx *sql.Tx, x *record.Indexer, q *reco
 	if err != nil || none {
 		return err
 	}
+	b.order()
 	if err := b.after(q.Cursor); err != nil {
 		return err
 	}
@@ -135,7 +136,6 @@ func (b *search) build(ctx context.Context) (none bool, err error) {
 		}
 		b.where = append(b.where, c)
 	}
-	b.order()
 	return false, nil
 }
 
@@ -277,8 +277,9 @@ func (b *search) exists(ctx context.Context, f record.Filter) (string, error) {
 		return "EXISTS (SELECT FROM records.current u WHERE u.patient = f.patient AND u.key = f.key AND (" + strings.Join(or, " OR ") + "))", nil
 	}
 	not := ""
-	cond := "t.param = " + b.arg(f.Number)
+	cond := ""
 	if f.Modifier == "missing" {
+		cond = "t.param = " + b.arg(f.Number)
 		if f.Values[0].Text == "true" {
 			not = "NOT "
 		}
@@ -355,24 +356,25 @@ func (b *search) value(ctx context.Context, f record.Filter, v record.Value, t s
 // dates compares ranges of time (https://hl7.org/fhir/R4/search.html#prefix):
 // low and high are columns, half open.
 func (b *search) dates(low, high string, v record.Value) string {
-	l, h := b.arg(v.Low)+"::bigint", b.arg(v.High)+"::bigint"
+	from := func() string { return b.arg(v.Low) + "::bigint" }
+	to := func() string { return b.arg(v.High) + "::bigint" }
 	switch v.Prefix {
 	case "ne":
-		return "NOT (" + low + " >= " + l + " AND " + high + " <= " + h + ")"
+		return "NOT (" + low + " >= " + from() + " AND " + high + " <= " + to() + ")"
 	case "gt":
-		return high + " > " + h
+		return high + " > " + to()
 	case "lt":
-		return low + " < " + l
+		return low + " < " + from()
 	case "ge":
-		return "(" + high + " > " + l + ")"
+		return high + " > " + from()
 	case "le":
-		return "(" + low + " < " + h + ")"
+		return low + " < " + to()
 	case "sa":
-		return low + " >= " + h
+		return low + " >= " + to()
 	case "eb":
-		return high + " <= " + l
+		return high + " <= " + from()
 	}
-	return "(" + low + " >= " + l + " AND " + high + " <= " + h + ")"
+	return "(" + low + " >= " + from() + " AND " + high + " <= " + to() + ")"
 }
 
 func (b *search) quantity(ctx context.Context, v record.Value, t string) (string, error) {

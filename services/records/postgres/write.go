@@ -90,7 +90,7 @@ func (s *Store) learnSystems(ctx context.Context, writes []record.Write) error {
 func (s *Store) resources(w *statement, by record.Author, writes []record.Write) {
 	var key, typ, id, patient, version, updated, at, op, off, size, enc, was array
 	var pKey, pID, pCommune array
-	var bodies []byte
+	bodies := make([]byte, 0, 512*len(writes))
 	fresh, again, drop, keep, people := false, false, false, false, false
 	for i := range writes {
 		x := &writes[i]

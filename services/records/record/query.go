@@ -105,7 +105,8 @@ func (c Cursor) String() string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(c.Key, 36) + "." + null + "." + c.Value))
 }
 
-func parseCursor(s string) (*Cursor, error) {
+// ParseCursor reads what String wrote.
+func ParseCursor(s string) (*Cursor, error) {
 	fail := fault.New(fault.Invalid, "_cursor is not one that this server gave; follow the next link as it is", nil)
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	if err != nil {
@@ -214,7 +215,7 @@ func (x *Indexer) parameter(q *Query, name, value string, now time.Time) (known 
 	case "_format":
 		return strings.Contains(value, "json"), nil
 	case "_cursor":
-		q.Cursor, err = parseCursor(value)
+		q.Cursor, err = ParseCursor(value)
 		return true, err
 	case "_sort":
 		return true, x.sort(q, value)

@@ -47,7 +47,7 @@ CREATE TABLE records.current (
     version  bigint NOT NULL,
     updated  bigint NOT NULL,
     encoding smallint NOT NULL,
-    body     bytea STORAGE EXTERNAL NOT NULL,
+    body     bytea NOT NULL,
     PRIMARY KEY (patient, key)
 );
 CREATE INDEX current_compartment ON records.current (patient, type, at, key);
@@ -68,10 +68,14 @@ CREATE TABLE records.versions (
     reason   text NOT NULL,
     op       "char" NOT NULL,
     encoding smallint NOT NULL,
-    body     bytea STORAGE EXTERNAL NOT NULL,
+    body     bytea NOT NULL,
     PRIMARY KEY (tx, seq)
 );
 CREATE UNIQUE INDEX versions_resource ON records.versions (key, version);
+
+-- Bodies are compressed already.
+ALTER TABLE records.current ALTER COLUMN body SET STORAGE EXTERNAL;
+ALTER TABLE records.versions ALTER COLUMN body SET STORAGE EXTERNAL;
 
 -- Search indexes hold rows of current versions only. Each has an order for a
 -- patient's compartment and one for the whole population, which end in the

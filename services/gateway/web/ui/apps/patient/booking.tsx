@@ -93,7 +93,7 @@ export function Slots() {
   const queries = useQueryClient();
   const tell = useTell();
   const who = useDoctors().data?.find((d) => d.id === doctor);
-  const [chosen, choose] = useState<Slot>();
+  const [chosen, choose] = useState<Slot | 'now'>();
   const [reason, setReason] = useState('');
   // One id for this page: a retry on a bad line books once.
   const request = useRef(crypto.randomUUID());
@@ -105,10 +105,10 @@ export function Slots() {
   useEffect(() => {
     if (chosen) step.current?.scrollIntoView({ block: 'nearest' });
   }, [chosen]);
-  const confirm = useMutation<Consultation, Error, Slot>({
-    mutationFn: (slot) => moving
+  const confirm = useMutation<Consultation, Error, Slot | 'now'>({
+    mutationFn: (slot) => moving && slot !== 'now'
       ? consults.reschedule({ id: moving, start: slot.start })
-      : consults.book({ patient: subject.patient, doctor: doctor ?? '', start: slot.start, reason: reason.trim(), requestId: request.current }),
+      : consults.book({ patient: subject.patient, doctor: doctor ?? '', start: slot === 'now' ? '' : slot.start, reason: reason.trim(), requestId: request.current }),
     onSuccess: (booked) => {
       void queries.invalidateQueries({ queryKey: ['consultations'] });
       queries.setQueryData(['consultation', booked.id], booked);
@@ -120,8 +120,13 @@ export function Slots() {
   return (
     <>
       <PageTitle title={moving ? t('book.move') : (who?.name ?? t('book.title'))} hint={moving ? who?.name ?? '' : [who?.specialty, who?.facilityName].filter(Boolean).join(' · ')} back={moving ? `/consultation/${moving}` : '/book'} />
+      {!moving && (
+        <button type="button" className="p-slot p-now" data-testid="slot-now" aria-pressed={chosen === 'now'} onClick={() => choose('now')}>
+          {t('book.now')}<span className="y-small" style={{ display: 'block', fontWeight: 400 }}>{t('book.nowHint')}</span>
+        </button>
+      )}
       <View query={slots}>
-        {(found) => found.length === 0 ? <Empty title={t('book.full')} hint={t('book.fullHint')} /> : (
+        {(found) => found.length === 0 ? <Text c="dimmed">{t('book.full')}. {t('book.fullHint')}</Text> : (
           <div className="p-days">
             {byDay(found).map(([day, own]) => (
               <section key={day} aria-labelledby={`day-${day}`}>
@@ -131,7 +136,7 @@ export function Slots() {
                 <ul className="p-slots">
                   {own.map((s) => (
                     <li key={s.start}>
-                      <button type="button" className="p-slot" data-testid="slot" aria-pressed={chosen?.start === s.start} onClick={() => choose(s)}>{formatTime(s.start)}</button>
+                      <button type="button" className="p-slot" data-testid="slot" aria-pressed={chosen !== 'now' && chosen?.start === s.start} onClick={() => choose(s)}>{formatTime(s.start)}</button>
                     </li>
                   ))}
                 </ul>
@@ -142,9 +147,9 @@ export function Slots() {
       </View>
       {chosen && (
         <div ref={step} className="y-sheet y-lift" style={{ padding: 16, marginTop: 24, position: 'sticky', bottom: 'calc(72px + env(safe-area-inset-bottom))', zIndex: 50 }}>
-          <Text fw={600}>{formatTime(chosen.start)} · {formatDate(chosen.start)}</Text>
+          <Text fw={600}>{chosen === 'now' ? t('book.now') : `${formatTime(chosen.start)} · ${formatDate(chosen.start)}`}</Text>
           {!moving && (
-            <Textarea mt="xs" label={t('book.reason')} description={t('book.reasonHint')} value={reason} maxLength={500} autosize minRows={2} maxRows={4}
+            <Textarea mt="xs" label={t('book.reason')} data-testid="book-reason" description={t('book.reasonHint')} value={reason} maxLength={500} autosize minRows={2} maxRows={4}
               onChange={(e) => setReason(e.currentTarget.value)} />
           )}
           {confirm.error && <ErrorNote error={confirm.error} inline />}

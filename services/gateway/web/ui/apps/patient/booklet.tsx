@@ -1,15 +1,16 @@
 import { Title } from '@mantine/core';
+import { idOf } from '@shared/fhir';
 import { formatDate } from '@shared/format';
 import { Mark } from '@shared/ui/mark';
 import { NotFound } from '@shared/ui/missing';
 import { PageTitle } from '@shared/ui/page';
 import { RefName } from '@shared/ui/reference';
 import { Empty, View } from '@shared/ui/states';
-import { IconAlertTriangle, IconChevronRight } from '@tabler/icons-react';
+import { IconAlertTriangle, IconChevronRight, IconNotes } from '@tabler/icons-react';
 import { Link, useParams } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { Row } from './row';
-import { isSection, type Line, sections, useSection } from './sections';
+import { isSection, type Line, sections, useDocuments, useSection } from './sections';
 import { useSubject } from './subject';
 
 /** Booklet shows the five parts. */
@@ -57,6 +58,10 @@ export function SectionTimeline() {
   const { subject } = useSubject();
   const known = isSection(section) ? section : 'visits';
   const found = useSection(known, subject.patient);
+  // Which visits have something to read.
+  const documents = useDocuments(known === 'visits' ? subject.patient : '').data ?? [];
+  const noted = new Set(documents.flatMap((d) => (d.context?.encounter ?? []).map(idOf)));
+  const testid = (l: Line) => (l.resource.resourceType === 'MedicationRequest' ? 'entry-prescription' : noted.has(l.id) && known === 'visits' ? 'entry-note' : undefined);
   if (!isSection(section)) return <NotFound />;
   return (
     <>
@@ -68,13 +73,14 @@ export function SectionTimeline() {
             <ol className="p-timeline">
               {own.map((l) => (
                 <li key={`${l.resource.resourceType}-${l.id}`}>
-                  <Link className="y-row" to={`/booklet/${section}/${l.id}`}>
+                  <Link className="y-row" to={`/booklet/${section}/${l.id}`} data-testid={testid(l)}>
                     <span className="y-grow">
                       <span className="y-quiet y-small" style={{ display: 'block' }}>{formatDate(l.date)}</span>
                       <span style={{ fontWeight: 600, display: 'block' }}>{l.title}</span>
                       {l.text && <span style={{ display: 'block' }}>{l.text}</span>}
                       <ByWhom line={l} />
                       <LineMark line={l} />
+                      {testid(l) === 'entry-note' && <Mark tone="own" icon={<IconNotes size={14} aria-hidden />}>{t('entry.hasNote')}</Mark>}
                     </span>
                     <IconChevronRight aria-hidden size={20} color="var(--quiet)" />
                   </Link>

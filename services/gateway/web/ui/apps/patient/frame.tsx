@@ -9,7 +9,7 @@ const tabs = [
   { to: '/', icon: IconHome, key: 'tab.home' },
   { to: '/booklet', icon: IconBook2, key: 'tab.booklet' },
   { to: '/book', icon: IconCalendarPlus, key: 'tab.book' },
-  { to: '/log', icon: IconEye, key: 'tab.log' },
+  { to: '/access', icon: IconEye, key: 'tab.log' },
 ] as const;
 
 const square = { display: 'grid', placeItems: 'center', width: 44, height: 44, color: 'var(--ink)' } as const;

@@ -19,7 +19,7 @@ const routes = [
   screen('/consultation/$id', lazyRouteComponent(consultation, 'ConsultationDetail')),
   screen('/consultation/$id/waiting', lazyRouteComponent(() => import('./waiting'), 'WaitingRoom')),
   screen('/consultation/$id/room', lazyRouteComponent(() => import('./room'), 'Room')),
-  screen('/log', lazyRouteComponent(() => import('./log'), 'AccessLog')),
+  screen('/access', lazyRouteComponent(() => import('./log'), 'AccessLog')),
   screen('/identity', lazyRouteComponent(() => import('./identity'), 'Identity')),
   screen('/settings', lazyRouteComponent(() => import('./settings'), 'Settings')),
   screen('/notices', lazyRouteComponent(() => import('@shared/ui/notices-page'), 'NoticesPage')),

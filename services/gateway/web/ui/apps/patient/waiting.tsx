@@ -43,7 +43,7 @@ export function WaitingRoom() {
               ) : c.status === 'waiting' ? (
                 <>
                   <Text>{c.place === 1 ? t('waiting.next') : t('waiting.place')}</Text>
-                  {c.place > 0 && <div className="p-place">{c.place}</div>}
+                  {c.place > 0 && <div className="p-place" data-testid="waiting-place">{c.place}</div>}
                   <Text>{t('waiting.kind')}</Text>
                 </>
               ) : (

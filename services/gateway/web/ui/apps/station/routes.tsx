@@ -12,7 +12,6 @@ const routes = [
   screen('/people/$id', lazyRouteComponent(() => import('./person'), 'PersonPage')),
   screen('/people/$id/visit', lazyRouteComponent(() => import('./visit'), 'Visit')),
   screen('/people/$id/immunization', lazyRouteComponent(() => import('./immunization'), 'Immunization')),
-  screen('/people/$id/account', lazyRouteComponent(() => import('./account'), 'OpenAccount')),
   screen('/outbox', lazyRouteComponent(() => import('./sent'), 'OutboxPage')),
   createRoute({ getParentRoute: () => root, path: '/notices', component: NoticesPage }),
 ];

@@ -24,7 +24,6 @@ function Player({ tracks, off, muted, testid, label }: { tracks: MediaStreamTrac
   }, [stream]);
   return (
     <>
-      {/* biome-ignore lint/a11y/useMediaCaption: a live conversation has no captions; the chat carries text. */}
       <video ref={element} autoPlay playsInline muted={muted ?? false} aria-label={label} data-testid={testid} data-off={off || undefined} />
       {refused && (
         <button type="button" className="r-control" style={{ zIndex: 3, position: 'relative' }} onClick={() => { refuse(false); void element.current?.play(); }}>

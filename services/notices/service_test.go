@@ -1,0 +1,482 @@
+package notices
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+
+	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/guard"
+	"github.com/yba-health/yba/pkg/pg/pgtest"
+	accessv1 "github.com/yba-health/yba/proto/gen/yba/access/v1"
+	noticesv1 "github.com/yba-health/yba/proto/gen/yba/notices/v1"
+	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/notices/message"
+	"github.com/yba-health/yba/services/notices/postgres"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
+
+// memoryRecords is a change log and Patients in memory.
+type memoryRecords struct {
+	recordsv1.RecordsClient
+	rows   []*recordsv1.Change
+	bodies map[string]string
+}
+
+func (r *memoryRecords) add(kind, id string, version int64, at time.Time, body string) {
+	r.rows = append(r.rows, &recordsv1.Change{
+		Seq: int64(len(r.rows) + 1), Type: kind, Id: id, Version: version, Patient: "7", At: at.Format(time.RFC3339), Op: "update", Body: []byte(body),
+	})
+}
+
+func (r *memoryRecords) Changes(ctx context.Context, req *recordsv1.ChangesRequest, _ ...grpc.CallOption) (*recordsv1.ChangesResponse, error) {
+	if guard.PrincipalOf(ctx).GetService() != "notices" {
+		return nil, errors.New("who asks?")
+	}
+	from, _ := strconv.Atoi(req.GetCursor())
+	rows := r.rows[from:]
+	if len(rows) == 0 {
+		return &recordsv1.ChangesResponse{Cursor: req.GetCursor()}, nil
+	}
+	rows = rows[:min(len(rows), int(req.GetLimit()))]
+	return &recordsv1.ChangesResponse{Changes: rows, Cursor: strconv.Itoa(from + len(rows))}, nil
+}
+
+func (r *memoryRecords) Read(_ context.Context, req *recordsv1.ReadRequest, _ ...grpc.CallOption) (*recordsv1.Resource, error) {
+	b, ok := r.bodies[req.GetType()+"/"+req.GetId()]
+	if !ok {
+		return nil, fault.New(fault.NotFound, "not found", nil)
+	}
+	return &recordsv1.Resource{Body: []byte(b)}, nil
+}
+
+// memoryAccess has accounts and relations.
+type memoryAccess struct {
+	accessv1.AccessClient
+	accounts  []*accessv1.Account
+	relations []*accessv1.Relation
+	down      bool
+}
+
+func (a *memoryAccess) ListAccounts(_ context.Context, req *accessv1.ListAccountsRequest, _ ...grpc.CallOption) (*accessv1.ListAccountsResponse, error) {
+	if a.down {
+		return nil, fault.New(fault.Unavailable, "down", nil)
+	}
+	out := &accessv1.ListAccountsResponse{}
+	for _, x := range a.accounts {
+		if req.GetQuery() == "patient:"+x.GetPatient() || req.GetQuery() == "practitioner:"+x.GetPractitioner() {
+			out.Accounts = append(out.Accounts, x)
+		}
+	}
+	return out, nil
+}
+
+func (a *memoryAccess) ListRelations(_ context.Context, req *accessv1.ListRelationsRequest, _ ...grpc.CallOption) (*accessv1.ListRelationsResponse, error) {
+	out := &accessv1.ListRelationsResponse{}
+	for _, r := range a.relations {
+		if r.GetPatient() == req.GetPatient() {
+			out.Relations = append(out.Relations, r)
+		}
+	}
+	return out, nil
+}
+
+// recorder is a channel that fails as often as asked.
+type recorder struct {
+	fail int
+	err  error
+	got  []message.Message
+}
+
+func (r *recorder) Send(_ context.Context, m message.Message) error {
+	if r.fail > 0 {
+		r.fail--
+		return r.err
+	}
+	r.got = append(r.got, m)
+	return nil
+}
+
+type suite struct {
+	*Service
+	records *memoryRecords
+	access  *memoryAccess
+	push    *recorder
+	clock   time.Time
+	spool   string
+}
+
+func newSuite(t *testing.T) *suite {
+	t.Helper()
+	db, _ := pgtest.New(t, pgtest.Schema{Service: "notices", Migrations: postgres.Migrations()})
+	words, err := loadWording()
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &suite{
+		records: &memoryRecords{bodies: map[string]string{"Patient/7": `{"telecom":[{"system":"phone","value":"0901234567"},{"system":"email","value":"hoa@example.com"}]}`}},
+		access: &memoryAccess{
+			accounts: []*accessv1.Account{{Id: "hoa", Patient: "7"}, {Id: "bs", Practitioner: "55"}, {Id: "closed", Patient: "7", Disabled: true}, {Id: "other", Patient: "77"}},
+			relations: []*accessv1.Relation{
+				{Account: "mother", Patient: "7", Kind: "guardian"}, {Account: "bs", Patient: "7", Kind: "treating"},
+				{Account: "aunt", Patient: "7", Kind: "guardian", Until: "2026-01-01T00:00:00Z"},
+			},
+		},
+		push: &recorder{err: errors.New("down")}, clock: time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC), spool: t.TempDir(),
+	}
+	now := func() time.Time { return x.clock }
+	quiet := slog.New(slog.DiscardHandler)
+	store := postgres.New(db)
+	channels := map[string]message.Channel{message.Push: x.push}
+	for _, name := range []string{message.SMS, message.Email} {
+		if channels[name], err = message.NewSpool(x.spool, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x.Service = &Service{
+		store: store, key: "key", now: now, writer: &writer{words},
+		people:     &people{access: x.access, records: x.records, now: now},
+		carrier:    newCarrier(store, channels, now, quiet, prometheus.NewRegistry()),
+		background: background{log: quiet, retry: time.Millisecond, woken: make(chan struct{}, 1)},
+	}
+	x.follower = &follower{records: x.records, store: store, people: x.people, writer: x.writer, now: now, log: quiet, limit: 2}
+	if err := x.operations(); err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+func as(t *testing.T, account string) context.Context {
+	return guard.WithPrincipal(t.Context(), &guard.Principal{Account: account})
+}
+
+func (x *suite) follow(t *testing.T) {
+	t.Helper()
+	for {
+		before, err := x.store.Cursor(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := x.follower.step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if after, err := x.store.Cursor(t.Context()); err != nil || after == before {
+			return
+		}
+	}
+}
+
+func (x *suite) told(t *testing.T, account string) []string {
+	t.Helper()
+	r, err := x.ListNotices(as(t, account), &noticesv1.ListNoticesRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, n := range r.GetNotices() {
+		out = append(out, n.GetKind())
+	}
+	slices.Reverse(out)
+	return out
+}
+
+func appointment(status, start string) string {
+	return fmt.Sprintf(`{"status":%q,"start":%q,"appointmentType":{"coding":[{"system":"https://yba.health/fhir/CodeSystem/service-kind","code":"remote"}]},
+		"identifier":[{"system":"https://yba.health/fhir/sid/consultation","value":"c9"}],"reasonCode":[{"text":"ho ra máu"}],
+		"participant":[{"actor":{"reference":"Patient/7"}},{"actor":{"reference":"Practitioner/55"}}]}`, status, start)
+}
+
+const (
+	half = "2026-11-22T14:30:00+07:00"
+	nine = "2026-11-23T09:00:00+07:00"
+	vr   = `{"status":%q,"class":{"code":"VR"},"subject":{"reference":"Patient/7"},"identifier":[{"system":"https://yba.health/fhir/sid/consultation","value":"c9"}]}`
+	note = `{"status":"current","context":{"encounter":[{"reference":"Encounter/e"}]},"description":"ho ra máu"}`
+	drug = `{"status":"active","encounter":{"reference":"Encounter/e"},"medicationCodeableConcept":{"text":"Rifampicin"}}`
+)
+
+func TestAConsultationIsToldFromBookingToResult(t *testing.T) {
+	x := newSuite(t)
+	at := x.clock
+	x.records.add("Appointment", "a", 1, at.Add(-30*24*time.Hour), appointment("proposed", half))
+	x.records.add("Appointment", "a", 2, at, appointment("booked", half))
+	x.records.add("Appointment", "a", 3, at, appointment("booked", nine))
+	x.records.add("Encounter", "e", 1, at, fmt.Sprintf(vr, "in-progress"))
+	x.records.add("Encounter", "e", 2, at, fmt.Sprintf(vr, "in-progress"))
+	x.records.add("DocumentReference", "d1", 1, at, note)
+	x.records.add("DocumentReference", "d1", 2, at, note)
+	x.records.add("MedicationRequest", "m1", 1, at, drug)
+	x.records.add("MedicationRequest", "m2", 1, at, drug)
+	x.records.add("Patient", "7", 1, at, "not JSON")
+	x.follow(t)
+	want := []string{"booked", "rescheduled", "starting", "result", "result"}
+	for _, who := range []string{"hoa", "mother"} {
+		if got := x.told(t, who); !slices.Equal(got, want) {
+			t.Errorf("%s was told %v, want %v", who, got, want)
+		}
+	}
+	if got := x.told(t, "bs"); !slices.Equal(got, want[:2]) {
+		t.Errorf("the doctor was told %v", got)
+	}
+	for _, who := range []string{"closed", "aunt", "other"} {
+		if got := x.told(t, who); got != nil {
+			t.Errorf("%s was told %v", who, got)
+		}
+	}
+	r, err := x.ListNotices(as(t, "hoa"), &noticesv1.ListNoticesRequest{})
+	if err != nil || r.GetUnread() != 5 {
+		t.Fatal(r, err)
+	}
+	first := r.GetNotices()[4]
+	if !strings.Contains(first.GetText(), "14:30 ngày 22/11/2026") || first.GetLink() != "/patient/consultations/c9" {
+		t.Errorf("first notice %v", first)
+	}
+	for _, n := range r.GetNotices() {
+		if strings.Contains(n.String(), "ho ra") || strings.Contains(n.String(), "Rifampicin") {
+			t.Errorf("clinical content in %v", n)
+		}
+	}
+}
+
+func TestAnImportWakesNobody(t *testing.T) {
+	x := newSuite(t)
+	old := x.clock.Add(-25 * time.Hour)
+	x.records.add("Appointment", "a", 1, old, appointment("booked", half))
+	x.records.add("Encounter", "e", 1, old, fmt.Sprintf(vr, "in-progress"))
+	x.records.add("DocumentReference", "d", 1, old, note)
+	x.follow(t)
+	if got := x.told(t, "hoa"); got != nil {
+		t.Errorf("told %v", got)
+	}
+	// What was imported is still understood when it goes on.
+	x.records.add("Appointment", "a", 2, x.clock, appointment("cancelled", half))
+	x.records.add("MedicationRequest", "m", 1, x.clock, drug)
+	x.follow(t)
+	if got := x.told(t, "hoa"); !slices.Equal(got, []string{"cancelled", "result"}) {
+		t.Errorf("told %v", got)
+	}
+}
+
+func TestNothingIsLostWhileAccessIsDown(t *testing.T) {
+	x := newSuite(t)
+	x.records.add("Appointment", "a", 1, x.clock, appointment("booked", half))
+	x.access.down = true
+	if err := x.follower.step(t.Context()); err == nil {
+		t.Fatal("no error though access is down")
+	}
+	x.access.down = false
+	x.follow(t)
+	if got := x.told(t, "hoa"); !slices.Equal(got, []string{"booked"}) {
+		t.Errorf("told %v", got)
+	}
+}
+
+func (x *suite) carry(t *testing.T) {
+	t.Helper()
+	for {
+		n, err := x.carrier.step(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			return
+		}
+	}
+}
+
+func (x *suite) subscribe(t *testing.T, account, endpoint string) {
+	t.Helper()
+	if err := x.store.Subscribe(t.Context(), message.Subscription{Account: account, Endpoint: endpoint, P256dh: "p", Auth: "a"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMessagesAreTriedAgainAndSentOnce(t *testing.T) {
+	x := newSuite(t)
+	x.subscribe(t, "hoa", "https://push.example.com/1")
+	x.records.add("Appointment", "a", 1, x.clock, appointment("booked", half))
+	x.follow(t)
+	x.push.fail = 2
+	x.carry(t)
+	if len(x.push.got) != 0 {
+		t.Fatal("sent though the channel failed")
+	}
+	x.clock = x.clock.Add(firstPause)
+	x.carry(t)
+	x.clock = x.clock.Add(firstPause) // The second pause is longer.
+	x.carry(t)
+	if len(x.push.got) != 0 {
+		t.Error("the pause did not grow")
+	}
+	x.clock = x.clock.Add(firstPause)
+	x.carry(t)
+	x.clock = x.clock.Add(time.Hour)
+	x.carry(t)
+	if len(x.push.got) != 1 || x.push.got[0].Subscription.Endpoint != "https://push.example.com/1" {
+		t.Errorf("sent %d times, want once", len(x.push.got))
+	}
+	for _, channel := range []string{"sms", "email"} {
+		files, err := filepath.Glob(filepath.Join(x.spool, channel, "*.json"))
+		if err != nil || len(files) != 1 {
+			t.Errorf("%s: %v, %v; want one file", channel, files, err)
+		}
+	}
+}
+
+func TestEndedSubscriptionsAreForgottenAndOldNewsIsGivenUp(t *testing.T) {
+	x := newSuite(t)
+	x.subscribe(t, "hoa", "https://push.example.com/1")
+	tell := func(key string) {
+		_, err := x.Notify(guard.As(t.Context(), "consults"), &noticesv1.NotifyRequest{Account: "hoa", Kind: "starting", Key: key, Link: "/patient/consultations/1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	tell("1")
+	x.push.fail = 1 << 20
+	x.carry(t)
+	x.clock = x.clock.Add(giveUp + time.Hour)
+	x.carry(t)
+	x.push.fail = 0
+	x.clock = x.clock.Add(2 * time.Hour)
+	x.carry(t)
+	if len(x.push.got) != 0 {
+		t.Error("news older than a day were sent")
+	}
+	x.push.fail, x.push.err = 1, message.ErrGone
+	tell("2")
+	x.carry(t)
+	tell("3")
+	x.carry(t)
+	if len(x.push.got) != 0 {
+		t.Error("sent to a browser that is gone")
+	}
+	if err := x.store.Unsubscribe(t.Context(), "hoa", "https://push.example.com/1"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("the subscription is still there: %v", err)
+	}
+}
+
+func TestNotifyTellsAPatientsPeopleOnce(t *testing.T) {
+	x := newSuite(t)
+	x.subscribe(t, "hoa", "https://push.example.com/1")
+	req := &noticesv1.NotifyRequest{Patient: "7", Kind: "starting", Key: "starting/e", Link: "/patient/consultations/e"}
+	for range 2 {
+		if _, err := x.Notify(guard.As(t.Context(), "consults"), req); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The log tells the same under the same key.
+	x.records.add("Encounter", "e", 1, x.clock, fmt.Sprintf(vr, "in-progress"))
+	x.follow(t)
+	for _, who := range []string{"hoa", "mother"} {
+		if got := x.told(t, who); !slices.Equal(got, []string{"starting"}) {
+			t.Errorf("%s was told %v", who, got)
+		}
+	}
+	x.carry(t)
+	if len(x.push.got) != 1 {
+		t.Errorf("sent %d times, want once", len(x.push.got))
+	}
+	if _, err := x.Notify(as(t, "hoa"), req); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("a person could notify: %v", err)
+	}
+	for at, change := range map[string]func(*noticesv1.NotifyRequest){
+		"link": func(r *noticesv1.NotifyRequest) { r.Link = "//evil.example" }, "kind": func(r *noticesv1.NotifyRequest) { r.Kind = "x" },
+		"key": func(r *noticesv1.NotifyRequest) { r.Key = "" }, "account": func(r *noticesv1.NotifyRequest) { r.Patient = "" },
+		"values": func(r *noticesv1.NotifyRequest) { r.Values = map[string]string{"diagnosis": "x"} },
+	} {
+		bad := &noticesv1.NotifyRequest{Patient: "7", Kind: "starting", Key: "k", Link: "/x"}
+		change(bad)
+		if _, err := x.Notify(guard.As(t.Context(), "consults"), bad); !fault.Is(err, fault.Invalid) || fault.Of(err).At != at {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+}
+
+func TestPeopleReadAndMarkOnlyTheirOwn(t *testing.T) {
+	x := newSuite(t)
+	if _, err := x.Notify(guard.As(t.Context(), "consults"), &noticesv1.NotifyRequest{Account: "hoa", Kind: "starting", Key: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	list, err := x.ListNotices(as(t, "hoa"), &noticesv1.ListNoticesRequest{})
+	if err != nil || len(list.GetNotices()) != 1 {
+		t.Fatal(list, err)
+	}
+	id := list.GetNotices()[0].GetId()
+	if _, err := x.MarkRead(as(t, "other"), &noticesv1.MarkReadRequest{Id: id}); !fault.Is(err, fault.NotFound) {
+		t.Errorf("another's notice was marked: %v", err)
+	}
+	if _, err := x.MarkRead(as(t, "other"), &noticesv1.MarkReadRequest{}); err != nil {
+		t.Error(err)
+	}
+	if r, err := x.ListNotices(as(t, "hoa"), &noticesv1.ListNoticesRequest{}); err != nil || r.GetUnread() != 1 {
+		t.Errorf("unread %d, %v", r.GetUnread(), err)
+	}
+	if _, err := x.MarkRead(as(t, "hoa"), &noticesv1.MarkReadRequest{Id: id}); err != nil {
+		t.Error(err)
+	}
+	if r, err := x.ListNotices(as(t, "hoa"), &noticesv1.ListNoticesRequest{}); err != nil || r.GetUnread() != 0 {
+		t.Errorf("unread %d, %v", r.GetUnread(), err)
+	}
+	if _, err := x.ListNotices(t.Context(), &noticesv1.ListNoticesRequest{}); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("nobody could list: %v", err)
+	}
+}
+
+func TestASharedBrowserShowsNothingOfWhoUsedItBefore(t *testing.T) {
+	x := newSuite(t)
+	x.subscribe(t, "hoa", "https://push.example.com/1")
+	if _, err := x.Notify(guard.As(t.Context(), "consults"), &noticesv1.NotifyRequest{Account: "hoa", Kind: "starting", Key: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	x.subscribe(t, "other", "https://push.example.com/1")
+	x.carry(t)
+	if len(x.push.got) != 0 {
+		t.Errorf("sent %v", x.push.got[0].Notice.Account)
+	}
+}
+
+func TestRunningServiceTellsAndStops(t *testing.T) {
+	x := newSuite(t)
+	x.subscribe(t, "hoa", "https://push.example.com/1")
+	x.records.add("Appointment", "a", 1, x.clock, appointment("booked", half))
+	if err := x.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for len(x.told(t, "hoa")) == 0 {
+		if t.Context().Err() != nil {
+			t.Fatal("never told")
+		}
+	}
+	if err := x.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEveryTextExistsInBothLanguages(t *testing.T) {
+	w, err := loadWording()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, language := range languages {
+		for _, kind := range w.kinds() {
+			for _, v := range []values{{When: "x"}, {When: "x", Ward: true, What: "prescription"}} {
+				title, text, err := w.say(language, kind, v)
+				if err != nil || title == "" || text == "" || len(text) > 300 || strings.Contains(text, "  ") || strings.Contains(text, "<no value>") {
+					t.Errorf("%s %s: %q %q %v", language, kind, title, text, err)
+				}
+			}
+		}
+	}
+}

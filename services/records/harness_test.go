@@ -1,0 +1,111 @@
+package records
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/guard"
+	"github.com/yba-health/yba/pkg/pg/pgtest"
+	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/postgres"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
+
+// open returns the service on a database of its own, and a context in which a
+// service with the scope of everything acts.
+func open(t testing.TB) (*Records, context.Context) {
+	t.Helper()
+	db, dsn := pgtest.New(t, pgtest.Schema{Service: "records", Migrations: postgres.Migrations()})
+	defs, err := fhir.R4()
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := postgres.New(db, dsn, defs, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Records{store: store, defs: defs, now: time.Now, log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4"}
+	return r, all(t.Context())
+}
+
+func all(ctx context.Context) context.Context {
+	return scoped(guard.WithPrincipal(ctx, &guard.Principal{Service: "test"}), &guard.Scope{All: true, Shared: true})
+}
+
+func scoped(ctx context.Context, s *guard.Scope) context.Context { return guard.WithScope(ctx, s) }
+
+func create(t testing.TB, r *Records, ctx context.Context, typ, body string) *recordsv1.Resource {
+	t.Helper()
+	x, err := r.Create(ctx, &recordsv1.CreateRequest{Type: typ, Body: []byte(body)})
+	if err != nil {
+		t.Fatalf("create %s: %v", typ, err)
+	}
+	return x
+}
+
+// person is a Patient in a commune.
+func person(family, given, cccd, commune, birth string) string {
+	return `{"resourceType":"Patient","identifier":[{"system":"` + fhir.SystemCCCD + `","value":"` + cccd + `"}],
+		"name":[{"use":"official","text":"` + family + ` ` + given + `","family":"` + family + `","given":["` + given + `"]}],
+		"telecom":[{"system":"phone","value":"09` + cccd + `"}],"gender":"female","birthDate":"` + birth + `",
+		"address":[{"use":"home","line":["Số 1","Thôn 2"],"city":"Xã A","extension":[{"url":"` + fhir.ExtensionUnit + `",
+		"valueCoding":{"system":"` + fhir.SystemUnits + `","code":"` + commune + `","version":"2025-07-01"}}]}]}`
+}
+
+func observation(patient, code, date, value string) string {
+	return `{"resourceType":"Observation","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"` + code + `"}]},
+		"subject":{"reference":"Patient/` + patient + `"},"effectiveDateTime":"` + date + `",
+		"valueQuantity":{"value":` + value + `,"unit":"mmHg","system":"http://unitsofmeasure.org","code":"mm[Hg]"}}`
+}
+
+// found are the ids and links of a Bundle.
+type found struct {
+	ids     []string
+	types   []string
+	next    string
+	total   int
+	entries int
+	body    []byte
+}
+
+func bundle(t testing.TB, body []byte) found {
+	t.Helper()
+	var b struct {
+		Total *int
+		Link  []struct{ Relation, URL string }
+		Entry []struct {
+			Resource struct{ ID, ResourceType string }
+		}
+	}
+	if err := json.Unmarshal(body, &b); err != nil {
+		t.Fatalf("%v in %.200s", err, body)
+	}
+	f := found{total: -1, entries: len(b.Entry), body: body}
+	if b.Total != nil {
+		f.total = *b.Total
+	}
+	for _, e := range b.Entry {
+		f.ids, f.types = append(f.ids, e.Resource.ID), append(f.types, e.Resource.ResourceType)
+	}
+	for _, l := range b.Link {
+		if l.Relation == "next" {
+			f.next = l.URL
+		}
+	}
+	return f
+}
+
+func search(t testing.TB, r *Records, ctx context.Context, typ, query string) found {
+	t.Helper()
+	b, err := r.Search(ctx, &recordsv1.SearchRequest{Type: typ, Query: query})
+	if err != nil {
+		t.Fatalf("%s?%s: %v", typ, query, err)
+	}
+	return bundle(t, b.GetBody())
+}

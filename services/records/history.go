@@ -1,0 +1,122 @@
+package records
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/fhir"
+	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/postgres"
+	"github.com/yba-health/yba/services/records/record"
+)
+
+// History lists versions, newest first (https://hl7.org/fhir/R4/http.html#history).
+func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*recordsv1.Bundle, error) {
+	h, err := r.historyQuery(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	reach, err := r.reach(ctx)
+	if err != nil {
+		return nil, err
+	}
+	limit := h.Limit
+	h.Limit++
+	list, err := r.store.History(ctx, h, reach)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 && req.GetId() != "" && h.Before == 0 && h.Since == 0 {
+		return nil, hidden(ctx, fault.New(fault.NotFound, "there is no such resource", nil))
+	}
+	base := r.baseOf(ctx)
+	b := fhir.Bundle{Type: "history"}
+	self := base
+	for _, part := range []string{req.GetType(), req.GetId()} {
+		if part != "" {
+			self += "/" + part
+		}
+	}
+	self += "/_history?_count=" + strconv.Itoa(limit)
+	if h.Since > 0 {
+		self += "&_since=" + url.QueryEscape(stamp(time.UnixMicro(h.Since)))
+	}
+	b.Links = append(b.Links, fhir.BundleLink{Relation: "self", URL: self})
+	if len(list) > limit {
+		list = list[:limit]
+		at := list[limit-1].Seq
+		if req.GetId() != "" {
+			at = list[limit-1].Version
+		}
+		b.Links = append(b.Links, fhir.BundleLink{Relation: "next", URL: self + "&_cursor=" + record.Cursor{Key: at}.String()})
+	}
+	for i := range list {
+		x := &list[i]
+		r.touch(ctx, x)
+		body, id, err := r.shown(ctx, x)
+		if err != nil {
+			return nil, err
+		}
+		ref := r.defs.TypeOf(x.Type) + "/" + id
+		e := fhir.BundleEntry{FullURL: base + "/" + ref, Resource: body, Method: "PUT", URL: ref, Status: "200",
+			ETag: etag(x.Version), LastModified: stamp(x.Updated)}
+		switch x.Op {
+		case "create":
+			e.Method, e.Status, e.URL = "POST", "201", r.defs.TypeOf(x.Type)
+		case "delete":
+			e.Method, e.Status = "DELETE", "204"
+		}
+		b.Entry = append(b.Entry, e)
+	}
+	return &recordsv1.Bundle{Body: b.JSON()}, nil
+}
+
+func etag(version int64) string { return `W/"` + strconv.FormatInt(version, 10) + `"` }
+
+func (r *Records) historyQuery(ctx context.Context, req *recordsv1.HistoryRequest) (postgres.HistoryQuery, error) {
+	h := postgres.HistoryQuery{ID: req.GetId(), Limit: record.DefaultCount}
+	var err error
+	if req.GetType() != "" {
+		if h.Type, err = r.number(req.GetType()); err != nil {
+			return h, err
+		}
+	}
+	if req.GetId() != "" {
+		if _, err = r.real(ctx, req.GetType(), req.GetId()); err != nil {
+			return h, hidden(ctx, err)
+		}
+	}
+	values, err := url.ParseQuery(req.GetQuery())
+	if err != nil {
+		return h, fault.New(fault.Invalid, "the query is not URL-encoded", nil)
+	}
+	for name, v := range values {
+		switch name {
+		case "_count":
+			n, err := strconv.Atoi(v[0])
+			if err != nil || n < 1 {
+				return h, fault.New(fault.Invalid, "_count must be a whole number above 0", nil)
+			}
+			h.Limit = min(n, record.MaxCount)
+		case "_since":
+			low, _, err := fhir.TimeRange(v[0], record.Zone)
+			if err != nil {
+				return h, fault.Of(err).In("_since")
+			}
+			h.Since = low.UnixMicro()
+		case "_cursor":
+			c, err := record.ParseCursor(v[0])
+			if err != nil {
+				return h, err
+			}
+			h.Before = c.Key
+		case "_format":
+		default:
+			return h, fault.New(fault.Invalid, "a history has the parameters _count and _since", nil)
+		}
+	}
+	return h, nil
+}

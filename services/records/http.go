@@ -1,0 +1,193 @@
+package records
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/go-kit/kit/endpoint"
+	kithttp "github.com/go-kit/kit/transport/http"
+
+	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/guard"
+	"github.com/yba-health/yba/pkg/kit"
+	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+)
+
+// Limits of what the FHIR face reads, in bytes.
+const (
+	maxBundle   = 50 << 20
+	maxResource = 16 << 20
+	maxForm     = 1 << 20
+)
+
+const (
+	prefix      = "/fhir/R4"
+	contentType = "application/fhir+json; charset=utf-8"
+)
+
+// rest is FHIR's own REST face (https://hl7.org/fhir/R4/http.html). Each
+// interaction calls the guarded endpoint of the table.
+type rest struct {
+	endpoints map[string]endpoint.Endpoint
+	public    string
+}
+
+func newREST(t kit.Table, g *guard.Guard, public string) (*rest, error) {
+	f := &rest{endpoints: map[string]endpoint.Endpoint{}, public: public}
+	for _, op := range t.Operations {
+		e, err := t.Lookup(g, op.Method)
+		if err != nil {
+			return nil, err
+		}
+		f.endpoints[op.Method] = e
+	}
+	return f, nil
+}
+
+func (f *rest) routes(mux *http.ServeMux) {
+	serve := func(pattern, method string, decode kithttp.DecodeRequestFunc, encode kithttp.EncodeResponseFunc) {
+		mux.Handle(pattern, kithttp.NewServer(f.endpoints[method], decode, encode,
+			kithttp.ServerBefore(kit.FromHTTP, f.before), kithttp.ServerErrorEncoder(encodeError)))
+	}
+	// A pattern with GET serves HEAD too.
+	serve("GET "+prefix+"/metadata", "Capabilities", decodeMetadata, encodeResource)
+	serve("GET "+prefix+"/{type}/{id}", "Read", decodeRead, encodeRead)
+	serve("GET "+prefix+"/{type}/{id}/_history/{version}", "ReadVersion", decodeVersion, encodeResource)
+	serve("GET "+prefix+"/{type}/{id}/_history", "History", decodeHistory, encodeBundle)
+	serve("GET "+prefix+"/{type}/_history", "History", decodeHistory, encodeBundle)
+	serve("GET "+prefix+"/_history", "History", decodeHistory, encodeBundle)
+	serve("POST "+prefix+"/{type}", "Create", decodeCreate, encodeWrite)
+	serve("PUT "+prefix+"/{type}/{id}", "Update", decodeUpdate, encodeWrite)
+	serve("DELETE "+prefix+"/{type}/{id}", "Delete", decodeDelete, encodeDelete)
+	serve("GET "+prefix+"/{type}", "Search", decodeSearch, encodeBundle)
+	serve("POST "+prefix+"/{type}/_search", "Search", decodeForm, encodeBundle)
+	serve("GET "+prefix+"/Patient/{id}/$everything", "Everything", decodeEverything, encodeBundle)
+	serve("POST "+prefix, "Transact", decodeTransact, encodeBundle)
+	serve("POST "+prefix+"/{$}", "Transact", decodeTransact, encodeBundle)
+	mux.HandleFunc(prefix+"/", func(w http.ResponseWriter, r *http.Request) {
+		encodeError(r.Context(), fault.New(fault.NotFound, "the FHIR face has no such interaction; see "+prefix+"/metadata", nil), w)
+	})
+}
+
+// before carries the headers that answers depend on, and the address for links.
+func (f *rest) before(ctx context.Context, r *http.Request) context.Context {
+	base := f.public
+	if base == "" {
+		scheme := "http"
+		if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+			scheme = "https"
+		}
+		base = scheme + "://" + r.Host
+	}
+	ctx = context.WithValue(ctx, headersKey{}, headers{prefer: r.Header.Values("Prefer"), head: r.Method == http.MethodHead})
+	return WithBase(ctx, base+prefix)
+}
+
+type headersKey struct{}
+
+type headers struct {
+	prefer []string
+	head   bool
+}
+
+// preference returns what a Prefer header says of name (RFC 7240).
+func preference(list []string, name string) string {
+	for _, h := range list {
+		for part := range strings.FieldsFuncSeq(h, func(r rune) bool { return r == ',' || r == ';' }) {
+			if k, v, _ := strings.Cut(strings.TrimSpace(part), "="); strings.EqualFold(k, name) {
+				return strings.Trim(v, `"`)
+			}
+		}
+	}
+	return ""
+}
+
+func jsonBody(r *http.Request, limit int64) ([]byte, error) {
+	ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	switch strings.TrimSpace(ct) {
+	case "application/fhir+json", "application/json":
+	default:
+		return nil, fault.New(fault.Invalid, "Content-Type must be application/fhir+json", nil)
+	}
+	return kit.ReadBody(r, limit)
+}
+
+func decodeMetadata(context.Context, *http.Request) (any, error) {
+	return &recordsv1.CapabilitiesRequest{}, nil
+}
+
+func decodeRead(_ context.Context, r *http.Request) (any, error) {
+	return &recordsv1.ReadRequest{Type: r.PathValue("type"), Id: r.PathValue("id"), IfNoneMatch: r.Header.Get("If-None-Match")}, nil
+}
+
+func decodeVersion(_ context.Context, r *http.Request) (any, error) {
+	return &recordsv1.ReadVersionRequest{Type: r.PathValue("type"), Id: r.PathValue("id"), Version: r.PathValue("version")}, nil
+}
+
+func decodeHistory(_ context.Context, r *http.Request) (any, error) {
+	return &recordsv1.HistoryRequest{Type: r.PathValue("type"), Id: r.PathValue("id"), Query: r.URL.RawQuery}, nil
+}
+
+func decodeCreate(_ context.Context, r *http.Request) (any, error) {
+	body, err := jsonBody(r, maxResource)
+	return &recordsv1.CreateRequest{Type: r.PathValue("type"), Body: body, IfNoneExist: r.Header.Get("If-None-Exist")}, err
+}
+
+func decodeUpdate(_ context.Context, r *http.Request) (any, error) {
+	body, err := jsonBody(r, maxResource)
+	return &recordsv1.UpdateRequest{Type: r.PathValue("type"), Id: r.PathValue("id"), Body: body, IfMatch: r.Header.Get("If-Match")}, err
+}
+
+func decodeDelete(_ context.Context, r *http.Request) (any, error) {
+	return &recordsv1.DeleteRequest{Type: r.PathValue("type"), Id: r.PathValue("id"), IfMatch: r.Header.Get("If-Match")}, nil
+}
+
+func decodeSearch(_ context.Context, r *http.Request) (any, error) {
+	return &recordsv1.SearchRequest{Type: r.PathValue("type"), Query: r.URL.RawQuery, Lenient: lenient(r)}, nil
+}
+
+func lenient(r *http.Request) bool {
+	return preference(r.Header.Values("Prefer"), "handling") == "lenient"
+}
+
+// decodeForm reads a search from a form, whose parameters do not stand in logs.
+func decodeForm(_ context.Context, r *http.Request) (any, error) {
+	if ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); strings.TrimSpace(ct) != "application/x-www-form-urlencoded" {
+		return nil, fault.New(fault.Invalid, "Content-Type must be application/x-www-form-urlencoded", nil)
+	}
+	body, err := kit.ReadBody(r, maxForm)
+	if err != nil {
+		return nil, err
+	}
+	query := string(body)
+	if r.URL.RawQuery != "" {
+		query = strings.Trim(query+"&"+r.URL.RawQuery, "&")
+	}
+	return &recordsv1.SearchRequest{Type: r.PathValue("type"), Query: query, Lenient: lenient(r)}, nil
+}
+
+func decodeEverything(_ context.Context, r *http.Request) (any, error) {
+	return &recordsv1.EverythingRequest{Patient: r.PathValue("id"), Query: r.URL.RawQuery}, nil
+}
+
+func decodeTransact(_ context.Context, r *http.Request) (any, error) {
+	body, err := jsonBody(r, maxBundle)
+	return &recordsv1.TransactRequest{Bundle: body}, err
+}
+
+// write sends a body; HEAD sends its headers only.
+func write(ctx context.Context, w http.ResponseWriter, status int, body []byte) error {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	// What is read here belongs to a person and to nobody's cache.
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	if x, _ := ctx.Value(headersKey{}).(headers); x.head {
+		return nil
+	}
+	_, err := w.Write(body)
+	return err
+}

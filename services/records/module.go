@@ -1,0 +1,78 @@
+package records
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/yba-health/yba/pkg/app"
+	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/kit"
+	"github.com/yba-health/yba/services/records/postgres"
+)
+
+// Module is how the process makes the service.
+var Module = app.Module{Name: "records", Paths: []string{"/fhir/R4"}, Migrations: postgres.Migrations(), New: New}
+
+// service is the running service.
+type service struct {
+	records *Records
+	table   kit.Table
+	rest    *rest
+
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+// New makes the service.
+func New(d app.Deps) (app.Service, error) {
+	defs, err := fhir.R4()
+	if err != nil {
+		return nil, err
+	}
+	store, err := postgres.New(d.DB, d.DSN, defs, d.Log)
+	if err != nil {
+		return nil, err
+	}
+	base := strings.TrimSuffix(d.Config.PublicURL, "/")
+	r := &Records{store: store, defs: defs, now: d.Now, log: d.Log, base: base + "/fhir/R4"}
+	table, err := r.operations()
+	if err != nil {
+		return nil, err
+	}
+	face, err := newREST(table, d.Guard, base)
+	if err != nil {
+		return nil, err
+	}
+	return &service{records: r, table: table, rest: face}, nil
+}
+
+// Table lists the operations.
+func (s *service) Table() kit.Table { return s.table }
+
+// Routes adds the FHIR face.
+func (s *service) Routes(mux *http.ServeMux) { s.rest.routes(mux) }
+
+// Start begins to carry notices of changes between processes.
+func (s *service) Start(ctx context.Context) error {
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.done.Go(func() {
+		if err := s.records.store.Run(ctx); err != nil && ctx.Err() == nil {
+			s.records.log.Error("notices of changes stopped; readers fall back on looking every second", "error", err)
+		}
+	})
+	return nil
+}
+
+// Drain has nothing to do: requests end by themselves.
+func (s *service) Drain(context.Context) {}
+
+// Stop ends the background work and waits for it.
+func (s *service) Stop(context.Context) error {
+	if s.stop != nil {
+		s.stop()
+	}
+	s.done.Wait()
+	return nil
+}

@@ -1,0 +1,24 @@
+package records
+
+import (
+	"github.com/yba-health/yba/pkg/kit"
+	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+)
+
+// operations joins the methods with the proto.
+func (r *Records) operations() (kit.Table, error) {
+	return kit.NewTable(&recordsv1.Records_ServiceDesc,
+		kit.Op("Read", r.Read),
+		kit.Op("ReadVersion", r.ReadVersion),
+		kit.Op("Create", r.Create),
+		kit.Op("Update", r.Update),
+		kit.Op("Delete", r.Delete),
+		kit.Op("History", r.History),
+		kit.Op("Search", r.Search),
+		kit.Op("Transact", r.Transact),
+		kit.Op("Everything", r.Everything),
+		kit.Op("Capabilities", r.Capabilities, kit.Unaudited),
+		// Services read the log all day; each of them audits what it shows.
+		kit.Op("Changes", r.Changes, kit.Unaudited),
+	)
+}

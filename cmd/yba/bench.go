@@ -397,6 +397,8 @@ func printTable(out io.Writer, table []measure) error {
 			fmt.Fprintf(w, "%s\t\t%.0f MB\n", m.Name, float64(m.Bytes)/1e6)
 		case m.Connections == 0:
 			fmt.Fprintf(w, "%s\t\tnot told\n", m.Name)
+		case m.P50 == 0:
+			fmt.Fprintf(w, "%s\t%d\t%d\t%.0f\n", m.Name, m.Connections, m.Count, m.PerSecond)
 		default:
 			fmt.Fprintf(w, "%s\t%d\t%d\t%.0f\t%.2f\t%.2f\t%.2f\t%d\n", m.Name, m.Connections, m.Count, m.PerSecond, m.P50, m.P95, m.P99, m.Errors)
 		}

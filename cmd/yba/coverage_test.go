@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"github.com/yba-health/yba/pkg/config"
 )
 
@@ -35,13 +37,11 @@ func TestCoverageRebuildFollowsUntilItIsDone(t *testing.T) {
 			t.Fatal(err)
 		}
 		cfg := config.Default()
-		cmd := coverageCommand(&cfg)
-		cmd.SilenceUsage, cmd.SilenceErrors = true, true
-		// Under a root of its own it has no configuration to read.
-		cmd.PersistentPreRunE = nil
+		cmd := &cobra.Command{Use: "yba", SilenceUsage: true, SilenceErrors: true}
+		cmd.AddCommand(coverageCommand(&cfg))
 		var out strings.Builder
 		cmd.SetOut(&out)
-		cmd.SetArgs([]string{command, "--url", suite.URL, "--token-file", file})
+		cmd.SetArgs([]string{"coverage", command, "--url", suite.URL, "--token-file", file})
 		err := cmd.ExecuteContext(t.Context())
 		return out.String(), err
 	}

@@ -60,6 +60,8 @@ type demoLoad struct {
 	province *province.Province
 	// accounts are the ids by username.
 	accounts map[string]string
+	// admin is the administrator's username.
+	admin string
 }
 
 const loadConnections = 4
@@ -74,12 +76,11 @@ func (l *demoLoad) as(username string) (*fhirclient.Client, error) {
 // people opens the accounts. The administrator's is made on the machine
 // itself, as on any installation.
 func (l *demoLoad) people(ctx context.Context) error {
-	var admin string
 	list := append([]province.Account(nil), l.province.Accounts...)
 	list = append(list, province.Account{Create: &accessv1.CreateAccountRequest{Username: importAccount, Name: "Nhập dữ liệu", Roles: []string{"importer"}}})
 	for _, a := range list {
 		if a.Create.GetRoles()[0] == "administrator" {
-			admin = a.Create.GetUsername()
+			l.admin = a.Create.GetUsername()
 			req := proto.CloneOf(a.Create)
 			req.Password = l.state.Password
 			if err := createAccount(ctx, l.cfg, req); err != nil && !fault.Is(err, fault.Conflict) {
@@ -87,7 +88,7 @@ func (l *demoLoad) people(ctx context.Context) error {
 			}
 		}
 	}
-	c, err := l.as(admin)
+	c, err := l.as(l.admin)
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func (l *demoLoad) people(ctx context.Context) error {
 	for _, a := range list {
 		req := proto.CloneOf(a.Create)
 		req.Password = l.state.Password
-		if req.GetUsername() != admin {
+		if req.GetUsername() != l.admin {
 			_, err := fhirclient.Call[accessv1.CreateAccountResponse](ctx, c, "access.CreateAccount", req)
 			if err != nil && !fault.Is(err, fault.Conflict) {
 				return fmt.Errorf("account %s: %w", req.GetUsername(), err)
@@ -176,13 +177,18 @@ func (l *demoLoad) staff(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()
+	admin, err := l.as(l.admin)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
 	for _, d := range l.province.Doctors {
 		req := proto.CloneOf(d.Hours)
 		req.Doctor = l.accounts[d.Username]
 		if req.GetDoctor() == "" {
 			return fmt.Errorf("the doctor %s has no account", d.Username)
 		}
-		if _, err := fhirclient.Call[consultsv1.Doctor](ctx, c, "consults.SetHours", req); err != nil {
+		if _, err := fhirclient.Call[consultsv1.Doctor](ctx, admin, "consults.SetHours", req); err != nil {
 			return fmt.Errorf("hours of %s: %w", d.Username, err)
 		}
 	}

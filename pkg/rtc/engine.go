@@ -349,7 +349,7 @@ func subscribeAPI(s webrtc.SettingEngine) (*webrtc.API, error) {
 type pionLogs struct{ log *slog.Logger }
 
 func (p pionLogs) NewLogger(scope string) logging.LeveledLogger {
-	return &pionLog{p.log.With("scope", "pion-" + scope)}
+	return &pionLog{p.log.With("scope", "pion-"+scope)}
 }
 
 type pionLog struct{ log *slog.Logger }

@@ -147,7 +147,7 @@ func (s *Service) fill(ctx context.Context, scope *accessv1.Scope, a account.Acc
 			return err
 		}
 		for _, r := range relations {
-			if (r.Kind == relation.Guardian && kinds[policy.Self] || r.Kind == relation.Treating && true) &&
+			if (r.Kind == relation.Guardian && kinds[policy.Self] || r.Kind == relation.Treating && kinds[policy.InCare]) &&
 				!slices.Contains(scope.Patients, r.Patient) {
 				scope.Patients = append(scope.Patients, r.Patient)
 			}

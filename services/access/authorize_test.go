@@ -58,6 +58,7 @@ func TestDecisionsAreTheScopesOfRolesAndFacts(t *testing.T) {
 	})
 	doctor := w.open("doctor", []string{"doctor"}, nil)
 	specialist := w.open("specialist", []string{"specialist"}, nil)
+	doctorPatient := w.open("doctor2", []string{"doctor", "patient"}, func(r *accessv1.CreateAccountRequest) { r.Patient = "p8" })
 	department := w.open("department", []string{"department"}, nil)
 	departmentDoctor := w.open("both", []string{"department", "doctor"}, nil)
 	administrator := w.open("admin", []string{"administrator"}, nil)
@@ -69,6 +70,7 @@ func TestDecisionsAreTheScopesOfRolesAndFacts(t *testing.T) {
 	w.relate(doctor, "p1", "treating", now.Add(-time.Hour), now.Add(time.Hour))
 	w.relate(doctor, "p5", "treating", now.Add(time.Hour), time.Time{})
 	w.relate(doctor, "p6", "guardian", now.Add(-time.Hour), time.Time{})
+	w.relate(doctorPatient, "p1", "treating", now.Add(-time.Hour), time.Time{})
 	w.relate(departmentDoctor, "p1", "treating", now.Add(-time.Hour), time.Time{})
 
 	for _, c := range []struct {
@@ -102,6 +104,9 @@ func TestDecisionsAreTheScopesOfRolesAndFacts(t *testing.T) {
 		{doctor, "records.Delete", "no"},
 		{doctor, "consults.Queue", "patients p1"},
 		{doctor, "coverage.Report", "no"},
+		// A doctor's patients do not show the doctor who read their records.
+		{doctorPatient, "access.AccessLog", "patients p8"},
+		{doctorPatient, "records.Read", "patients p1,p8"},
 		{specialist, "records.Read", "nothing"},
 		{department, "coverage.Report", "nothing"},
 		{department, "records.Search", "deidentified"},

@@ -226,6 +226,9 @@ func (s *Service) ListConsultations(ctx context.Context, req *consultsv1.ListCon
 // GetConsultation shows a consultation to its members.
 func (s *Service) GetConsultation(ctx context.Context, req *consultsv1.GetConsultationRequest) (*consultsv1.Consultation, error) {
 	c, role, err := s.get(ctx, req.GetId())
+	if fault.Is(err, fault.Forbidden) && guard.PrincipalOf(ctx).GetService() != "" && guard.Covers(guard.ScopeOf(ctx), c.Patient, "") {
+		err = nil // a service that the policy lets see it: reminders
+	}
 	if err != nil {
 		return nil, err
 	}

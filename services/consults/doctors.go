@@ -107,7 +107,7 @@ func (s *Service) SetHours(ctx context.Context, req *consultsv1.SetHoursRequest)
 		d.ID = p.GetAccount()
 		d.Name, d.Practitioner, d.Facility = or(d.Name, p.GetName()), or(d.Practitioner, p.GetPractitioner()), or(d.Facility, p.GetFacility())
 	}
-	if d.ID == "" || !own && !slices.Contains(p.GetRoles(), "administrator") || own && p.GetService() == "" && !mayOffer(p.GetRoles()) {
+	if d.ID == "" || !own && !forOthers(p.GetRoles()) || own && p.GetService() == "" && !mayOffer(p.GetRoles()) {
 		return nil, fault.New(fault.Forbidden, "doctors publish their own hours; an administrator may do it for them", nil)
 	}
 	for _, part := range []string{d.Practitioner, d.Facility} {
@@ -151,6 +151,10 @@ func (s *Service) SetHours(ctx context.Context, req *consultsv1.SetHoursRequest)
 
 func mayOffer(roles []string) bool {
 	return slices.ContainsFunc(roles, func(r string) bool { return r == "doctor" || r == "specialist" })
+}
+
+func forOthers(roles []string) bool {
+	return slices.Contains(roles, "administrator") || slices.Contains(roles, "importer")
 }
 
 func or(a, b string) string {

@@ -86,6 +86,9 @@ func newSuite(t *testing.T) *suite {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Chmod(data, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	s := &suite{binary: build(t), data: data, ports: freePorts(t, 3)}
 	s.url = fmt.Sprintf("http://localhost:%d", s.ports[0])
 	t.Cleanup(func() {
@@ -100,7 +103,7 @@ func newSuite(t *testing.T) *suite {
 
 // flags are those that all commands on this installation share.
 func (s *suite) flags() []string {
-	return []string{"--data", s.data, "--listen", fmt.Sprintf("localhost:%d", s.ports[0]), "--rate-limit", "0",
+	return []string{"--data", s.data, "--listen", fmt.Sprintf("localhost:%d", s.ports[0]), "--rate-limit", "1000000",
 		"--media-port", fmt.Sprint(s.ports[1]), "--turn-port", fmt.Sprint(s.ports[2]), "--log-level", "warn"}
 }
 

@@ -30,7 +30,7 @@ func (c *Chain) Next(e Entry) error {
 		return &Broken{c.Seq + 1, fmt.Sprintf("entries %d to %d are missing", c.Seq+1, e.Seq-1)}
 	case !bytes.Equal(e.Previous, c.Hash):
 		return &Broken{e.Seq, "it does not continue the entry before it"}
-	case false:
+	case !bytes.Equal(e.Hash, e.Sum(c.Hash)):
 		return &Broken{e.Seq, "its content is not what was written"}
 	}
 	c.Seq, c.Hash = e.Seq, e.Hash

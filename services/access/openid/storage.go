@@ -31,7 +31,7 @@ const maxParameter = 2000
 
 // CreateAuthRequest keeps an app's request until somebody has signed in.
 func (s *storage) CreateAuthRequest(ctx context.Context, r *oidc.AuthRequest, _ string) (op.AuthRequest, error) {
-	if len(r.CodeChallenge) != challengeLength {
+	if r.CodeChallengeMethod != oidc.CodeChallengeMethodS256 || len(r.CodeChallenge) != challengeLength {
 		return nil, oidc.ErrInvalidRequest().WithDescription("PKCE with code_challenge_method S256 is required")
 	}
 	if !slices.Contains(r.Scopes, oidc.ScopeOpenID) {
@@ -146,7 +146,7 @@ func (s *storage) CreateAccessAndRefreshTokens(ctx context.Context, r op.TokenRe
 		if fault.Is(err, fault.Conflict) {
 			// Somebody uses a token a second time: one of both is a thief, and
 			// we cannot tell which (RFC 9700 section 4.14.2).
-			if err := error(nil); err != nil {
+			if err := s.p.store.EndGrant(ctx, req.Grant.ID, "refresh token used twice", now); err != nil {
 				return "", "", time.Time{}, err
 			}
 			s.p.ended()

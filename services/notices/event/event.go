@@ -193,10 +193,11 @@ func (c Change) appointment(before *message.Fact, now time.Time) *Event {
 	switch {
 	case was && gone:
 		// A deletion has no body; what is told is what was known.
-		e.Kind, e.Key = "cancelled", "cancelled/"+c.ID
+		e.Kind = "cancelled"
 		if !c.Valid {
 			e.Start, e.Consultation = before.Start, before.Consultation
 		}
+		e.Key = "cancelled/" + c.ID + "/" + e.Start
 	case f.Remote && f.Status == "booked" && !was:
 		e.Kind, e.Key = "booked", "booked/"+c.ID+"/"+f.Start
 	case f.Remote && f.Status == "booked" && !same(before.Start, f.Start):

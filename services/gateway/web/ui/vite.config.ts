@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 
-// YBA_APPS=patient,clinic builds only those.
+// YBA_APPS=patient,clinic builds only those. The patient app is built alone, so that
+// no shared chunk brings it code of the others.
 const apps = (process.env.YBA_APPS ?? 'patient,station,clinic,department').split(',');
 const backend = process.env.YBA_URL ?? 'http://localhost:8080';
 
@@ -37,7 +38,7 @@ export default defineConfig({
     // The committed placeholder must survive, so scripts/clean.mjs empties the folder instead.
     emptyOutDir: false,
     target: 'es2022',
-    manifest: 'manifest.json',
+    manifest: `manifest-${apps[0]}.json`,
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rollupOptions: {

@@ -22,13 +22,10 @@ export type Full<T> = T extends (infer E)[]
   : T extends object
     ? { [K in keyof T]-?: FullField<NonNullable<T[K]>> }
     : T;
-type FullField<F> = [F] extends [string] ? F
-  : [F] extends [boolean] ? F
-    : [F] extends [number] ? F
-      : F extends 'NaN' | 'Infinity' | '-Infinity' ? undefined
-        : F extends number ? F
-          : F extends unknown[] ? Full<F>
-            : Full<F> | undefined;
+// A double's JSON type has 'NaN' among its members; ours are finite or not set.
+type FullField<F> = [F] extends [string | boolean | number] ? ('NaN' extends F ? (string extends F ? F : number | undefined) : F)
+  : F extends unknown[] ? Full<F>
+    : Full<F> | undefined;
 
 /** CallOptions: reason is why the user opens a record; it is kept in the audit log. */
 export interface CallOptions { reason?: string; signal?: AbortSignal }

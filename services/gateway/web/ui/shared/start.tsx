@@ -1,4 +1,4 @@
-import { MantineProvider } from '@mantine/core';
+import { type CSSVariablesResolver, MantineProvider } from '@mantine/core';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { type AnyRouter, RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
@@ -26,6 +26,16 @@ export interface App {
   offlineShell?: boolean;
 }
 
+// Mantine writes its own greys with more weight than a style sheet; these are the identity's.
+const variables: CSSVariablesResolver = () => {
+  const own = {
+    '--mantine-color-body': 'var(--paper)', '--mantine-color-text': 'var(--ink)', '--mantine-color-dimmed': 'var(--quiet)',
+    '--mantine-color-placeholder': 'var(--quiet)', '--mantine-color-error': 'var(--red)', '--mantine-color-default-border': 'var(--line)',
+    '--mantine-color-anchor': 'var(--jade)', '--mantine-color-default': 'var(--sheet)',
+  };
+  return { variables: {}, light: own, dark: own };
+};
+
 /** startApp signs in, loads the words and draws the app. Call it once, from apps/<name>/main.tsx. */
 export async function startApp(app: App): Promise<void> {
   const place = document.getElementById('root');
@@ -39,7 +49,7 @@ export async function startApp(app: App): Promise<void> {
     await signedIn(app.name);
   } catch {
     root.render(
-      <MantineProvider theme={theme} deduplicateCssVariables={!app.leanStyles} {...scheme}>
+      <MantineProvider theme={theme} cssVariablesResolver={variables} deduplicateCssVariables={!app.leanStyles} {...scheme}>
         <main style={{ padding: 16 }}>
           <ErrorNote error={new ApiError('unavailable', 'sign-in')} onRetry={() => window.location.assign(`/${app.name}/`)} />
         </main>
@@ -58,7 +68,7 @@ export async function startApp(app: App): Promise<void> {
   });
   root.render(
     <StrictMode>
-      <MantineProvider theme={theme} defaultColorScheme="light" deduplicateCssVariables={!app.leanStyles} {...scheme}>
+      <MantineProvider theme={theme} defaultColorScheme="light" cssVariablesResolver={variables} deduplicateCssVariables={!app.leanStyles} {...scheme}>
         <QueryClientProvider client={queries}>
           <Toasts>
             <WhoIAm>

@@ -1,6 +1,7 @@
 import { Broken, NotFound } from '@shared/ui/missing';
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
 import { Frame } from './frame';
+import { Home } from './home';
 
 const root = createRootRoute({ component: Frame });
 const screen = (path: string, component: ReturnType<typeof lazyRouteComponent>) => createRoute({ getParentRoute: () => root, path, component });
@@ -10,7 +11,7 @@ const booking = () => import('./booking');
 const consultation = () => import('./consultation');
 
 const routes = [
-  screen('/', lazyRouteComponent(() => import('./home'), 'Home')),
+  createRoute({ getParentRoute: () => root, path: '/', component: Home }),
   screen('/booklet', lazyRouteComponent(booklet, 'Booklet')),
   screen('/booklet/$section', lazyRouteComponent(booklet, 'SectionTimeline')),
   screen('/booklet/$section/$id', lazyRouteComponent(() => import('./entry'), 'EntryDetail')),

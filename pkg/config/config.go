@@ -165,7 +165,7 @@ func each(c *Config, f func(name, help string, secret bool, v reflect.Value)) {
 type value struct{ v reflect.Value }
 
 func (x *value) String() string {
-	if !x.v.IsValid() || x.v.IsZero() {
+	if !x.v.IsValid() { // pflag asks the zero value, too
 		return ""
 	}
 	switch t := x.v.Interface().(type) {

@@ -148,6 +148,11 @@ func unprivileged() (*syscall.Credential, error) {
 
 // prepare makes the cluster's folder and the socket's, owned by as.
 func prepare(dir string, as *syscall.Credential) (socket string, err error) {
+	// The account that PostgreSQL runs under must be able to walk to the
+	// cluster's folder, and nobody else into it.
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return "", fmt.Errorf("the data folder cannot be written: %w; choose another with YBA_DATA", err)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("the data folder cannot be written: %w; choose another with YBA_DATA", err)
 	}

@@ -107,12 +107,19 @@ func mayGive(p *accessv1.Principal, roles []string) error {
 // maxAccounts bounds a list of accounts; a search narrows it.
 const maxAccounts = 200
 
-// ListAccounts finds accounts by part of a username or name.
+// ListAccounts finds accounts by part of a username or name, or exactly those
+// of one Patient, one Practitioner or one id.
 func (s *Service) ListAccounts(ctx context.Context, req *accessv1.ListAccountsRequest) (*accessv1.ListAccountsResponse, error) {
 	if r := req.GetRole(); r != "" && !slices.Contains(account.Roles, r) {
 		return nil, fault.New(fault.Invalid, "there is no such role", nil).In("role")
 	}
-	all, err := s.store.Accounts(ctx, vitext.Fold(req.GetQuery()), req.GetRole(), maxAccounts)
+	var all []account.Account
+	var err error
+	if exact := (account.Exact{ID: req.GetAccount(), Patient: req.GetPatient(), Practitioner: req.GetPractitioner()}); exact != (account.Exact{}) {
+		all, err = s.store.ExactAccounts(ctx, exact, maxAccounts)
+	} else {
+		all, err = s.store.Accounts(ctx, vitext.Fold(req.GetQuery()), req.GetRole(), maxAccounts)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,24 @@ func TestAccountsAreFoundWithoutToneMarks(t *testing.T) {
 			t.Errorf("%q as %q found %d, not %d", c.query, c.role, got, c.want)
 		}
 	}
+	all, err := w.client.ListAccounts(w.as(admin), &accessv1.ListAccountsRequest{Query: "tran thi hoa"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		req  *accessv1.ListAccountsRequest
+		want int
+	}{
+		{&accessv1.ListAccountsRequest{Account: all.GetAccounts()[0].GetId()}, 1},
+		{&accessv1.ListAccountsRequest{Account: all.GetAccounts()[0].GetId(), Practitioner: "nobody"}, 0},
+		{&accessv1.ListAccountsRequest{Practitioner: "nobody"}, 0},
+		{&accessv1.ListAccountsRequest{Account: "no uuid"}, 0},
+	} {
+		resp, err := w.client.ListAccounts(w.as(admin), c.req)
+		if err != nil || len(resp.GetAccounts()) != c.want {
+			t.Errorf("%v found %v, %v", c.req, resp.GetAccounts(), err)
+		}
+	}
 }
 
 func TestAccountsAreCheckedAndUnique(t *testing.T) {

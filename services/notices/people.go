@@ -28,7 +28,7 @@ type people struct {
 
 // ofPatient returns the patient's own accounts and those of the guardians.
 func (p *people) ofPatient(ctx context.Context, patient string) ([]person, error) {
-	out, err := p.accounts(ctx, "patient:"+patient, func(a *accessv1.Account) bool { return a.GetPatient() == patient }, "Patient/"+patient)
+	out, err := p.accounts(ctx, &accessv1.ListAccountsRequest{Patient: patient}, func(a *accessv1.Account) bool { return a.GetPatient() == patient }, "Patient/"+patient)
 	if err != nil {
 		return nil, err
 	}
@@ -61,13 +61,13 @@ func (p *people) holds(r *accessv1.Relation) bool {
 }
 
 func (p *people) ofPractitioner(ctx context.Context, id string) ([]person, error) {
-	return p.accounts(ctx, "practitioner:"+id, func(a *accessv1.Account) bool { return a.GetPractitioner() == id }, "Practitioner/"+id)
+	return p.accounts(ctx, &accessv1.ListAccountsRequest{Practitioner: id}, func(a *accessv1.Account) bool { return a.GetPractitioner() == id }, "Practitioner/"+id)
 }
 
 // accounts asks access by its exact query; the answer is checked again, since
 // a notice that reached a stranger could not be called back.
-func (p *people) accounts(ctx context.Context, query string, is func(*accessv1.Account) bool, reference string) ([]person, error) {
-	list, err := p.access.ListAccounts(ctx, &accessv1.ListAccountsRequest{Query: query})
+func (p *people) accounts(ctx context.Context, query *accessv1.ListAccountsRequest, is func(*accessv1.Account) bool, reference string) ([]person, error) {
+	list, err := p.access.ListAccounts(ctx, query)
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ func (a *memoryAccess) ListAccounts(_ context.Context, req *accessv1.ListAccount
 	}
 	out := &accessv1.ListAccountsResponse{}
 	for _, x := range a.accounts {
-		if req.GetQuery() == "patient:"+x.GetPatient() || req.GetQuery() == "practitioner:"+x.GetPractitioner() {
+		if req.GetPatient() != "" && req.GetPatient() == x.GetPatient() || req.GetPractitioner() != "" && req.GetPractitioner() == x.GetPractitioner() {
 			out.Accounts = append(out.Accounts, x)
 		}
 	}

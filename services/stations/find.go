@@ -236,7 +236,7 @@ func (s *Service) texts(ctx context.Context, typ string, query url.Values) ([]st
 
 // account returns the account that a person has, or nil.
 func (s *Service) account(ctx context.Context, p *stationsv1.Person) (*accessv1.Account, error) {
-	answer, err := s.Access.ListAccounts(guard.As(ctx, name), &accessv1.ListAccountsRequest{Query: p.GetName(), Role: "patient"})
+	answer, err := s.Access.ListAccounts(guard.As(ctx, name), &accessv1.ListAccountsRequest{Patient: p.GetPatient()})
 	if err != nil {
 		return nil, err
 	}

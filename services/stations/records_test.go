@@ -347,7 +347,7 @@ func (a *accounts) ListAccounts(ctx context.Context, r *accessv1.ListAccountsReq
 	}
 	out := &accessv1.ListAccountsResponse{}
 	for _, x := range a.list {
-		if strings.Contains(vitext.Fold(x.GetUsername()+" "+x.GetName()), vitext.Fold(r.GetQuery())) && slices.Contains(x.GetRoles(), r.GetRole()) {
+		if r.GetPatient() != "" && x.GetPatient() == r.GetPatient() {
 			out.Accounts = append(out.Accounts, x)
 		}
 	}

@@ -43,10 +43,9 @@ func story(t *testing.T, s *system) {
 
 	// The nurse registers a resident and measures.
 	me := do[accessv1.Account](nurse, "access.Me", &accessv1.MeRequest{})
-	commune, _, _ := strings.Cut(me.GetCommunes()[0], "@")
 	person := &stationsv1.RegisterPersonRequest{
-		ClientId: "contract-person-1", Name: "Lý Thị Kiểm Chứng", BirthDate: "1990-05-06", Gender: "female",
-		Phone: "0599123456", Commune: commune, Address: "Số 1, thôn 1", NotADuplicate: true,
+		ClientId: "7e0c1f86-2f0d-4a53-9c11-0d9c52a0b001", Name: "Lý Thị Kiểm Chứng", BirthDate: "1990-05-06", Gender: "female",
+		Phone: "0599123456", Commune: me.GetCommunes()[0], Address: "Số 1, thôn 1", NotADuplicate: true,
 	}
 	registered := do[stationsv1.RegisterPersonResponse](nurse, "stations.RegisterPerson", person)
 	again := do[stationsv1.RegisterPersonResponse](nurse, "stations.RegisterPerson", person)
@@ -55,7 +54,7 @@ func story(t *testing.T, s *system) {
 		t.Fatalf("registered as %q and, sent again, as %q", patient, again.GetPerson().GetPatient())
 	}
 	do[stationsv1.Entry](nurse, "stations.RecordVisit", &stationsv1.RecordVisitRequest{
-		ClientId: "contract-visit-1", Patient: patient, Reason: "Đau đầu",
+		ClientId: "7e0c1f86-2f0d-4a53-9c11-0d9c52a0b002", Patient: patient, Reason: "Đau đầu",
 		Measures: []*stationsv1.Measure{{Kind: "systolic", Value: "130"}, {Kind: "diastolic", Value: "85"}, {Kind: "weight", Value: "54.50"}},
 	})
 	if got := nurse.search("Observation", url.Values{"patient": {patient}, "category": {"vital-signs"}}); len(got) < 2 {
@@ -76,7 +75,7 @@ func story(t *testing.T, s *system) {
 	if len(doctors.GetDoctors()) == 0 {
 		t.Fatal("no doctors on offer")
 	}
-	booking := &consultsv1.BookRequest{Patient: patient, Doctor: doctorAccount.GetId(), Reason: "Chóng mặt", RequestId: "contract-booking-1"}
+	booking := &consultsv1.BookRequest{Patient: patient, Doctor: doctorAccount.GetId(), Reason: "Chóng mặt", RequestId: "7e0c1f86-2f0d-4a53-9c11-0d9c52a0b003"}
 	booked := do[consultsv1.Consultation](resident, "consults.Book", booking)
 	if twice := do[consultsv1.Consultation](resident, "consults.Book", booking); twice.GetId() != booked.GetId() {
 		t.Errorf("booked twice: %s and %s", booked.GetId(), twice.GetId())

@@ -14,6 +14,9 @@ type Credential struct {
 	ActivationExpires time.Time
 }
 
+// Exact names accounts by what they belong to; empty fields do not count.
+type Exact struct{ ID, Patient, Practitioner string }
+
 // Store keeps accounts.
 type Store interface {
 	// AddAccount keeps a new account; fault.Conflict when the username or the
@@ -34,6 +37,8 @@ type Store interface {
 	// Accounts lists accounts whose username or name contains query (folded by
 	// vitext.Fold), by name; at most limit.
 	Accounts(ctx context.Context, query, role string, limit int) ([]Account, error)
+	// ExactAccounts lists the accounts that match every field of x that is set.
+	ExactAccounts(ctx context.Context, x Exact, limit int) ([]Account, error)
 
 	// CountAttempt counts a failure on each key before the secret is looked at,
 	// so that parallel guesses cannot outrun the counters, and returns how long

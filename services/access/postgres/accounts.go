@@ -105,8 +105,17 @@ func (s *Store) DisableAccount(ctx context.Context, id string, now time.Time) er
 // Accounts implements account.Store.
 func (s *Store) Accounts(ctx context.Context, query, role string, limit int) ([]account.Account, error) {
 	like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(query) + "%"
-	rows, err := s.db.QueryContext(ctx, `SELECT `+accountColumns+` FROM access.accounts a
-		WHERE folded LIKE $1 AND ($2 = '' OR $2 = ANY(roles)) ORDER BY name, id LIMIT $3`, like, role, limit)
+	return s.accounts(ctx, `WHERE folded LIKE $1 AND ($2 = '' OR $2 = ANY(roles)) ORDER BY name, id LIMIT $3`, like, role, limit)
+}
+
+// ExactAccounts implements account.Store.
+func (s *Store) ExactAccounts(ctx context.Context, x account.Exact, limit int) ([]account.Account, error) {
+	return s.accounts(ctx, `WHERE ($1 = '' OR id::text = $1) AND ($2 = '' OR patient = $2) AND ($3 = '' OR practitioner = $3)
+		ORDER BY name, id LIMIT $4`, x.ID, x.Patient, x.Practitioner, limit)
+}
+
+func (s *Store) accounts(ctx context.Context, where string, args ...any) ([]account.Account, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT `+accountColumns+` FROM access.accounts a `+where, args...)
 	if err != nil {
 		return nil, pg.Fault(err)
 	}

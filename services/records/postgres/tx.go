@@ -18,6 +18,20 @@ import (
 // conditional creators in the row of their criteria. Where two create the
 // same id at once, one runs again and sees the other's.
 func (s *Store) InTx(ctx context.Context, f func(*sql.Tx) error) error {
+	select {
+	case s.writers <- struct{}{}:
+		defer func() { <-s.writers }()
+	case <-ctx.Done():
+		return pg.Fault(ctx.Err())
+	}
+	// A transaction may need a second connection for a dictionary. Leaving half
+	// of the pool free keeps transactions from waiting for each other forever.
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+		return pg.Fault(ctx.Err())
+	}
 	for try := 1; ; try++ {
 		err := pg.InTx(ctx, s.db, sql.LevelReadCommitted, f)
 		if err == nil {
@@ -66,7 +80,12 @@ func (s *Store) Lock(ctx context.Context, tx *sql.Tx, refs []record.Ref) (map[re
 		return nil, err
 	}
 	for i := range list {
-		found[record.Ref{Type: list[i].Type, Target: list[i].ID}] = &list[i]
+		ref := record.Ref{Type: list[i].Type, Target: list[i].ID}
+		// What was created between the two statements is not locked; taking
+		// it for absent makes the insert fail and the transaction run again.
+		if found[ref] != nil {
+			found[ref] = &list[i]
+		}
 	}
 	return found, nil
 }

@@ -952,8 +952,12 @@ func (x *CreateAccountResponse) GetActivationCode() string {
 type ListAccountsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Part of a username or name, with or without tone marks.
-	Query         string `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	Role          string `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
+	Query string `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	Role  string `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
+	// Exactly the account of this Patient, this Practitioner, or this id; the rest is then ignored.
+	Patient       string `protobuf:"bytes,3,opt,name=patient,proto3" json:"patient,omitempty"`
+	Practitioner  string `protobuf:"bytes,4,opt,name=practitioner,proto3" json:"practitioner,omitempty"`
+	Account       string `protobuf:"bytes,5,opt,name=account,proto3" json:"account,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -998,6 +1002,27 @@ func (x *ListAccountsRequest) GetQuery() string {
 func (x *ListAccountsRequest) GetRole() string {
 	if x != nil {
 		return x.Role
+	}
+	return ""
+}
+
+func (x *ListAccountsRequest) GetPatient() string {
+	if x != nil {
+		return x.Patient
+	}
+	return ""
+}
+
+func (x *ListAccountsRequest) GetPractitioner() string {
+	if x != nil {
+		return x.Practitioner
+	}
+	return ""
+}
+
+func (x *ListAccountsRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
 	}
 	return ""
 }
@@ -1746,10 +1771,13 @@ const file_yba_access_v1_access_proto_rawDesc = "" +
 	"\bpassword\x18\b \x01(\tR\bpassword\"r\n" +
 	"\x15CreateAccountResponse\x120\n" +
 	"\aaccount\x18\x01 \x01(\v2\x16.yba.access.v1.AccountR\aaccount\x12'\n" +
-	"\x0factivation_code\x18\x02 \x01(\tR\x0eactivationCode\"?\n" +
+	"\x0factivation_code\x18\x02 \x01(\tR\x0eactivationCode\"\x97\x01\n" +
 	"\x13ListAccountsRequest\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12\x12\n" +
-	"\x04role\x18\x02 \x01(\tR\x04role\"J\n" +
+	"\x04role\x18\x02 \x01(\tR\x04role\x12\x18\n" +
+	"\apatient\x18\x03 \x01(\tR\apatient\x12\"\n" +
+	"\fpractitioner\x18\x04 \x01(\tR\fpractitioner\x12\x18\n" +
+	"\aaccount\x18\x05 \x01(\tR\aaccount\"J\n" +
 	"\x14ListAccountsResponse\x122\n" +
 	"\baccounts\x18\x01 \x03(\v2\x16.yba.access.v1.AccountR\baccounts\"t\n" +
 	"\x12SetPasswordRequest\x12\x18\n" +

@@ -63,7 +63,7 @@ export function Bars({ communes, target }: { communes: Figure[]; target: number 
             return (
               <li key={key}>
                 <button type="button" className="d-bar" aria-expanded={opened} onClick={() => setOpen(opened ? '' : key)} data-testid="commune-row" data-commune={f.code}>
-                  <span>{opened ? <IconChevronDown size={16} aria-hidden style={{ verticalAlign: '-2px' }} /> : <IconChevronRight size={16} aria-hidden style={{ verticalAlign: '-2px' }} />} {f.name}</span>
+                  <span className="d-name">{opened ? <IconChevronDown aria-hidden /> : <IconChevronRight aria-hidden />}<span>{f.name}</span></span>
                   <Bar share={f.share} target={target} full={full} />
                   <strong>{shareText(f.share)}</strong>
                 </button>

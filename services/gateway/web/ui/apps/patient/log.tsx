@@ -7,14 +7,35 @@ import { RefName } from '@shared/ui/reference';
 import { Empty, ErrorNote, Skeleton } from '@shared/ui/states';
 import { IconBan, IconEye } from '@tabler/icons-react';
 import { useInfiniteQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useMe } from '@shared/who';
 import { deed, thing } from './deeds';
 import { useSubject } from './subject';
 
-const page = 50;
+const page = 200;
 
-function Row({ entry }: { entry: AuditEntry }) {
+// Looks of one person that follow each other within this time are one visit to the booklet.
+const together = 15 * 60_000;
+
+/** Look is one or more entries of one person in one go. */
+interface Look { entry: AuditEntry; said: string[] }
+
+
+function gather(entries: AuditEntry[], say: (e: AuditEntry) => string): Look[] {
+  const looks: Look[] = [];
+  for (const entry of entries) {
+    const open = looks.findLast((l) => l.entry.account === entry.account && l.entry.service === entry.service && l.entry.outcome === entry.outcome);
+    if (open && new Date(open.entry.at).getTime() - new Date(entry.at).getTime() < together) {
+      if (!open.said.includes(say(entry))) open.said.push(say(entry));
+    } else {
+      looks.push({ entry, said: [say(entry)] });
+    }
+  }
+  return looks;
+}
+
+function Row({ look: { entry, said } }: { look: Look }) {
   const { t } = useTranslation();
   const me = useMe();
   const denied = entry.outcome === 'denied';
@@ -25,7 +46,7 @@ function Row({ entry }: { entry: AuditEntry }) {
       <span className="y-grow">
         <span style={{ fontWeight: 600, display: 'block' }}>{own ? t('log.you') : entry.name || t('log.system')}</span>
         {entry.facility && <span style={{ display: 'block' }}><RefName reference={{ reference: `Organization/${entry.facility}` }} /></span>}
-        <span style={{ display: 'block' }}>{denied ? t('log.tried', { what: `${t(`log.deed.${deed(entry.operation)}`)} ${t(`log.thing.${thing(entry)}`)}` }) : `${t(`log.deed.${deed(entry.operation)}`)} ${t(`log.thing.${thing(entry)}`)}`}</span>
+        <span style={{ display: 'block' }}>{denied ? t('log.tried', { what: said.join(', ') }) : said.join(', ')}</span>
         <span className="y-quiet y-small" style={{ display: 'block' }}>{formatDateTime(entry.at)}</span>
         {denied && <Mark tone="attention">{t('log.denied')}</Mark>}
       </span>
@@ -44,16 +65,20 @@ export function AccessLog() {
     getNextPageParam: (last) => (last.length < page ? undefined : last[last.length - 1]?.seq),
     enabled: subject.patient !== '',
   });
-  const entries = log.data?.pages.flat() ?? [];
+  const me = useMe();
+  const [mine, showMine] = useState(false);
+  const all = log.data?.pages.flat() ?? [];
+  const entries = gather(mine ? all : all.filter((e) => e.account !== me.id), (e) => `${t(`log.deed.${deed(e.operation)}`)} ${t(`log.thing.${thing(e)}`)}`);
   return (
     <>
       <PageTitle title={t('log.title')} hint={t('log.hint', { name: subject.name })} />
+      <Button variant="default" mb="md" aria-pressed={mine} onClick={() => showMine(!mine)}>{mine ? t('log.hideMine') : t('log.showMine')}</Button>
       {log.isPending && <Skeleton lines={6} height={40} />}
       {log.error && <ErrorNote error={log.error} onRetry={() => void log.refetch()} />}
       {log.data && entries.length === 0 && <Empty title={t('log.none')} hint={t('log.noneHint')} icon={<IconEye size={40} stroke={1.3} />} />}
       {entries.length > 0 && (
         <ol className="y-sheet y-lines" style={{ listStyle: 'none', margin: 0, padding: 0 }}>
-          {entries.map((e) => <Row key={e.seq} entry={e} />)}
+          {entries.map((l) => <Row key={l.entry.seq} look={l} />)}
         </ol>
       )}
       {log.hasNextPage && <Button mt="md" variant="light" fullWidth loading={log.isFetchingNextPage} onClick={() => void log.fetchNextPage()}>{t('log.more')}</Button>}

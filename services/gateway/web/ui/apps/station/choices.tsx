@@ -2,13 +2,13 @@ import { Text } from '@mantine/core';
 import { useId } from 'react';
 
 /** Choices is one question with a few large answers. The test id of an answer is `${testid}-${value}`. */
-export function Choices({ name, id, legend, value, onChange, options, error, testid }: {
+export function Choices({ name, id, legend, value, onChange, options, error, testid, stacked }: {
   name: string; id?: string; legend: string; value: string; onChange: (value: string) => void;
-  options: { value: string; label: string }[]; error?: string | undefined; testid?: string;
+  options: { value: string; label: string }[]; error?: string | undefined; testid?: string; stacked?: boolean;
 }) {
   const told = useId();
   return (
-    <fieldset className="s-choices" aria-describedby={error ? told : undefined}>
+    <fieldset className={stacked ? 's-choices s-stacked' : 's-choices'} aria-describedby={error ? told : undefined}>
       <legend>{legend}</legend>
       {options.map((o, i) => (
         <label key={o.value} className="s-choice">

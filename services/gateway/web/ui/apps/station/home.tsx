@@ -20,26 +20,35 @@ export function useToday() {
 type Today = NonNullable<ReturnType<typeof useToday>['data']>;
 type DueOne = Today['due'][number];
 
-function DueRow({ due }: { due: DueOne }) {
+// The doses of one person stand together: the family comes once.
+function byPerson(list: DueOne[]): DueOne[][] {
+  const people = new Map<string, DueOne[]>();
+  // The longest overdue first.
+  for (const d of [...list].sort((a, b) => a.due.localeCompare(b.due))) people.set(d.patient, [...(people.get(d.patient) ?? []), d]);
+  return [...people.values()];
+}
+
+function DuePerson({ doses }: { doses: DueOne[] }) {
   const { t } = useTranslation();
   const toAge = useAge();
+  const [first] = doses;
+  if (!first) return null;
   return (
-    <li className="y-row" style={{ flexWrap: 'wrap' }} data-testid="due">
-      <span className="y-grow" style={{ minWidth: 200 }}>
-        <Link to={`/people/${due.patient}`} style={{ fontWeight: 600, display: 'inline-block', minHeight: 24 }}>{due.name}</Link>
-        <span className="y-small" style={{ display: 'block' }}>{t('today.dose', { vaccine: due.vaccineName, dose: due.dose })}</span>
-        <span className="y-quiet y-small" style={{ display: 'block' }}>{[toAge(due.birthDate), due.hamlet].filter(Boolean).join(' · ')}</span>
-        <Group gap={8} mt={4}>
-          {due.overdue
-            ? <Mark tone="attention" icon={<IconClock size={14} aria-hidden />}>{t('today.overdue', { date: formatDate(due.due) })}</Mark>
-            : <Mark tone="due" icon={<IconClock size={14} aria-hidden />}>{t('today.due', { date: formatDate(due.due) })}</Mark>}
-        </Group>
-      </span>
-      <Group gap={8} wrap="nowrap">
-        {due.phone && <Button component="a" href={`tel:${due.phone}`} variant="default" aria-label={t('today.call', { name: due.name })} px={12}><IconPhone size={20} aria-hidden /></Button>}
-        <Button component={Link} to={`/people/${due.patient}/immunization?vaccine=${encodeURIComponent(due.vaccine)}&dose=${due.dose}`} variant="light"
-          leftSection={<IconVaccine size={20} aria-hidden />} aria-label={t('today.vaccinateWho', { name: due.name })}>{t('today.vaccinate')}</Button>
+    <li style={{ padding: '8px 16px' }} data-testid="due">
+      <Group wrap="nowrap" gap={8} mb={4}>
+        <span className="y-grow">
+          <Link to={`/people/${first.patient}`} style={{ fontWeight: 600, display: 'inline-block', padding: '6px 0' }}>{first.name}</Link>
+          <span className="y-quiet y-small" style={{ display: 'block' }}>{[toAge(first.birthDate), first.hamlet].filter(Boolean).join(' · ')}</span>
+        </span>
+        {first.phone && <Button component="a" href={`tel:${first.phone}`} variant="default" aria-label={t('today.call', { name: first.name })} px={12}><IconPhone size={20} aria-hidden /></Button>}
       </Group>
+      {doses.map((d) => (
+        <Link key={`${d.vaccine}-${d.dose}`} className="s-dose" to={`/people/${d.patient}/immunization?vaccine=${encodeURIComponent(d.vaccine)}&dose=${d.dose}`}>
+          <IconVaccine size={20} aria-hidden color="var(--jade)" style={{ flex: 'none' }} />
+          <span style={{ flex: '1 1 180px' }}>{t('today.dose', { vaccine: d.vaccineName, dose: d.dose })}</span>
+          <Mark tone={d.overdue ? 'attention' : 'due'} icon={<IconClock size={14} aria-hidden />}>{t(d.overdue ? 'today.overdue' : 'today.due', { date: formatDate(d.due) })}</Mark>
+        </Link>
+      ))}
     </li>
   );
 }
@@ -47,19 +56,18 @@ function DueRow({ due }: { due: DueOne }) {
 function Due({ list }: { list: DueOne[] }) {
   const { t } = useTranslation();
   const [all, setAll] = useState(false);
-  // The longest overdue first.
-  const sorted = [...list].sort((a, b) => a.due.localeCompare(b.due));
-  const shown = all ? sorted : sorted.slice(0, 12);
+  const people = byPerson(list);
+  const shown = all ? people : people.slice(0, 12);
   return (
     <section>
-      <Title order={2} mb="xs">{t('today.dueTitle')} <Text span c="dimmed">{list.length}</Text></Title>
+      <Title order={2} mb="xs">{t('today.dueTitle')} <Text span c="dimmed">{t('today.people', { count: people.length })}</Text></Title>
       <div className="y-sheet">
-        {list.length === 0 ? <Empty title={t('today.nothingDue')} hint={t('today.nothingDueHint')} icon={<IconVaccine size={40} stroke={1.3} />} /> : (
+        {people.length === 0 ? <Empty title={t('today.nothingDue')} hint={t('today.nothingDueHint')} icon={<IconVaccine size={40} stroke={1.3} />} /> : (
           <>
             <ul className="y-lines" style={{ listStyle: 'none', margin: 0, padding: 0 }}>
-              {shown.map((d) => <DueRow key={`${d.patient}-${d.vaccine}-${d.dose}`} due={d} />)}
+              {shown.map((doses) => <DuePerson key={doses[0]?.patient} doses={doses} />)}
             </ul>
-            {shown.length < sorted.length && <Button variant="subtle" fullWidth onClick={() => setAll(true)}>{t('today.more', { count: sorted.length - shown.length })}</Button>}
+            {shown.length < people.length && <Button variant="subtle" fullWidth onClick={() => setAll(true)}>{t('today.more', { count: people.length - shown.length })}</Button>}
           </>
         )}
       </div>

@@ -33,7 +33,7 @@ export function Household({ value, onChange }: { value: HouseholdChoice; onChang
   };
   return (
     <Stack gap="sm">
-      <Choices name="household" legend={t('household.title')} value={kind} onChange={pick}
+      <Choices stacked name="household" legend={t('household.title')} value={kind} onChange={pick}
         options={[{ value: 'none', label: t('household.none') }, { value: 'new', label: t('household.new') }, { value: 'of', label: t('household.of') }]} />
       {kind === 'of' && value.kind !== 'of' && (
         <>

@@ -125,9 +125,9 @@ export function PersonPage() {
             <About person={p} opening={account.isPending} error={account.error} onOpen={() => account.mutate(p.patient)} />
           </div>
           <div className="s-thumb y-no-print">
-            <Group gap="sm" wrap="nowrap" grow>
-              <Button component={Link} to={`/people/${p.patient}/visit`} size="lg" px="sm" data-testid="visit-new" leftSection={<IconStethoscope aria-hidden />}>{t('person.visit')}</Button>
-              <Button component={Link} to={`/people/${p.patient}/immunization`} size="lg" px="sm" variant="light" data-testid="immunization-new" leftSection={<IconVaccine aria-hidden />}>{t('person.vaccinate')}</Button>
+            <Group gap={8} wrap="nowrap" grow preventGrowOverflow={false}>
+              <Button component={Link} to={`/people/${p.patient}/visit`} size="lg" px={8} data-testid="visit-new" leftSection={<IconStethoscope aria-hidden />}>{t('person.visit')}</Button>
+              <Button component={Link} to={`/people/${p.patient}/immunization`} size="lg" px={8} variant="light" data-testid="immunization-new" leftSection={<IconVaccine aria-hidden />}>{t('person.vaccinate')}</Button>
             </Group>
           </div>
         </>

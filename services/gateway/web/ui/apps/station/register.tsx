@@ -118,7 +118,7 @@ export function Register() {
             {me.communes.length > 1 && (
               <Select id="person-commune" label={t('register.commune')} allowDeselect={false} data={me.communes.map((c) => ({ value: c, label: nameOf(c) }))} value={draft.commune} onChange={(v) => set('commune')(v ?? '')} />
             )}
-            <Autocomplete label={t('register.hamlet')} data={[...new Set((hamlets.data?.units ?? []).map((u) => u.name))]} value={draft.hamlet} error={wrong('hamlet', 'hamlet')} onChange={set('hamlet')} />
+            <Autocomplete size="md" label={t('register.hamlet')} data={[...new Set((hamlets.data?.units ?? []).map((u) => u.name))]} value={draft.hamlet} error={wrong('hamlet', 'hamlet')} onChange={set('hamlet')} />
             <TextInput label={t('register.address')} autoComplete="off" value={draft.address} error={wrong('address', 'address')} onChange={(e) => set('address')(e.currentTarget.value)} />
             <Household value={household} onChange={setHousehold} />
             {save.error && !lookAlike && <ErrorNote error={save.error} inline />}

@@ -205,12 +205,16 @@ func (c Change) appointment(before *message.Fact, now time.Time) *Event {
 	default:
 		return nil
 	}
-	// What was entered afterwards is no news.
-	if t, err := time.Parse(time.RFC3339, e.Start); err != nil || t.Before(now) {
+	// What was entered afterwards is no news; but one who asks to be seen at
+	// once has a start that is over before this is read.
+	if t, err := time.Parse(time.RFC3339, e.Start); err != nil || t.Before(now.Add(-atOnce)) {
 		return nil
 	}
 	return e
 }
+
+// atOnce is how long after its start a booking is still told.
+const atOnce = time.Hour
 
 // same compares times, not their spelling.
 func same(a, b string) bool {

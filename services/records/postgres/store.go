@@ -31,7 +31,6 @@ type Store struct {
 	patients patients
 	packer   *packer
 	stmts    statements
-	slots    chan struct{} // bounds the transactions that run at once
 	bell     *bell
 	// writers admits at most half as many transactions as there are
 	// connections: one in a transaction may need a second connection for the
@@ -47,7 +46,6 @@ func New(db *sql.DB, dsn string, defs *fhir.Definitions, log *slog.Logger) (*Sto
 		return nil, err
 	}
 	s := &Store{db: db, dsn: dsn, defs: defs, log: log, packer: p, bell: newBell(dsn, db, log)}
-	s.slots = make(chan struct{}, max(1, db.Stats().MaxOpenConnections/2))
 	s.systems.ids = map[string]int32{"": 0}
 	s.patients.keys, s.patients.ids = map[string]int64{}, map[int64]string{}
 	s.stmts.kept = map[string]*sql.Stmt{}

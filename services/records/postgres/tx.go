@@ -24,14 +24,6 @@ func (s *Store) InTx(ctx context.Context, f func(*sql.Tx) error) error {
 	case <-ctx.Done():
 		return pg.Fault(ctx.Err())
 	}
-	// A transaction may need a second connection for a dictionary. Leaving half
-	// of the pool free keeps transactions from waiting for each other forever.
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	case <-ctx.Done():
-		return pg.Fault(ctx.Err())
-	}
 	for try := 1; ; try++ {
 		err := pg.InTx(ctx, s.db, sql.LevelReadCommitted, f)
 		if err == nil {

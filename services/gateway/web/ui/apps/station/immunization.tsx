@@ -44,6 +44,8 @@ function Form({ person }: { person: Person }) {
     setMissing([]);
   };
   const save = useMutation({
+    // Without a network the outbox still keeps it.
+    networkMode: 'always',
     mutationFn: () => outbox.submit('stations.RecordImmunization', {
       patient: person.patient, vaccine, dose: Number(dose), lot: lot.trim(), expires: readDate(expires) ?? '', site, at: new Date().toISOString(),
     }, { kind: 'immunization', name: person.name }),

@@ -10,7 +10,7 @@ import { useMe } from '@shared/who';
 import { IconCloudUpload, IconUsers } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Household, type HouseholdChoice } from './household';
 import { peopleIn, twins, useOutbox } from './outbox';
@@ -51,6 +51,8 @@ export function Register() {
   const same = usePeople(asked.length >= 4 ? asked : '', { ...(birthDate && asked.length >= 4 && { birthDate }), ...(draft.gender && { gender: draft.gender }) });
 
   const save = useMutation({
+    // Without a network the outbox still keeps it.
+    networkMode: 'always',
     mutationFn: async (notADuplicate: boolean) => {
       const about = { kind: 'registration', name: draft.name.trim() };
       const place = { commune: draft.commune, hamlet: draft.hamlet.trim(), address: draft.address.trim() };
@@ -94,6 +96,13 @@ export function Register() {
   };
   const lookAlike = save.error instanceof Refusal && save.error.message === twins ? peopleIn(save.error.answer) : undefined;
 
+  const seen = useRef<HTMLElement>(null);
+  const refusedAt = lookAlike ? save.submittedAt : 0;
+  useEffect(() => {
+    // Beside the button that was pressed, but perhaps below the edge of a phone.
+    if (refusedAt) seen.current?.scrollIntoView({ block: 'center' });
+  }, [refusedAt]);
+
   if (waiting) {
     return (
       <>
@@ -123,7 +132,7 @@ export function Register() {
             <Household value={household} onChange={setHousehold} />
             {save.error && !lookAlike && <ErrorNote error={save.error} inline />}
             {lookAlike && (
-              <section role="alert" className="y-sheet" style={{ padding: 16, borderColor: 'var(--lotus)' }}>
+              <section ref={seen} role="alert" className="y-sheet" style={{ padding: 16, borderColor: 'var(--lotus)' }}>
                 <Title order={2} size="h3">{t('register.twins')}</Title>
                 <Text mb="sm">{t('register.twinsHint')}</Text>
                 <PeopleList people={lookAlike} testid="duplicate" reasons />

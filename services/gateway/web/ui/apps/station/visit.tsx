@@ -26,6 +26,8 @@ function Form({ person }: { person: Person }) {
 
   const typed = measures.filter(({ kind }) => values[kind]?.trim());
   const save = useMutation({
+    // Without a network the outbox still keeps it.
+    networkMode: 'always',
     mutationFn: () => outbox.submit('stations.RecordVisit', {
       patient: person.patient, at: new Date().toISOString(), reason: reason.trim(), note: note.trim(),
       measures: typed.map(({ kind, unit }) => ({ kind, unit, value: readNumber(values[kind] ?? '') })),

@@ -87,13 +87,12 @@ export function Stage({ room, waiting }: { room: Room; waiting?: ReactNode }) {
 export function SelfView({ room }: { room: Room }) {
   const { t } = useTranslation('shared');
   return (
-    <div className="r-self">
-      {room.camera && room.camOn ? <Player tracks={[room.camera]} muted label={t('call.device.preview')} /> : <IconVideoOff aria-hidden size={32} />}
-      <div className="r-name" style={{ left: 4, bottom: 4, fontSize: '0.8125rem' }}>
-        <strong>{t('call.you')}</strong>
-        {room.quality && <span>{t(`call.quality.${room.quality}`)}</span>}
+    <figure className="r-mine">
+      <div className="r-self">
+        {room.camera && room.camOn ? <Player tracks={[room.camera]} muted label={t('call.device.preview')} /> : <IconVideoOff aria-hidden size={32} />}
       </div>
-    </div>
+      <figcaption><strong>{t('call.you')}</strong>{room.quality && <> · {t(`call.quality.${room.quality}`)}</>}</figcaption>
+    </figure>
   );
 }
 

@@ -1,0 +1,94 @@
+package records
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+
+	"github.com/yba-health/yba/pkg/guard"
+	accessv1 "github.com/yba-health/yba/proto/gen/yba/access/v1"
+)
+
+// gate lets the bearer of "good" do everything and nobody else anything.
+type gate struct{ accessv1.AccessClient }
+
+func (gate) Authorize(_ context.Context, req *accessv1.AuthorizeRequest, _ ...grpc.CallOption) (*accessv1.Decision, error) {
+	if req.GetToken() != "good" {
+		return &accessv1.Decision{}, nil
+	}
+	return &accessv1.Decision{Allowed: true, Principal: &guard.Principal{Account: "a"}, Scope: &guard.Scope{All: true, Shared: true}}, nil
+}
+
+func (gate) Append(context.Context, *accessv1.AppendRequest, ...grpc.CallOption) (*accessv1.AppendResponse, error) {
+	return &accessv1.AppendResponse{}, nil
+}
+
+func TestTheFHIRFaceSpeaksHTTP(t *testing.T) {
+	r, _ := open(t)
+	table, err := r.operations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	auditor := guard.NewAuditor(gate{}, slog.New(slog.DiscardHandler))
+	defer auditor.Close()
+	face, err := newREST(table, guard.New(gate{}, auditor, slog.New(slog.DiscardHandler), prometheus.NewRegistry()), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	face.routes(mux)
+	call := func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
+		req := httptest.NewRequest(method, path, strings.NewReader(body))
+		req.Header.Set("Authorization", "Bearer good")
+		req.Header.Set("Content-Type", "application/fhir+json")
+		for i := 0; i < len(headers); i += 2 {
+			req.Header.Set(headers[i], headers[i+1])
+		}
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, req)
+		return w
+	}
+	made := call("POST", "/fhir/R4/Organization", `{"resourceType":"Organization","name":"A"}`)
+	_, rest, _ := strings.Cut(made.Header().Get("Location"), "/fhir/R4/")
+	ref, _, _ := strings.Cut(rest, "/_history")
+	if made.Code != 201 || made.Header().Get("ETag") != `W/"1"` || ref == "" {
+		t.Fatalf("create: %d %v %s", made.Code, made.Header(), made.Body)
+	}
+	for _, tt := range []struct {
+		method, path, body string
+		headers            []string
+		status             int
+		holds              string
+	}{
+		{"GET", "/" + ref, "", nil, 200, `"name":"A"`},
+		{"HEAD", "/" + ref, "", nil, 200, ""},
+		{"GET", "/" + ref, "", []string{"If-None-Match", `W/"1"`}, 304, ""},
+		{"GET", "/" + ref + "/_history/1", "", nil, 200, `"name":"A"`},
+		{"GET", "/" + ref + "/_history", "", nil, 200, `"type":"history"`},
+		{"GET", "/" + ref, "", []string{"Authorization", "Bearer bad"}, 401, "login"},
+		{"PUT", "/" + ref, `{"resourceType":"Organization","name":"B"}`, []string{"If-Match", `W/"9"`}, 412, "OperationOutcome"},
+		{"PUT", "/" + ref, `{"resourceType":"Organization","name":"B"}`, []string{"Prefer", "return=minimal"}, 200, ""},
+		{"GET", "/Organization?name=b", "", nil, 200, `"name":"B"`},
+		{"POST", "/Organization/_search", "name=b", []string{"Content-Type", "application/x-www-form-urlencoded"}, 200, `"name":"B"`},
+		{"GET", "/Organization?colour=b", "", nil, 400, "OperationOutcome"},
+		{"GET", "/Organization?colour=b", "", []string{"Prefer", "handling=lenient"}, 200, "ignored"},
+		{"POST", "/Organization", `{"resourceType":"Organization","name":7}`, nil, 400, "Organization.name"},
+		{"POST", "/Organization", `{"resourceType":"Organization","name":"B"}`, []string{"If-None-Exist", "name=b"}, 200, `"name":"B"`},
+		{"POST", "", `{"resourceType":"Bundle","type":"transaction","entry":[]}`, nil, 200, "transaction-response"},
+		{"GET", "/metadata", "", nil, 200, "CapabilityStatement"},
+		{"DELETE", "/" + ref, "", nil, 204, ""},
+		{"GET", "/" + ref, "", nil, 410, "deleted"},
+		{"GET", "/Nothing/1", "", nil, 404, "not-found"},
+	} {
+		w := call(tt.method, "/fhir/R4"+tt.path, tt.body, tt.headers...)
+		if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.holds) || tt.method == "HEAD" && w.Body.Len() > 0 {
+			t.Errorf("%s %s: %d %s", tt.method, tt.path, w.Code, w.Body)
+		}
+	}
+}

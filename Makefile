@@ -39,7 +39,7 @@ $(DIST)/.built: $(WEBSRC) | node
 
 node:
 	@command -v node >/dev/null && command -v npm >/dev/null || { echo "Node.js is missing: install Node 20 or newer (it builds the browser apps), then run the command again."; exit 1; }
-	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' || { echo "Node.js $$(node --version) is too old: install Node 20 or newer."; exit 1; }
+	@node -e 'process.exit(+process.versions.node.split(".")[0] < 20 ? 1 : 0)' || { echo "Node.js $$(node --version) is too old: install Node 20 or newer."; exit 1; }
 
 embedded: | node ## Fetch PostgreSQL for this machine where none is installed
 	@if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && [ ! -x deploy/embedded/node_modules/.ready ]; then \

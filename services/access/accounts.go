@@ -77,10 +77,13 @@ func (s *Service) CreateAccount(ctx context.Context, req *accessv1.CreateAccount
 	a, code, err := s.door.Add(ctx, a, req.GetPassword())
 	if fault.Is(err, fault.Conflict) && guard.PrincipalOf(ctx).GetService() != "" && a.Patient != "" && req.GetPassword() == "" {
 		// The station is asked again because the slip with the code got lost.
-		var known account.Account
-		if known, err = s.store.AccountByPatient(ctx, a.Patient); err == nil {
+		// Where the person has none, the username is another's: still a conflict.
+		known, missing := s.store.AccountByPatient(ctx, a.Patient)
+		if missing == nil {
 			a = known
 			code, err = s.door.Renew(ctx, a)
+		} else if !fault.Is(missing, fault.NotFound) {
+			err = missing
 		}
 	}
 	if err != nil {

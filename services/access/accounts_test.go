@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/guard"
 	accessv1 "github.com/yba-health/yba/proto/gen/yba/access/v1"
+	"github.com/yba-health/yba/services/access/account"
 )
 
 func TestAccountsAreFoundWithoutToneMarks(t *testing.T) {
@@ -237,5 +239,32 @@ func TestARepeatedGrantIsOneRelation(t *testing.T) {
 	}
 	if longer := w.relate(doctor, "p1", "treating", time.Time{}, until.Add(time.Hour)); longer == first {
 		t.Error("a longer grant was lost")
+	}
+}
+
+func TestAnothersUsernameIsAConflictForTheStationToo(t *testing.T) {
+	w := newWorld(t)
+	ctx := guard.As(t.Context(), "stations")
+	open := func(patient string) error {
+		_, err := w.client.CreateAccount(ctx, &accessv1.CreateAccountRequest{Username: "0912345678", Name: "Hoa", Roles: []string{"patient"}, Patient: patient})
+		return err
+	}
+	if err := open("mother"); err != nil {
+		t.Fatal(err)
+	}
+	if err := open("daughter"); !fault.Is(err, fault.Conflict) {
+		t.Errorf("two people with one telephone: %v", err)
+	}
+}
+
+func TestTheFirstTryNeverWaits(t *testing.T) {
+	w := newWorld(t)
+	for n := range 20 {
+		// Times whose nanoseconds PostgreSQL rounds down and up.
+		now := w.clock.now().Add(time.Duration(n*97) * time.Nanosecond)
+		wait, err := w.store.CountAttempt(t.Context(), []account.Attempt{{Key: fmt.Sprint("fresh", n), Free: 5}}, now)
+		if err != nil || wait != 0 {
+			t.Errorf("at %d ns: wait %v, %v", now.Nanosecond(), wait, err)
+		}
 	}
 }

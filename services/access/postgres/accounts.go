@@ -135,6 +135,9 @@ func (s *Store) accounts(ctx context.Context, where string, args ...any) ([]acco
 
 // CountAttempt implements account.Store.
 func (s *Store) CountAttempt(ctx context.Context, attempts []account.Attempt, now time.Time) (time.Duration, error) {
+	// PostgreSQL rounds to microseconds: with finer digits a time that was just
+	// written could come back later than now, and the first try would wait.
+	now = now.Truncate(time.Microsecond)
 	var wait time.Duration
 	err := pg.InTx(ctx, s.db, sql.LevelReadCommitted, func(tx *sql.Tx) error {
 		wait = 0

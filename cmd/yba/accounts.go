@@ -80,8 +80,8 @@ func createIn(ctx context.Context, store *postgres.Store, req *accessv1.CreateAc
 
 // mintToken returns an access token for an account, for commands that act as
 // clients of this machine's server.
-func mintToken(cfg *config.Config, username string) (string, error) {
-	return mintTokenFor(context.Background(), cfg, username, openid.TokenLife)
+func mintToken(ctx context.Context, cfg *config.Config, username string) (string, error) {
+	return mintTokenFor(ctx, cfg, username, openid.TokenLife)
 }
 
 func mintTokenFor(ctx context.Context, cfg *config.Config, username string, life time.Duration) (token string, err error) {

@@ -41,7 +41,7 @@ type measure struct {
 
 // benchCommand measures a running server on this machine. tokenSource returns
 // an access token for an account.
-func benchCommand(cfg *config.Config, tokenSource func(account string) (string, error)) *cobra.Command {
+func benchCommand(cfg *config.Config, tokenSource func(ctx context.Context, account string) (string, error)) *cobra.Command {
 	b := bench{span: 10 * time.Second}
 	var asJSON bool
 	var tokenFile, account string
@@ -58,7 +58,7 @@ func benchCommand(cfg *config.Config, tokenSource func(account string) (string, 
 			if err := loopbackOnly(b.url); err != nil {
 				return err
 			}
-			b.token = func() (string, error) { return tokenSource(account) }
+			b.token = func() (string, error) { return tokenSource(cmd.Context(), account) }
 			if tokenFile != "" {
 				b.token = tokenFrom(tokenFile)
 			}
@@ -189,8 +189,10 @@ func (b *bench) load(ctx context.Context, client *fhirclient.Client) ([]measure,
 	ms := func(share float64) float64 { return milliseconds(sum.Percentile(share)) }
 	seconds := sum.Took.Seconds()
 	return []measure{
-		{Name: "import, bundles", Connections: 4, Count: sum.Bundles, PerSecond: float64(sum.Bundles) / seconds,
-			P50: ms(.5), P95: ms(.95), P99: ms(.99), Errors: len(sum.Failed)},
+		{
+			Name: "import, bundles", Connections: 4, Count: sum.Bundles, PerSecond: float64(sum.Bundles) / seconds,
+			P50: ms(.5), P95: ms(.95), P99: ms(.99), Errors: len(sum.Failed),
+		},
 		{Name: "import, resources", Connections: 4, Count: sum.Resources, PerSecond: sum.PerSecond()},
 	}, nil
 }
@@ -331,8 +333,10 @@ func (b *bench) hammer(ctx context.Context, name string, connections int, reques
 	}
 	slices.Sort(all)
 	at := func(share float64) float64 { return milliseconds(fhirclient.Percentile(all, share)) }
-	return measure{Name: name, Connections: connections, Count: len(all), PerSecond: float64(len(all)) / seconds,
-		P50: at(.5), P95: at(.95), P99: at(.99), Errors: failed}, ctx.Err()
+	return measure{
+		Name: name, Connections: connections, Count: len(all), PerSecond: float64(len(all)) / seconds,
+		P50: at(.5), P95: at(.95), P99: at(.99), Errors: failed,
+	}, ctx.Err()
 }
 
 func (b *bench) send(ctx context.Context, buffer []byte, p *prepared) (time.Duration, error) {

@@ -106,23 +106,23 @@ func demo(ctx context.Context, cfg *config.Config, people int, seed uint64) erro
 	}
 	fmt.Fprintln(os.Stderr, "Starting…")
 	if err := s.start(ctx); err != nil {
-		return errors.Join(err, s.stop())
+		return errors.Join(err, s.stop(ctx))
 	}
 	if err := loadDemo(ctx, cfg, people, seed, cfg.BaseURL()); err != nil {
 		if ctx.Err() != nil {
 			fmt.Fprintln(os.Stderr, "Stopped; the next start goes on loading.")
-			return s.stop()
+			return s.stop(ctx)
 		}
-		return errors.Join(err, s.stop())
+		return errors.Join(err, s.stop(ctx))
 	}
 	state, err := readState(cfg)
 	if err != nil {
-		return errors.Join(err, s.stop())
+		return errors.Join(err, s.stop(ctx))
 	}
 	state.show(os.Stdout, cfg.BaseURL())
 	s.wait(ctx)
 	fmt.Fprintln(os.Stderr, "Stopping…")
-	return s.stop()
+	return s.stop(ctx)
 }
 
 // show prints the addresses and the accounts.
@@ -161,7 +161,7 @@ func readState(cfg *config.Config) (*demoState, error) {
 }
 
 func (d *demoState) write(cfg *config.Config) error {
-	b, err := json.MarshalIndent(d, "", "  ")
+	b, err := json.MarshalIndent(d, "", "  ") //nolint:gosec // the passwords of the demo are printed too; the file is its owner's
 	if err != nil {
 		return err
 	}

@@ -66,10 +66,10 @@ type demoLoad struct {
 
 const loadConnections = 4
 
-func (l *demoLoad) as(username string) (*fhirclient.Client, error) {
+func (l *demoLoad) as(ctx context.Context, username string) (*fhirclient.Client, error) {
 	return fhirclient.New(fhirclient.Options{
 		Base: l.url, Connections: loadConnections,
-		Token: func() (string, error) { return mintToken(l.cfg, username) },
+		Token: func() (string, error) { return mintToken(ctx, l.cfg, username) },
 	})
 }
 
@@ -88,7 +88,7 @@ func (l *demoLoad) people(ctx context.Context) error {
 			}
 		}
 	}
-	c, err := l.as(l.admin)
+	c, err := l.as(ctx, l.admin)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (l *demoLoad) people(ctx context.Context) error {
 
 // geography loads units, population and targets.
 func (l *demoLoad) geography(ctx context.Context) error {
-	c, err := l.as(importAccount)
+	c, err := l.as(ctx, importAccount)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (l *demoLoad) geography(ctx context.Context) error {
 
 // records loads the people's records through the FHIR API.
 func (l *demoLoad) records(ctx context.Context) error {
-	c, err := l.as(importAccount)
+	c, err := l.as(ctx, importAccount)
 	if err != nil {
 		return err
 	}
@@ -172,12 +172,12 @@ func (l *demoLoad) bundles() iter.Seq2[fhirclient.Bundle, error] {
 
 // staff publishes the doctors' hours and makes the guardians' relations.
 func (l *demoLoad) staff(ctx context.Context) error {
-	c, err := l.as(importAccount)
+	c, err := l.as(ctx, importAccount)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	admin, err := l.as(l.admin)
+	admin, err := l.as(ctx, l.admin)
 	if err != nil {
 		return err
 	}
@@ -217,7 +217,7 @@ func (l *demoLoad) booking(ctx context.Context) error {
 			doctor = a.Create
 		}
 	}
-	c, err := l.as(patient.GetUsername())
+	c, err := l.as(ctx, patient.GetUsername())
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -24,7 +25,7 @@ const importAccount = "importer"
 
 // importCommand loads a folder of transaction bundles through the FHIR API,
 // like any client. tokenSource returns an access token for an account.
-func importCommand(cfg *config.Config, tokenSource func(account string) (string, error)) *cobra.Command {
+func importCommand(cfg *config.Config, tokenSource func(ctx context.Context, account string) (string, error)) *cobra.Command {
 	var o importOptions
 	var tokenFile, account string
 	cmd := &cobra.Command{
@@ -39,7 +40,7 @@ func importCommand(cfg *config.Config, tokenSource func(account string) (string,
 			if o.url == "" {
 				o.url = cfg.BaseURL()
 			}
-			o.token = func() (string, error) { return tokenSource(account) }
+			o.token = func() (string, error) { return tokenSource(cmd.Context(), account) }
 			if tokenFile != "" {
 				o.token = tokenFrom(tokenFile)
 			}

@@ -63,7 +63,7 @@ func root() *cobra.Command {
 		cfg = loaded
 		return nil
 	}
-	token := func(account string) (string, error) { return mintToken(&cfg, account) }
+	token := func(ctx context.Context, account string) (string, error) { return mintToken(ctx, &cfg, account) }
 	cmd.AddCommand(
 		serveCommand(&cfg), demoCommand(&cfg), migrateCommand(&cfg), healthCommand(&cfg),
 		importCommand(&cfg, token), unitsCommand(&cfg), coverageCommand(&cfg), benchCommand(&cfg, token),

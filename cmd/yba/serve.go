@@ -31,18 +31,19 @@ func serveCommand(cfg *config.Config) *cobra.Command {
 				return err
 			}
 			if err := s.start(cmd.Context()); err != nil {
-				return errors.Join(err, s.stop())
+				return errors.Join(err, s.stop(cmd.Context()))
 			}
 			log.Info("ready", "url", cfg.BaseURL())
 			s.wait(cmd.Context())
-			return s.stop()
+			return s.stop(cmd.Context())
 		},
 	}
 }
 
 // lock makes sure that one process uses the data folder.
 func lock(cfg *config.Config) (release func(), err error) {
-	if err := os.MkdirAll(cfg.Data, 0o755); err != nil {
+	// The account that PostgreSQL runs under must be able to walk through.
+	if err := os.MkdirAll(cfg.Data, 0o755); err != nil { //nolint:gosec // as said above
 		return nil, fmt.Errorf("the data folder %s cannot be made: %w; choose another with YBA_DATA", cfg.Data, err)
 	}
 	f, err := os.OpenFile(filepath.Join(cfg.Data, "lock"), os.O_CREATE|os.O_RDWR, 0o600)

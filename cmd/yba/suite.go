@@ -78,7 +78,7 @@ func newSuite(ctx context.Context, cfg *config.Config, log *slog.Logger, names [
 	}
 	s.undo = append(s.undo, func() error { _ = s.listener.Close(); return nil })
 	if err := s.prepare(); err != nil {
-		return nil, errors.Join(err, s.stop())
+		return nil, errors.Join(err, s.stop(ctx))
 	}
 	return s, nil
 }
@@ -327,10 +327,11 @@ func (s *suite) wait(ctx context.Context) {
 	}
 }
 
-// stop drains and stops in the reverse order of starting.
-func (s *suite) stop() error {
+// stop drains and stops in the reverse order of starting. That ctx has ended
+// is mostly why it is called, so it does not end with it.
+func (s *suite) stop(ctx context.Context) error {
 	s.ready.Store(false)
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.DrainWait+20*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.DrainWait+20*time.Second)
 	defer cancel()
 	var errs []error
 	drain, done := context.WithTimeout(ctx, s.cfg.DrainWait)

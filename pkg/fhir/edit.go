@@ -125,6 +125,7 @@ func (e *Edits) References(v Value, replace func(at Value, reference string) (st
 				return err
 			}
 		}
+	default: // holds no values
 	}
 	return nil
 }

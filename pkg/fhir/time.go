@@ -26,7 +26,7 @@ func TimeRange(s string, zone *time.Location) (low, high time.Time, err error) {
 		low = time.Date(year, 1, 1, 0, 0, 0, 0, zone)
 		return low, low.AddDate(1, 0, 0), nil
 	}
-	month, rest, ok := after(rest, '-', 2)
+	month, rest, ok := after(rest, '-')
 	if !ok || month < 1 || month > 12 {
 		return low, high, fail
 	}
@@ -34,7 +34,7 @@ func TimeRange(s string, zone *time.Location) (low, high time.Time, err error) {
 		low = time.Date(year, time.Month(month), 1, 0, 0, 0, 0, zone)
 		return low, low.AddDate(0, 1, 0), nil
 	}
-	day, rest, ok := after(rest, '-', 2)
+	day, rest, ok := after(rest, '-')
 	low = time.Date(year, time.Month(month), day, 0, 0, 0, 0, zone)
 	if !ok || day < 1 || low.Day() != day {
 		return low, high, fail
@@ -47,14 +47,14 @@ func TimeRange(s string, zone *time.Location) (low, high time.Time, err error) {
 
 // clock reads "Thh:mm[:ss[.fff]][zone]".
 func clock(year, month, day int, s string, zone *time.Location, fail error) (low, high time.Time, err error) {
-	hour, s, ok := after(s, 'T', 2)
-	minute, s, ok2 := after(s, ':', 2)
+	hour, s, ok := after(s, 'T')
+	minute, s, ok2 := after(s, ':')
 	if !ok || !ok2 || hour > 23 || minute > 59 {
 		return low, high, fail
 	}
 	second, nanos, width := 0, 0, time.Minute
 	if s != "" && s[0] == ':' {
-		if second, s, ok = after(s, ':', 2); !ok || second > 60 {
+		if second, s, ok = after(s, ':'); !ok || second > 60 {
 			return low, high, fail
 		}
 		width = time.Second
@@ -79,7 +79,7 @@ func clock(year, month, day int, s string, zone *time.Location, fail error) (low
 		zone = time.UTC
 	case len(s) == 6 && (s[0] == '+' || s[0] == '-'):
 		h, rest, ok := number(s[1:], 2)
-		m, rest, ok2 := after(rest, ':', 2)
+		m, rest, ok2 := after(rest, ':')
 		if !ok || !ok2 || rest != "" || h > 14 || m > 59 {
 			return low, high, fail
 		}
@@ -95,11 +95,12 @@ func clock(year, month, day int, s string, zone *time.Location, fail error) (low
 	return low, low.Add(width), nil
 }
 
-func after(s string, sep byte, digits int) (int, string, bool) {
+// after reads the two digits that follow sep.
+func after(s string, sep byte) (int, string, bool) {
 	if s == "" || s[0] != sep {
 		return 0, s, false
 	}
-	return number(s[1:], digits)
+	return number(s[1:], 2)
 }
 
 func number(s string, digits int) (int, string, bool) {

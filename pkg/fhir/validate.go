@@ -46,14 +46,15 @@ func (d *Definitions) object(v Value, typ string) error {
 			return at(m, "the element is not known in "+typ)
 		}
 		bit := uint64(1) << (known.element.place & 63)
-		if name == plain {
+		switch {
+		case name == plain:
 			if seen&bit != 0 && known.element.Choice() && len(o.elements) <= 64 {
 				return at(m, "only one type of "+known.element.Name+" may be given")
 			}
 			seen |= bit
-		} else if !primitive(known.typ) {
+		case !primitive(known.typ):
 			return at(m, "only primitive elements have a twin with an underscore")
-		} else {
+		default:
 			// A primitive may have nothing but extensions.
 			seen |= bit &^ choiceBit(known.element, bit)
 		}
@@ -166,6 +167,7 @@ func value(v Value, typ string) error {
 		return numeric(v, typ)
 	case Bool:
 		return nil
+	default: // a string
 	}
 	n := v.node()
 	if n.end-n.start == 2 {
@@ -235,7 +237,7 @@ func ValidID(s string) bool {
 	}
 	for i := range len(s) {
 		c := s[i]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.') {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '.' {
 			return false
 		}
 	}

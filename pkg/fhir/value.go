@@ -123,8 +123,9 @@ func (v Value) Text() string {
 		return unescape(v.d.src[n.start+1:n.end-1], n.escaped)
 	case Number, Bool:
 		return string(v.Raw())
+	default:
+		return ""
 	}
-	return ""
 }
 
 // Str returns the characters of a string, "" for any other kind.

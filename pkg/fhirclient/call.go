@@ -29,8 +29,10 @@ func Call[T any, M message[T]](ctx context.Context, c *Client, operation string,
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "the request to "+operation+" cannot be written as JSON", err)
 	}
-	a, err := c.do(ctx, request{method: http.MethodPost, url: c.base.JoinPath("api", service, "v1", method), body: body,
-		contentType: "application/json", accept: "application/json"})
+	a, err := c.do(ctx, request{
+		method: http.MethodPost, url: c.base.JoinPath("api", service, "v1", method), body: body,
+		contentType: "application/json", accept: "application/json",
+	})
 	if err != nil {
 		return nil, err
 	}

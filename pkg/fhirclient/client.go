@@ -256,7 +256,7 @@ func unreachable(host string, cause error) error {
 // between half and the whole of it so that many clients do not come back at once.
 func (c *Client) pause(attempt int) time.Duration {
 	d := min(c.opts.Backoff<<min(attempt-1, 16), 5*time.Second)
-	return d/2 + rand.N(d/2+1)
+	return d/2 + rand.N(d/2+1) //nolint:gosec // nothing secret hangs on the spread
 }
 
 // retryAfter reads the seconds form of Retry-After (RFC 9110 section 10.2.3),

@@ -41,9 +41,12 @@ func TestBusyAnswersAreTriedAgainAndOthersAreNot(t *testing.T) {
 		wantCalls int32
 		class     fault.Class
 	}{
-		{http.StatusTooManyRequests, 3, fault.Limited}, {http.StatusServiceUnavailable, 3, fault.Unavailable},
-		{http.StatusInternalServerError, 1, fault.Internal}, {http.StatusConflict, 1, fault.Conflict},
-		{http.StatusUnprocessableEntity, 1, fault.Unprocessable}, {http.StatusForbidden, 1, fault.Forbidden},
+		{http.StatusTooManyRequests, 3, fault.Limited},
+		{http.StatusServiceUnavailable, 3, fault.Unavailable},
+		{http.StatusInternalServerError, 1, fault.Internal},
+		{http.StatusConflict, 1, fault.Conflict},
+		{http.StatusUnprocessableEntity, 1, fault.Unprocessable},
+		{http.StatusForbidden, 1, fault.Forbidden},
 	} {
 		var calls atomic.Int32
 		client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -101,7 +104,7 @@ func TestRefusedConnectionsAreTriedAgain(t *testing.T) {
 }
 
 // hangUp ends the connection without an answer after the request was read.
-func hangUp(w http.ResponseWriter, r *http.Request) {
+func hangUp(_ http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	panic(http.ErrAbortHandler)
 }

@@ -25,8 +25,10 @@ func (c *Client) Read(ctx context.Context, typ, id string) ([]byte, error) {
 
 // Create posts a resource (R4 http.html#create).
 func (c *Client) Create(ctx context.Context, typ string, body []byte) (Saved, error) {
-	a, err := c.do(ctx, request{method: http.MethodPost, url: c.fhir.JoinPath(typ), body: body,
-		contentType: MediaType, accept: MediaType})
+	a, err := c.do(ctx, request{
+		method: http.MethodPost, url: c.fhir.JoinPath(typ), body: body,
+		contentType: MediaType, accept: MediaType,
+	})
 	if err != nil {
 		return Saved{}, err
 	}
@@ -35,8 +37,10 @@ func (c *Client) Create(ctx context.Context, typ string, body []byte) (Saved, er
 
 // Update puts a resource; ifMatch is a version id or empty (R4 http.html#update).
 func (c *Client) Update(ctx context.Context, typ, id string, body []byte, ifMatch string) (Saved, error) {
-	r := request{method: http.MethodPut, url: c.fhir.JoinPath(typ, id), body: body,
-		contentType: MediaType, accept: MediaType, header: http.Header{}}
+	r := request{
+		method: http.MethodPut, url: c.fhir.JoinPath(typ, id), body: body,
+		contentType: MediaType, accept: MediaType, header: http.Header{},
+	}
 	if ifMatch != "" {
 		r.header.Set("If-Match", `W/"`+ifMatch+`"`)
 	}

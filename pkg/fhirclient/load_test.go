@@ -72,10 +72,14 @@ func (k *keeper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func patientBundle(id string) Bundle {
 	body, _ := json.Marshal(map[string]any{"resourceType": "Bundle", "type": "transaction", "entry": []any{
-		map[string]any{"resource": map[string]any{"resourceType": "Organization", "identifier": []any{map[string]string{"system": "o", "value": "shared"}}},
-			"request": map[string]string{"method": "POST", "ifNoneExist": "identifier=o|shared"}},
-		map[string]any{"resource": map[string]any{"resourceType": "Patient", "identifier": []any{map[string]string{"system": "s", "value": id}}},
-			"request": map[string]string{"method": "POST"}},
+		map[string]any{
+			"resource": map[string]any{"resourceType": "Organization", "identifier": []any{map[string]string{"system": "o", "value": "shared"}}},
+			"request":  map[string]string{"method": "POST", "ifNoneExist": "identifier=o|shared"},
+		},
+		map[string]any{
+			"resource": map[string]any{"resourceType": "Patient", "identifier": []any{map[string]string{"system": "s", "value": id}}},
+			"request":  map[string]string{"method": "POST"},
+		},
 	}})
 	return Bundle{Name: id + ".json", Body: body}
 }
@@ -222,8 +226,10 @@ func TestExamineTellsWhatMayBeSentTwice(t *testing.T) {
 		want       shape
 	}{
 		{"updates", `{"resourceType":"Bundle","type":"transaction","entry":[{"resource":{"resourceType":"Patient"},"request":{"method":"PUT"}}]}`, shape{entries: 1, repeatable: true}},
-		{"creates", `{"resourceType":"Bundle","type":"transaction","entry":[{"resource":{"resourceType":"Coverage","identifier":[{"system":"a","value":"b"}]},"request":{"method":"POST"}}]}`,
-			shape{entries: 1, typ: "Coverage", system: "a", value: "b"}},
+		{
+			"creates", `{"resourceType":"Bundle","type":"transaction","entry":[{"resource":{"resourceType":"Coverage","identifier":[{"system":"a","value":"b"}]},"request":{"method":"POST"}}]}`,
+			shape{entries: 1, typ: "Coverage", system: "a", value: "b"},
+		},
 		{"composition", `{"resourceType":"Bundle","type":"transaction","entry":[{"resource":{"resourceType":"Composition","identifier":{"system":"a","value":"b"}},"request":{"method":"POST"}}]}`, shape{entries: 1}},
 	} {
 		if got, err := examine([]byte(c.body)); err != nil || got != c.want {

@@ -68,7 +68,7 @@ func StartEmbedded(ctx context.Context, o EmbeddedOptions) (*Embedded, error) {
 		}
 	}
 	e := &Embedded{log: o.Log, exited: make(chan error, 1)}
-	if err := e.start(ctx, bin, dir, socket, as, o.Volatile); err != nil {
+	if err := e.start(bin, dir, socket, as, o.Volatile); err != nil {
 		return nil, err
 	}
 	e.URL = embeddedURL(socket)
@@ -83,8 +83,8 @@ func StartEmbedded(ctx context.Context, o EmbeddedOptions) (*Embedded, error) {
 func findBinaries() (string, error) {
 	var dirs []string
 	if p, err := exec.LookPath("postgres"); err == nil {
-		if real, err := filepath.EvalSymlinks(p); err == nil {
-			dirs = append(dirs, filepath.Dir(real))
+		if target, err := filepath.EvalSymlinks(p); err == nil {
+			dirs = append(dirs, filepath.Dir(target))
 		}
 	}
 	debian, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
@@ -150,7 +150,7 @@ func unprivileged() (*syscall.Credential, error) {
 func prepare(dir string, as *syscall.Credential) (socket string, err error) {
 	// The account that PostgreSQL runs under must be able to walk to the
 	// cluster's folder, and nobody else into it.
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec // as said above
 		return "", fmt.Errorf("the data folder cannot be written: %w; choose another with YBA_DATA", err)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -247,7 +247,7 @@ func initdb(ctx context.Context, bin, dir string, as *syscall.Credential) error 
 	return nil
 }
 
-func (e *Embedded) start(ctx context.Context, bin, dir, socket string, as *syscall.Credential, volatile bool) error {
+func (e *Embedded) start(bin, dir, socket string, as *syscall.Credential, volatile bool) error {
 	set := []string{
 		"listen_addresses=", "unix_socket_directories=" + socket, "max_connections=120",
 		"shared_buffers=256MB", "max_wal_size=4GB", "min_wal_size=512MB", "checkpoint_completion_target=0.9",
@@ -262,7 +262,7 @@ func (e *Embedded) start(ctx context.Context, bin, dir, socket string, as *sysca
 	for _, s := range set {
 		args = append(args, "-c", s)
 	}
-	cmd := exec.Command(filepath.Join(bin, "postgres"), args...) // outlives ctx: Stop ends it
+	cmd := exec.Command(filepath.Join(bin, "postgres"), args...) //nolint:noctx // it serves until Stop, longer than any context of its start
 	cmd.Dir = dir
 	cmd.Stderr = &logWriter{log: e.log}
 	// Its own process group, so that Ctrl-C at the terminal reaches us first;
@@ -335,7 +335,7 @@ func (e *Embedded) Stop() error {
 		return err
 	}
 	select {
-	case <-e.exited:
+	case <-e.exited: //nolint:errcheck // it was asked to end; how it says so does not matter
 		return nil
 	case <-time.After(30 * time.Second):
 		return errors.Join(errors.New("postgres did not stop in 30 s and was killed"), e.cmd.Process.Kill())

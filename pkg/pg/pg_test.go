@@ -3,13 +3,12 @@ package pg_test
 import (
 	"database/sql"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
 	"testing/fstest"
-
-	"log/slog"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/pg"

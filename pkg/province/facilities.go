@@ -21,8 +21,6 @@ type doctor struct {
 	minutes                                                            int32
 }
 
-func (d *doctor) given() []string { return givenOf(d.name, d.family) }
-
 func weekly(from, until string, days ...int32) []*consultsv1.Hours {
 	var out []*consultsv1.Hours
 	for _, d := range days {
@@ -33,19 +31,27 @@ func weekly(from, until string, days ...int32) []*consultsv1.Hours {
 
 // The specialties are SNOMED CT's, as PractitionerRole.specialty prefers them.
 var doctorList = []doctor{
-	{username: "bacsi", id: "practitioner-bacsi", licence: "099001/SH-CCHN", name: "Trần Minh Đức", family: "Trần", sex: "male",
+	{
+		username: "bacsi", id: "practitioner-bacsi", licence: "099001/SH-CCHN", name: "Trần Minh Đức", family: "Trần", sex: "male",
 		specialty: "Nội tổng quát", specialtyCode: "419192003", minutes: 15,
 		// The demo is tried at any hour of any day.
-		hours: weekly("00:00", "23:45", 1, 2, 3, 4, 5, 6, 7)},
-	{username: "chuyenkhoa", id: "practitioner-chuyenkhoa", licence: "099002/SH-CCHN", name: "Phạm Thị Thu Hà", family: "Phạm", sex: "female",
+		hours: weekly("00:00", "23:45", 1, 2, 3, 4, 5, 6, 7),
+	},
+	{
+		username: "chuyenkhoa", id: "practitioner-chuyenkhoa", licence: "099002/SH-CCHN", name: "Phạm Thị Thu Hà", family: "Phạm", sex: "female",
 		specialty: "Tim mạch", specialtyCode: "394579002", minutes: 20,
-		hours: append(weekly("07:30", "11:30", 1, 2, 3, 4, 5), weekly("13:30", "16:30", 2, 4)...)},
-	{username: "bacsi.nhi", id: "practitioner-nhi", licence: "099003/SH-CCHN", name: "Lê Thị Ngọc Yến", family: "Lê", sex: "female",
+		hours: append(weekly("07:30", "11:30", 1, 2, 3, 4, 5), weekly("13:30", "16:30", 2, 4)...),
+	},
+	{
+		username: "bacsi.nhi", id: "practitioner-nhi", licence: "099003/SH-CCHN", name: "Lê Thị Ngọc Yến", family: "Lê", sex: "female",
 		specialty: "Nhi khoa", specialtyCode: "394537008", minutes: 15, hospital: 1,
-		hours: append(weekly("07:30", "11:30", 1, 3, 5), weekly("18:00", "20:30", 2, 4)...)},
-	{username: "bacsi.noitiet", id: "practitioner-noitiet", licence: "099004/SH-CCHN", name: "Y Thuyên Niê", family: "Niê", sex: "male",
+		hours: append(weekly("07:30", "11:30", 1, 3, 5), weekly("18:00", "20:30", 2, 4)...),
+	},
+	{
+		username: "bacsi.noitiet", id: "practitioner-noitiet", licence: "099004/SH-CCHN", name: "Y Thuyên Niê", family: "Niê", sex: "male",
 		specialty: "Nội tiết", specialtyCode: "394583002", minutes: 20, hospital: 1,
-		hours: weekly("13:30", "16:30", 1, 2, 3, 4, 5)},
+		hours: weekly("13:30", "16:30", 1, 2, 3, 4, 5),
+	},
 }
 
 // nurseOf is the nurse of a station; the one of the first commune is the demo account.
@@ -64,7 +70,8 @@ func doctors() []Doctor {
 		h := hospitals[d.hospital]
 		out = append(out, Doctor{Username: d.username, Hours: &consultsv1.SetHoursRequest{
 			Name: "BS. " + d.name, Specialty: d.specialty, Facility: h.id, FacilityName: h.name,
-			Practitioner: d.id, Hours: d.hours, SlotMinutes: d.minutes}})
+			Practitioner: d.id, Hours: d.hours, SlotMinutes: d.minutes,
+		}})
 	}
 	return out
 }
@@ -109,9 +116,12 @@ func (b *builder) organization(id, number, name, code, from, place, partOf strin
 		"active": true, "name": name,
 		"identifier": []fields{{"system": fhir.SystemFacility, "value": number}},
 		"type": []fields{{"coding": []fields{{
-			"system": "http://terminology.hl7.org/CodeSystem/organization-type", "code": "prov", "display": "Healthcare Provider"}}}},
-		"address": []fields{{"use": "work", "text": place + ", " + provinceName, "city": place, "state": provinceName, "country": "VN",
-			"extension": []fields{unitExtension(code, from, place)}}},
+			"system": "http://terminology.hl7.org/CodeSystem/organization-type", "code": "prov", "display": "Healthcare Provider",
+		}}}},
+		"address": []fields{{
+			"use": "work", "text": place + ", " + provinceName, "city": place, "state": provinceName, "country": "VN",
+			"extension": []fields{unitExtension(code, from, place)},
+		}},
 	}
 	if partOf != "" {
 		o["partOf"] = reference("Organization", partOf)

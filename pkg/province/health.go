@@ -22,26 +22,66 @@ type medicine struct{ code, name, dosage, form string }
 // The shares are of the order that Viet Nam's surveys of risk factors (STEPS)
 // and its hospitals report; they serve a demonstration, not epidemiology.
 var diseases = []disease{
-	{"I10", "Tăng huyết áp nguyên phát", [2][3]float64{{.05, .24, .46}, {.03, .19, .44}}, 0,
-		[]medicine{{"C08CA01", "Amlodipin 5 mg", "Uống 1 viên vào buổi sáng", "viên"}, {"C09CA01", "Losartan 50 mg", "Uống 1 viên vào buổi sáng", "viên"}}},
-	{"E11.9", "Đái tháo đường típ 2, không biến chứng", [2][3]float64{{.01, .07, .13}, {.01, .06, .14}}, 0,
-		[]medicine{{"A10BA02", "Metformin 850 mg", "Uống 1 viên sau ăn sáng và 1 viên sau ăn tối", "viên"}}},
-	{"E78.5", "Rối loạn lipid máu", [2][3]float64{{.02, .08, .12}, {.01, .07, .13}}, 0,
-		[]medicine{{"C10AA05", "Atorvastatin 10 mg", "Uống 1 viên vào buổi tối", "viên"}}},
-	{"J45.9", "Hen phế quản", [2][3]float64{{.03, .03, .04}, {.03, .03, .04}}, .05,
-		[]medicine{{"R03AC02", "Salbutamol 100 mcg/liều xịt", "Xịt 2 nhát khi khó thở", "bình"}}},
-	{"J44.9", "Bệnh phổi tắc nghẽn mạn tính", [2][3]float64{{0, .03, .10}, {0, .01, .03}}, 0,
-		[]medicine{{"R03AK06", "Salmeterol/Fluticason 25/125 mcg", "Xịt 2 nhát sáng và tối, súc miệng sau khi xịt", "bình"}}},
-	{"M10.9", "Gút", [2][3]float64{{.01, .04, .05}, {0, .005, .015}}, 0,
-		[]medicine{{"M04AA01", "Allopurinol 300 mg", "Uống 1 viên sau ăn sáng", "viên"}}},
-	{"B18.1", "Viêm gan vi rút B mạn", [2][3]float64{{.05, .07, .05}, {.04, .05, .04}}, 0,
-		[]medicine{{"J05AF07", "Tenofovir 300 mg", "Uống 1 viên mỗi ngày, cùng một giờ", "viên"}}},
-	{"K29.7", "Viêm dạ dày", [2][3]float64{{.04, .07, .07}, {.05, .08, .07}}, 0,
-		[]medicine{{"A02BC01", "Omeprazol 20 mg", "Uống 1 viên trước ăn sáng 30 phút", "viên"}}},
-	{"M17.9", "Thoái hóa khớp gối", [2][3]float64{{0, .03, .15}, {0, .06, .22}}, 0,
-		[]medicine{{"N02BE01", "Paracetamol 500 mg", "Uống 1 viên khi đau, không quá 4 viên mỗi ngày", "viên"}}},
-	{"M81.9", "Loãng xương", [2][3]float64{{0, 0, .03}, {0, .01, .10}}, 0,
-		[]medicine{{"A12AX", "Calci carbonat/Vitamin D3 500 mg/200 IU", "Uống 1 viên sau ăn trưa", "viên"}}},
+	{
+		"I10", "Tăng huyết áp nguyên phát",
+		[2][3]float64{{.05, .24, .46}, {.03, .19, .44}},
+		0,
+		[]medicine{{"C08CA01", "Amlodipin 5 mg", "Uống 1 viên vào buổi sáng", "viên"}, {"C09CA01", "Losartan 50 mg", "Uống 1 viên vào buổi sáng", "viên"}},
+	},
+	{
+		"E11.9", "Đái tháo đường típ 2, không biến chứng",
+		[2][3]float64{{.01, .07, .13}, {.01, .06, .14}},
+		0,
+		[]medicine{{"A10BA02", "Metformin 850 mg", "Uống 1 viên sau ăn sáng và 1 viên sau ăn tối", "viên"}},
+	},
+	{
+		"E78.5", "Rối loạn lipid máu",
+		[2][3]float64{{.02, .08, .12}, {.01, .07, .13}},
+		0,
+		[]medicine{{"C10AA05", "Atorvastatin 10 mg", "Uống 1 viên vào buổi tối", "viên"}},
+	},
+	{
+		"J45.9", "Hen phế quản",
+		[2][3]float64{{.03, .03, .04}, {.03, .03, .04}},
+		.05,
+		[]medicine{{"R03AC02", "Salbutamol 100 mcg/liều xịt", "Xịt 2 nhát khi khó thở", "bình"}},
+	},
+	{
+		"J44.9", "Bệnh phổi tắc nghẽn mạn tính",
+		[2][3]float64{{0, .03, .10}, {0, .01, .03}},
+		0,
+		[]medicine{{"R03AK06", "Salmeterol/Fluticason 25/125 mcg", "Xịt 2 nhát sáng và tối, súc miệng sau khi xịt", "bình"}},
+	},
+	{
+		"M10.9", "Gút",
+		[2][3]float64{{.01, .04, .05}, {0, .005, .015}},
+		0,
+		[]medicine{{"M04AA01", "Allopurinol 300 mg", "Uống 1 viên sau ăn sáng", "viên"}},
+	},
+	{
+		"B18.1", "Viêm gan vi rút B mạn",
+		[2][3]float64{{.05, .07, .05}, {.04, .05, .04}},
+		0,
+		[]medicine{{"J05AF07", "Tenofovir 300 mg", "Uống 1 viên mỗi ngày, cùng một giờ", "viên"}},
+	},
+	{
+		"K29.7", "Viêm dạ dày",
+		[2][3]float64{{.04, .07, .07}, {.05, .08, .07}},
+		0,
+		[]medicine{{"A02BC01", "Omeprazol 20 mg", "Uống 1 viên trước ăn sáng 30 phút", "viên"}},
+	},
+	{
+		"M17.9", "Thoái hóa khớp gối",
+		[2][3]float64{{0, .03, .15}, {0, .06, .22}},
+		0,
+		[]medicine{{"N02BE01", "Paracetamol 500 mg", "Uống 1 viên khi đau, không quá 4 viên mỗi ngày", "viên"}},
+	},
+	{
+		"M81.9", "Loãng xương",
+		[2][3]float64{{0, 0, .03}, {0, .01, .10}},
+		0,
+		[]medicine{{"A12AX", "Calci carbonat/Vitamin D3 500 mg/200 IU", "Uống 1 viên sau ăn trưa", "viên"}},
+	},
 }
 
 type allergen struct{ id, name, category, reaction, severity string }

@@ -95,7 +95,8 @@ func (b *builder) immunization(s *subject, d dose, at time.Time) {
 		"status": "completed", "patient": s.reference(), "occurrenceDateTime": instant(at), "primarySource": true,
 		"vaccineCode": fields{"text": d.name, "coding": []fields{
 			{"system": fhir.SystemVaccine, "code": d.vaccine, "display": d.name},
-			{"system": fhir.SystemCVX, "code": d.cvx}}},
+			{"system": fhir.SystemCVX, "code": d.cvx},
+		}},
 		// Lots change with the quarter, so that a recall finds its children.
 		"lotNumber":      fmt.Sprintf("%s%02d%d", strings.ToUpper(d.vaccine[:2]), y%100, (int(m)+2)/3),
 		"expirationDate": day(time.Date(y+1, m+6, 1, 0, 0, 0, 0, Zone)),
@@ -103,7 +104,8 @@ func (b *builder) immunization(s *subject, d dose, at time.Time) {
 		"route":          concept("http://terminology.hl7.org/CodeSystem/v3-RouteOfAdministration", d.route, d.route),
 		"performer": []fields{
 			{"actor": named("Practitioner", nurse, name)},
-			{"actor": reference("Organization", s.home.commune.station())}},
+			{"actor": reference("Organization", s.home.commune.station())},
+		},
 		"protocolApplied": []fields{{"doseNumberPositiveInt": d.number}},
 	})
 }

@@ -86,8 +86,10 @@ func (p *Province) settle() {
 }
 
 func (p *Province) household(r *rand.Rand, c *commune, number int) household {
-	h := household{number: number, commune: c, hamlet: pick(r, c.hamlets), group: "Kinh",
-		house: fmt.Sprintf("Số %d", 1+r.IntN(240))}
+	h := household{
+		number: number, commune: c, hamlet: pick(r, c.hamlets), group: "Kinh",
+		house: fmt.Sprintf("Số %d", 1+r.IntN(240)),
+	}
 	at := r.Float64()
 	for _, g := range []string{"Chăm", "Ê Đê", "Raglai"} {
 		if at < c.minority[g] {
@@ -207,8 +209,10 @@ func (p *Province) children(r *rand.Rand, h *household) {
 func (p *Province) add(r *rand.Rand, h *household, relation, sex string, years int, inherited string) {
 	years = min(years, 96)
 	born := p.today.AddDate(-years, 0, -r.IntN(365))
-	m := member{relation: relation, sex: sex, born: born,
-		name: nameOf(r, h.group, sex, born.Year(), inherited)}
+	m := member{
+		relation: relation, sex: sex, born: born,
+		name: nameOf(r, h.group, sex, born.Year(), inherited),
+	}
 	// Old papers often know only the year.
 	m.yearOnly = years > 65 && r.Float64() < 0.35
 	if years >= 14 && r.Float64() < 0.85-0.4*float64(max(years-60, 0))/36 {

@@ -43,32 +43,44 @@ var oldCommunes = []struct{ code, name, nameEn string }{
 }
 
 var communes = []commune{
-	{code: "99004", from: merged, name: "Xã Suối Xoan", nameEn: "Suoi Xoan Commune", kind: "Xã", share: 0.26, registered: 0.91, remote: true,
-		hamlets: hamlets("99004", "99004", 1, "Thôn Cát Thượng", "Thôn Cát Hạ", "Thôn Bến Gỗ").and(
-			hamlets("99007", "99007", 1, "Thôn Xoan Đông", "Thôn Xoan Tây", "Thôn Gò Dẻ"))},
-	{code: "99001", from: founded, name: "Phường Sông Hiền", nameEn: "Song Hien Ward", kind: "Phường", share: 0.22, registered: 0.97, remote: true,
-		hamlets: hamlets("99001", "", 1, "Khu phố 1", "Khu phố 2", "Khu phố 3", "Khu phố 4")},
-	{code: "99010", from: founded, name: "Xã Hòa Bàng", nameEn: "Hoa Bang Commune", kind: "Xã", share: 0.16, registered: 0.94, remote: true,
-		hamlets: hamlets("99010", "", 1, "Thôn Bàng Trong", "Thôn Bàng Ngoài", "Thôn Đá Dựng")},
-	{code: "99013", from: founded, name: "Xã Vĩnh Trầm", nameEn: "Vinh Tram Commune", kind: "Xã", share: 0.14, registered: 0.86, remote: true,
-		hamlets:  hamlets("99013", "", 1, "Thôn Trầm Một", "Thôn Trầm Hai", "Thôn Phú Điền"),
-		minority: map[string]float64{"Chăm": 0.22}},
-	{code: "99016", from: founded, name: "Xã Ea Lang", nameEn: "Ea Lang Commune", kind: "Xã", share: 0.12, registered: 0.78,
-		hamlets:  hamlets("99016", "", 1, "Buôn Lang A", "Buôn Lang B", "Thôn Tân Lập"),
-		minority: map[string]float64{"Ê Đê": 0.48}},
-	{code: "99019", from: founded, name: "Xã Phước Rây", nameEn: "Phuoc Ray Commune", kind: "Xã", share: 0.10, registered: 0.68,
-		hamlets:  hamlets("99019", "", 1, "Thôn Ma Rây", "Thôn Tà Lọt", "Thôn Hành Rạc"),
-		minority: map[string]float64{"Raglai": 0.55}},
+	{
+		code: "99004", from: merged, name: "Xã Suối Xoan", nameEn: "Suoi Xoan Commune", kind: "Xã", share: 0.26, registered: 0.91, remote: true,
+		hamlets: hamlets("99004", "99004", "Thôn Cát Thượng", "Thôn Cát Hạ", "Thôn Bến Gỗ").and(
+			hamlets("99007", "99007", "Thôn Xoan Đông", "Thôn Xoan Tây", "Thôn Gò Dẻ")),
+	},
+	{
+		code: "99001", from: founded, name: "Phường Sông Hiền", nameEn: "Song Hien Ward", kind: "Phường", share: 0.22, registered: 0.97, remote: true,
+		hamlets: hamlets("99001", "", "Khu phố 1", "Khu phố 2", "Khu phố 3", "Khu phố 4"),
+	},
+	{
+		code: "99010", from: founded, name: "Xã Hòa Bàng", nameEn: "Hoa Bang Commune", kind: "Xã", share: 0.16, registered: 0.94, remote: true,
+		hamlets: hamlets("99010", "", "Thôn Bàng Trong", "Thôn Bàng Ngoài", "Thôn Đá Dựng"),
+	},
+	{
+		code: "99013", from: founded, name: "Xã Vĩnh Trầm", nameEn: "Vinh Tram Commune", kind: "Xã", share: 0.14, registered: 0.86, remote: true,
+		hamlets:  hamlets("99013", "", "Thôn Trầm Một", "Thôn Trầm Hai", "Thôn Phú Điền"),
+		minority: map[string]float64{"Chăm": 0.22},
+	},
+	{
+		code: "99016", from: founded, name: "Xã Ea Lang", nameEn: "Ea Lang Commune", kind: "Xã", share: 0.12, registered: 0.78,
+		hamlets:  hamlets("99016", "", "Buôn Lang A", "Buôn Lang B", "Thôn Tân Lập"),
+		minority: map[string]float64{"Ê Đê": 0.48},
+	},
+	{
+		code: "99019", from: founded, name: "Xã Phước Rây", nameEn: "Phuoc Ray Commune", kind: "Xã", share: 0.10, registered: 0.68,
+		hamlets:  hamlets("99019", "", "Thôn Ma Rây", "Thôn Tà Lọt", "Thôn Hành Rạc"),
+		minority: map[string]float64{"Raglai": 0.55},
+	},
 }
 
 type hamletList []hamlet
 
 func (l hamletList) and(m hamletList) hamletList { return append(l, m...) }
 
-func hamlets(code, old string, first int, names ...string) hamletList {
+func hamlets(code, old string, names ...string) hamletList {
 	var out hamletList
 	for i, n := range names {
-		out = append(out, hamlet{fmt.Sprintf("%s%02d", code, first+i), n, old})
+		out = append(out, hamlet{fmt.Sprintf("%s%02d", code, 1+i), n, old})
 	}
 	return out
 }
@@ -81,22 +93,30 @@ func (c *commune) station() string { return "station-" + c.code }
 // units lists province, communes and hamlets with the merger in their history.
 // There are no districts: they ended on the same day.
 func units() ([]*stationsv1.Unit, []*stationsv1.Succession) {
-	us := []*stationsv1.Unit{{Code: provinceCode, Level: "province", Name: provinceName, NameEn: "Song Hien Province",
-		Kind: "Tỉnh", ValidFrom: founded}}
+	us := []*stationsv1.Unit{{
+		Code: provinceCode, Level: "province", Name: provinceName, NameEn: "Song Hien Province",
+		Kind: "Tỉnh", ValidFrom: founded,
+	}}
 	var ss []*stationsv1.Succession
 	full := func(old, now string) {
-		ss = append(ss, &stationsv1.Succession{OldCode: old, OldValidFrom: founded,
-			NewCode: now, NewValidFrom: merged, Extent: "full"})
+		ss = append(ss, &stationsv1.Succession{
+			OldCode: old, OldValidFrom: founded,
+			NewCode: now, NewValidFrom: merged, Extent: "full",
+		})
 	}
 	for _, o := range oldCommunes {
-		us = append(us, &stationsv1.Unit{Code: o.code, Level: "commune", Name: o.name, NameEn: o.nameEn, Kind: "Xã",
-			Parent: provinceCode, ValidFrom: founded, ValidTo: lastDay})
+		us = append(us, &stationsv1.Unit{
+			Code: o.code, Level: "commune", Name: o.name, NameEn: o.nameEn, Kind: "Xã",
+			Parent: provinceCode, ValidFrom: founded, ValidTo: lastDay,
+		})
 		full(o.code, communes[0].code)
 	}
 	for i := range communes {
 		c := &communes[i]
-		us = append(us, &stationsv1.Unit{Code: c.code, Level: "commune", Name: c.name, NameEn: c.nameEn, Kind: c.kind,
-			Parent: provinceCode, ValidFrom: c.from})
+		us = append(us, &stationsv1.Unit{
+			Code: c.code, Level: "commune", Name: c.name, NameEn: c.nameEn, Kind: c.kind,
+			Parent: provinceCode, ValidFrom: c.from,
+		})
 		for _, h := range c.hamlets {
 			kind := "Thôn"
 			switch {
@@ -106,12 +126,16 @@ func units() ([]*stationsv1.Unit, []*stationsv1.Succession) {
 				kind = "Buôn"
 			}
 			if h.old != "" {
-				us = append(us, &stationsv1.Unit{Code: h.code, Level: "hamlet", Name: h.name, Kind: kind,
-					Parent: h.old, ValidFrom: founded, ValidTo: lastDay})
+				us = append(us, &stationsv1.Unit{
+					Code: h.code, Level: "hamlet", Name: h.name, Kind: kind,
+					Parent: h.old, ValidFrom: founded, ValidTo: lastDay,
+				})
 				full(h.code, h.code)
 			}
-			us = append(us, &stationsv1.Unit{Code: h.code, Level: "hamlet", Name: h.name, Kind: kind,
-				Parent: c.code, ValidFrom: c.from})
+			us = append(us, &stationsv1.Unit{
+				Code: h.code, Level: "hamlet", Name: h.name, Kind: kind,
+				Parent: c.code, ValidFrom: c.from,
+			})
 		}
 	}
 	return us, ss
@@ -121,8 +145,10 @@ func units() ([]*stationsv1.Unit, []*stationsv1.Succession) {
 // indicators are held against.
 func targets() []*coveragev1.Target {
 	t := func(by string, share float64, level string) *coveragev1.Target {
-		return &coveragev1.Target{Indicator: "record-created", By: by, Share: share, Level: level,
-			Source: "Dữ liệu mẫu của tỉnh Sông Hiền"}
+		return &coveragev1.Target{
+			Indicator: "record-created", By: by, Share: share, Level: level,
+			Source: "Dữ liệu mẫu của tỉnh Sông Hiền",
+		}
 	}
 	return []*coveragev1.Target{
 		t("2025-12-31", 0.90, "province"), t("2030-12-31", 0.95, "province"), t("2030-12-31", 1, "national"),
@@ -163,7 +189,8 @@ func (p *Province) count() []*coveragev1.Population {
 
 func unitExtension(code, from, name string) fields {
 	return fields{"url": fhir.ExtensionUnit, "valueCoding": fields{
-		"system": fhir.SystemUnits, "code": code, "version": from, "display": name}}
+		"system": fhir.SystemUnits, "code": code, "version": from, "display": name,
+	}}
 }
 
 // unitExtensions are the commune and hamlet of an address, as they were named

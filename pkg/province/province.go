@@ -8,11 +8,10 @@ import (
 	"math/rand/v2"
 	"time"
 
+	accessv1 "github.com/yba-health/yba/proto/gen/yba/access/v1"
 	consultsv1 "github.com/yba-health/yba/proto/gen/yba/consults/v1"
 	coveragev1 "github.com/yba-health/yba/proto/gen/yba/coverage/v1"
 	stationsv1 "github.com/yba-health/yba/proto/gen/yba/stations/v1"
-
-	accessv1 "github.com/yba-health/yba/proto/gen/yba/access/v1"
 )
 
 // Zone is the time zone of the province; Viet Nam has one and no summer time.
@@ -127,7 +126,9 @@ func (p *Province) Count() int {
 
 // rng returns the stream of random numbers of one part, so that a change in
 // one household does not change the others.
-func (p *Province) rng(part uint64) *rand.Rand { return rand.New(rand.NewPCG(p.config.Seed, part)) }
+func (p *Province) rng(part uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(p.config.Seed, part)) //nolint:gosec // invented people must be the same every time
+}
 
 // fields is a JSON object. encoding/json writes its keys in order, which makes
 // the bytes the same every time.

@@ -76,6 +76,7 @@ func decode(b Bundle) ([]entry, error) {
 }
 
 func digest(t *testing.T, c Config) string {
+	t.Helper()
 	h := sha256.New()
 	for _, b := range all(t, New(c)) {
 		h.Write(b.JSON)
@@ -187,8 +188,11 @@ func TestPeopleArePlausible(t *testing.T) {
 		n, of       float64
 		least, most float64
 	}{
-		{"under 15", young, people, .20, .30}, {"from 60", old, people, .10, .19}, {"women", women, people, .48, .54},
-		{"Kinh named Nguyễn", nguyen, kinh, .27, .37}, {"Kinh", kinh, people, .75, .95},
+		{"under 15", young, people, .20, .30},
+		{"from 60", old, people, .10, .19},
+		{"women", women, people, .48, .54},
+		{"Kinh named Nguyễn", nguyen, kinh, .27, .37},
+		{"Kinh", kinh, people, .75, .95},
 		{"people in a household", people, float64(len(p.households)), 2.8, 4.2},
 	} {
 		if s := c.n / c.of; s < c.least || s > c.most {
@@ -262,9 +266,10 @@ func TestTheMergerReusesACodeAndLeavesOldKeysInPapers(t *testing.T) {
 				if !keys[k] {
 					t.Fatalf("%s: unit %s is not listed", e.Request.URL, k)
 				}
-				if x["url"] == fhir.ExtensionUnit {
+				switch x["url"] {
+				case fhir.ExtensionUnit:
 					unit = k
-				} else if x["url"] == fhir.ExtensionHamlet {
+				case fhir.ExtensionHamlet:
 					hamlet = k
 				}
 			}

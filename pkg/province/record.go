@@ -38,8 +38,10 @@ func (p *Province) record(b *builder, h *household) {
 		if !m.hasFile {
 			continue
 		}
-		s := &subject{member: m, home: h, id: h.patient(i), years: age(m.born, p.today),
-			since: later(h.since, m.born.AddDate(0, 0, 1)), counts: map[string]int{}}
+		s := &subject{
+			member: m, home: h, id: h.patient(i), years: age(m.born, p.today),
+			since: later(h.since, m.born.AddDate(0, 0, 1)), counts: map[string]int{},
+		}
 		if head == "" {
 			head = s.id
 		}
@@ -56,8 +58,10 @@ func (p *Province) record(b *builder, h *household) {
 		"code":       fields{"coding": []fields{{"system": fhir.SystemGroupKind, "code": "household", "display": "Hộ gia đình"}}},
 		"name":       h.house + ", " + h.hamlet.name, "member": present,
 		"managingEntity": reference("Organization", h.commune.station()),
-		"extension": append(h.unitExtensions(), fields{"url": fhir.ExtensionHouseholdHead,
-			"valueReference": reference("Patient", head)}),
+		"extension": append(h.unitExtensions(), fields{
+			"url":            fhir.ExtensionHouseholdHead,
+			"valueReference": reference("Patient", head),
+		}),
 	})
 }
 
@@ -71,8 +75,10 @@ func (b *builder) patient(s *subject) {
 	r := fields{
 		"active": true, "gender": s.sex, "birthDate": born,
 		"name": []fields{{"use": "official", "text": s.name.text, "family": s.name.family, "given": s.name.given}},
-		"address": []fields{{"use": "home", "text": text, "line": []string{s.home.house, s.home.hamlet.name},
-			"city": place, "state": provinceName, "country": "VN", "extension": s.home.unitExtensions()}},
+		"address": []fields{{
+			"use": "home", "text": text, "line": []string{s.home.house, s.home.hamlet.name},
+			"city": place, "state": provinceName, "country": "VN", "extension": s.home.unitExtensions(),
+		}},
 		"managingOrganization": reference("Organization", s.home.commune.station()),
 	}
 	if ids := b.identifiers(s.member); len(ids) > 0 {

@@ -66,7 +66,8 @@ func (b *builder) consultation(s *subject, at time.Time) {
 		"reasonCode": []fields{{"text": note.reason}},
 		"participant": []fields{
 			{"actor": s.reference(), "status": "accepted"},
-			{"actor": doctor, "status": "accepted"}},
+			{"actor": doctor, "status": "accepted"},
+		},
 	})
 	b.put("Encounter", encounter, fields{
 		"status": "finished", "class": fields{"system": fhir.SystemActCode, "code": "VR", "display": "Khám từ xa"},
@@ -79,8 +80,10 @@ func (b *builder) consultation(s *subject, at time.Time) {
 	b.put("DocumentReference", s.next("note"), fields{
 		"status": "current", "docStatus": "final", "type": concept(fhir.SystemLOINC, "11488-4", "Ghi chú khám bệnh"),
 		"subject": s.reference(), "date": instant(end), "author": []fields{doctor},
-		"content": []fields{{"attachment": fields{"contentType": "text/plain; charset=utf-8", "language": "vi",
-			"data": base64.StdEncoding.EncodeToString([]byte(note.text)), "title": "Ghi chú khám từ xa"}}},
+		"content": []fields{{"attachment": fields{
+			"contentType": "text/plain; charset=utf-8", "language": "vi",
+			"data": base64.StdEncoding.EncodeToString([]byte(note.text)), "title": "Ghi chú khám từ xa",
+		}}},
 		"context": fields{"encounter": []fields{reference("Encounter", encounter)}},
 	})
 	if s.cast != nil || b.chance(0.65) {

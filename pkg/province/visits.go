@@ -15,8 +15,10 @@ type body struct {
 	grown                                               bool
 }
 
-var complaints = []string{"Sốt, ho", "Đau họng", "Đau đầu", "Tiêu chảy", "Đau lưng", "Ho kéo dài", "Nổi mẩn ngứa",
-	"Khám sức khỏe định kỳ", "Mệt mỏi", "Đau bụng", "Chóng mặt", "Cảm cúm"}
+var complaints = []string{
+	"Sốt, ho", "Đau họng", "Đau đầu", "Tiêu chảy", "Đau lưng", "Ho kéo dài", "Nổi mẩn ngứa",
+	"Khám sức khỏe định kỳ", "Mệt mỏi", "Đau bụng", "Chóng mặt", "Cảm cúm",
+}
 
 // visits writes the visits at the station with what was measured there.
 func (b *builder) visits(s *subject) {
@@ -59,8 +61,10 @@ func (b *builder) visitCount(s *subject) int {
 
 func (b *builder) body(s *subject) body {
 	r := b.rng
-	v := body{height: 163 + 6*r.NormFloat64(), pulse: 76 + 7*r.NormFloat64(), glucose: 5.2 + 0.4*r.NormFloat64(),
-		systolic: 112 + 0.28*float64(max(s.years-25, 0)) + 6*r.NormFloat64(), grown: s.years >= 18}
+	v := body{
+		height: 163 + 6*r.NormFloat64(), pulse: 76 + 7*r.NormFloat64(), glucose: 5.2 + 0.4*r.NormFloat64(),
+		systolic: 112 + 0.28*float64(max(s.years-25, 0)) + 6*r.NormFloat64(), grown: s.years >= 18,
+	}
 	if s.sex == "female" {
 		v.height -= 10
 	}

@@ -161,7 +161,7 @@ func (e *Engine) listen(port int, own []net.IP) error {
 		}
 		muxes = append(muxes, ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: pionLogs{e.log}.NewLogger("ice")}))
 	}
-	listener, err := net.Listen("tcp", ":"+strconv.Itoa(port))
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", ":"+strconv.Itoa(port))
 	if err != nil {
 		return fail(err)
 	}
@@ -279,8 +279,10 @@ func codecs(feedback ...webrtc.RTCPFeedback) (*webrtc.MediaEngine, error) {
 		RTPCodecCapability: webrtc.RTPCodecCapability{
 			MimeType: webrtc.MimeTypeVP8, ClockRate: 90000,
 			RTCPFeedback: append([]webrtc.RTCPFeedback{
-				{Type: webrtc.TypeRTCPFBGoogREMB}, {Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"},
-				{Type: webrtc.TypeRTCPFBNACK}, {Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"},
+				{Type: webrtc.TypeRTCPFBGoogREMB},
+				{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"},
+				{Type: webrtc.TypeRTCPFBNACK},
+				{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"},
 			}, feedback...),
 		}, PayloadType: typeVP8,
 	}, webrtc.RTPCodecTypeVideo)

@@ -31,11 +31,15 @@ func TestPacketsLeftOutMakeNoHoleAndLostOnesDo(t *testing.T) {
 		out  extended
 	}
 	for _, st := range []step{
-		{seq: 0, out: 0}, {seq: 1, drop: true}, {seq: 2, out: 1},
-		{seq: 4, out: 3},                           // 3 was lost: a hole at 2
-		{seq: 3, out: 2},                           // and comes late
-		{seq: 5, drop: true}, {seq: 8, drop: true}, // 6 and 7 are lost within the pause
-		{seq: 9, out: 4}, {seq: 10, out: 5},
+		{seq: 0, out: 0},
+		{seq: 1, drop: true},
+		{seq: 2, out: 1},
+		{seq: 4, out: 3}, // 3 was lost: a hole at 2
+		{seq: 3, out: 2}, // and comes late
+		{seq: 5, drop: true},
+		{seq: 8, drop: true}, // 6 and 7 are lost within the pause
+		{seq: 9, out: 4},
+		{seq: 10, out: 5},
 	} {
 		if st.drop {
 			s.drop(base + st.seq)

@@ -47,7 +47,6 @@ type Track struct {
 	receive  []*downTrack
 	asked    time.Time
 	askAgain bool
-	ended    bool
 }
 
 func newTrack(s *Seat, source Source, remote *webrtc.TrackRemote) *Track {

@@ -1,6 +1,7 @@
 package rtc
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // RFC 7635's predecessor fixes HMAC-SHA1
 	"crypto/subtle"
@@ -61,7 +62,7 @@ func ListenTURN(c TURNConfig) (*TURN, error) {
 	fail := func(err error) error {
 		return fmt.Errorf("the TURN port %d cannot be opened: %w; choose another with YBA_TURN_PORT, 0 turns it off", c.Port, err)
 	}
-	packets, err := net.ListenPacket("udp", ":"+strconv.Itoa(c.Port))
+	packets, err := (&net.ListenConfig{}).ListenPacket(context.Background(), "udp", ":"+strconv.Itoa(c.Port))
 	if err != nil {
 		return nil, fail(err)
 	}
@@ -69,7 +70,7 @@ func ListenTURN(c TURNConfig) (*TURN, error) {
 	if a, ok := packets.LocalAddr().(*net.UDPAddr); ok {
 		port = a.Port
 	}
-	listener, err := net.Listen("tcp", ":"+strconv.Itoa(port))
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", ":"+strconv.Itoa(port))
 	if err != nil {
 		_ = packets.Close()
 		return nil, fail(err)

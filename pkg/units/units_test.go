@@ -48,8 +48,10 @@ func TestWhatAUnitHasBecome(t *testing.T) {
 	a, b, c, d, e, f := key(t, "00001@"), key(t, "00002@"), key(t, "00001@2025-07-01"), key(t, "00003@2025-07-01"), key(t, "00001@2030-01-01"), key(t, "00009@")
 	l := units.NewLineage([]units.Succession{
 		{Old: a, New: c, Extent: units.Full},
-		{Old: b, New: c, Extent: units.Partial}, {Old: b, New: d, Extent: units.Partial},
-		{Old: c, New: e, Extent: units.Full}, {Old: d, New: e, Extent: units.Full},
+		{Old: b, New: c, Extent: units.Partial},
+		{Old: b, New: d, Extent: units.Partial},
+		{Old: c, New: e, Extent: units.Full},
+		{Old: d, New: e, Extent: units.Full},
 	})
 	for name, x := range map[string]struct {
 		of    units.Key
@@ -68,7 +70,8 @@ func TestWhatAUnitHasBecome(t *testing.T) {
 		}
 	}
 	l = units.NewLineage([]units.Succession{
-		{Old: b, New: c, Extent: units.Partial}, {Old: b, New: d, Extent: units.Partial},
+		{Old: b, New: c, Extent: units.Partial},
+		{Old: b, New: d, Extent: units.Partial},
 		{Old: a, New: c, Extent: units.Partial},
 	})
 	if got := l.Today(b); !slices.Equal(got.Units, []units.Key{c, d}) || got.Whole {

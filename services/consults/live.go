@@ -184,7 +184,7 @@ func (s *Service) follow(ctx context.Context, consultation string, out *conn) er
 	defer check.Stop()
 	var last []byte
 	for {
-		m, err := look()
+		m, err := look(ctx)
 		if err != nil {
 			return err
 		}
@@ -199,7 +199,7 @@ func (s *Service) follow(ctx context.Context, consultation string, out *conn) er
 			return nil
 		case <-wake:
 		case <-check.C:
-			if _, err := look(); err != nil {
+			if _, err := look(ctx); err != nil {
 				return err
 			}
 			goto again
@@ -209,19 +209,19 @@ func (s *Service) follow(ctx context.Context, consultation string, out *conn) er
 
 // look authorises the caller and returns how to make the next message, and
 // whose queue to follow.
-func (s *Service) look(ctx context.Context, consultation string) (func() ([]byte, error), string, error) {
+func (s *Service) look(ctx context.Context, consultation string) (func(context.Context) ([]byte, error), string, error) {
 	if consultation == "" {
-		enter := func() (context.Context, error) {
+		enter := func(ctx context.Context) (context.Context, error) {
 			return s.guard.Enter(ctx, "consults.Queue", guard.Rules{}, &consultsv1.QueueRequest{})
 		}
-		entered, err := enter()
+		entered, err := enter(ctx)
 		s.guard.Note(entered, "consults.Queue", "", "live", err)
-		return func() ([]byte, error) {
-			_, err := enter()
+		return func(ctx context.Context) ([]byte, error) {
+			_, err := enter(ctx)
 			return []byte(`{"type":"queue"}`), err
 		}, guard.PrincipalOf(entered).GetAccount(), err
 	}
-	get := func() (context.Context, consult.Consultation, consult.Role, error) {
+	get := func(ctx context.Context) (context.Context, consult.Consultation, consult.Role, error) {
 		entered, err := s.guard.Enter(ctx, "consults.GetConsultation", guard.Rules{}, &consultsv1.GetConsultationRequest{Id: consultation})
 		if err != nil {
 			return entered, consult.Consultation{}, "", err
@@ -229,14 +229,14 @@ func (s *Service) look(ctx context.Context, consultation string) (func() ([]byte
 		c, role, err := s.get(entered, consultation)
 		return entered, c, role, err
 	}
-	entered, c, _, err := get()
+	entered, c, _, err := get(ctx)
 	place := ""
 	if _, bad := uuid.Parse(consultation); bad == nil {
 		place = target(consultation)
 	}
 	s.guard.Note(entered, "consults.GetConsultation", c.Patient, place, err)
-	return func() ([]byte, error) {
-		entered, c, role, err := get()
+	return func(ctx context.Context) ([]byte, error) {
+		entered, c, role, err := get(ctx)
 		if err != nil {
 			return nil, err
 		}

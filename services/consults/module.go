@@ -122,8 +122,8 @@ func origins(c *config.Config) []string {
 func (m *module) Table() kit.Table { return m.table }
 
 // Start listens for changes and sweeps.
-func (m *module) Start(context.Context) error {
-	ctx, cancel := context.WithCancel(context.Background())
+func (m *module) Start(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	m.cancel = cancel
 	if err := listen(ctx, m.dsn, m.log, func(doctor, id string) { m.heard(ctx, doctor, id) }); err != nil {
 		cancel()

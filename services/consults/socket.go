@@ -182,7 +182,7 @@ func (s *Service) converse(ctx context.Context, ws *websocket.Conn, out *conn, r
 		}
 		if err != nil || !all.Allow() {
 			if err == nil {
-				err = tooMany
+				err = errTooMany
 			}
 			out.send(refusal(err))
 			out.finish("refused")
@@ -191,12 +191,12 @@ func (s *Service) converse(ctx context.Context, ws *websocket.Conn, out *conn, r
 		switch m.(type) {
 		case *sayOffer, *sayRestart:
 			if !offers.Allow() {
-				out.send(refusal(tooMany))
+				out.send(refusal(errTooMany))
 				continue
 			}
 		case *sayChat:
 			if !chats.Allow() {
-				out.send(refusal(tooMany))
+				out.send(refusal(errTooMany))
 				continue
 			}
 		case *sayLeave:
@@ -213,7 +213,7 @@ func (s *Service) converse(ctx context.Context, ws *websocket.Conn, out *conn, r
 	}
 }
 
-var tooMany = fault.New(fault.Limited, "too many messages; slow down", nil)
+var errTooMany = fault.New(fault.Limited, "too many messages; slow down", nil)
 
 func (s *Service) carryOut(ctx context.Context, m any, out *conn, r *room, p *person) error {
 	switch m := m.(type) {

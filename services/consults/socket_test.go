@@ -35,7 +35,8 @@ func (h *house) dial(query string, header http.Header) (*websocket.Conn, int) {
 	h.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	ws, resp, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(h.url, "http")+"/api/consults/v1/"+query, &websocket.DialOptions{HTTPHeader: header})
+	// The body of a handshake is the library's to close.
+	ws, resp, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(h.url, "http")+"/api/consults/v1/"+query, &websocket.DialOptions{HTTPHeader: header}) //nolint:bodyclose // as said above
 	if err != nil {
 		if resp == nil {
 			h.t.Fatal(err)
@@ -77,7 +78,7 @@ func (h *house) sit(t *testing.T, account, query string) *caller {
 func (c *caller) close() {
 	_ = c.ws.CloseNow()
 	<-c.done
-	_ = c.Client.Close()
+	_ = c.Close()
 }
 
 func (c *caller) say(m map[string]any) {

@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/xuri/excelize/v2"
 
@@ -80,8 +81,15 @@ func head(w labels, language string, i Indicator, r *coveragev1.ReportResponse) 
 		target = percent(t.GetShare()) + " % · " + t.GetBy() + " · " + t.GetSource()
 	}
 	return [][2]string{
-		{w.indicator, name}, {w.definition, definition}, {w.numerator, numerator}, {w.denominator, denominator}, {w.source, i.Source},
-		{w.version, i.Version + " (" + i.ValidFrom + ")"}, {w.geography, r.GetGeography()}, {w.asOf, r.GetAsOf()}, {w.target, target},
+		{w.indicator, name},
+		{w.definition, definition},
+		{w.numerator, numerator},
+		{w.denominator, denominator},
+		{w.source, i.Source},
+		{w.version, i.Version + " (" + i.ValidFrom + ")"},
+		{w.geography, r.GetGeography()},
+		{w.asOf, r.GetAsOf()},
+		{w.target, target},
 	}
 }
 
@@ -131,11 +139,9 @@ func plain(s string) string {
 	if strings.HasPrefix(s, "\t") || strings.HasPrefix(s, "\r") || strings.HasPrefix(s, "\n") {
 		return "'" + s
 	}
-	for _, r := range strings.TrimLeft(s, " \u00a0") {
-		if strings.ContainsRune("=+-@＝＋－＠|%", r) && s != "-" {
-			return "'" + s
-		}
-		break
+	r, _ := utf8.DecodeRuneInString(strings.TrimLeft(s, " \u00a0"))
+	if strings.ContainsRune("=+-@＝＋－＠|%", r) && s != "-" {
+		return "'" + s
 	}
 	return s
 }

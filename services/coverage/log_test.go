@@ -132,6 +132,7 @@ func unitCoding(url, key string) map[string]any {
 }
 
 func (p person) change(t testing.TB) *recordsv1.Change {
+	t.Helper()
 	c := &recordsv1.Change{Type: "Patient", Id: p.id, Patient: p.id, Version: p.version, At: p.at.Format(time.RFC3339), Op: "update"}
 	if p.deleted {
 		c.Op = "delete"
@@ -149,6 +150,7 @@ func (p person) change(t testing.TB) *recordsv1.Change {
 }
 
 func encounter(t testing.TB, id, patient, class, status string, version int64, end time.Time) *recordsv1.Change {
+	t.Helper()
 	return &recordsv1.Change{
 		Type: "Encounter", Id: id, Patient: patient, Version: version, At: end.Format(time.RFC3339), Op: "update",
 		Body: body(t, map[string]any{"status": status, "class": map[string]string{"code": class}, "period": map[string]string{"end": end.Format(time.RFC3339)}}),

@@ -115,7 +115,9 @@ func TestMergerMovesPeopleAndCountsNobodyTwice(t *testing.T) {
 	s := newService(t, log, mergedProvince())
 	year := clock.AddDate(-1, 0, 0)
 	for i, p := range []person{
-		{commune: key("a", oldLaw)}, {commune: key("b", oldLaw)}, {commune: key("b", oldLaw)},
+		{commune: key("a", oldLaw)},
+		{commune: key("b", oldLaw)},
+		{commune: key("b", oldLaw)},
 		{commune: key("c", oldLaw)},                            // split, no hamlet: unknown today
 		{commune: key("a", newLaw)},                            // unknown before
 		{commune: key("a", newLaw), hamlet: key("bh", oldLaw)}, // b before
@@ -174,7 +176,8 @@ func TestSharesNeedAnOfficialDenominator(t *testing.T) {
 	}
 	set := func(commune, date string, people int32) error {
 		_, err := s.SetPopulation(t.Context(), &coveragev1.SetPopulationRequest{Rows: []*coveragev1.Population{
-			{Commune: commune, Date: date, People: people, Adults: people / 2, Source: "Cục Thống kê"}}})
+			{Commune: commune, Date: date, People: people, Adults: people / 2, Source: "Cục Thống kê"},
+		}})
 		return err
 	}
 	for _, err := range []error{set(key("a", newLaw), "2026-01-01", 4), set(key("a", newLaw), "2026-11-10", 8), set(key("a", newLaw), "2027-01-01", 1000)} {
@@ -218,7 +221,8 @@ func TestFacilitiesWithRemoteCareAreCounted(t *testing.T) {
 	}
 	offer := func(of string) map[string]any {
 		return map[string]any{"providedBy": map[string]string{"reference": "Organization/" + of}, "category": []any{map[string]any{
-			"coding": []any{map[string]string{"system": "https://yba.health/fhir/CodeSystem/service-kind", "code": "remote"}}}}}
+			"coding": []any{map[string]string{"system": "https://yba.health/fhir/CodeSystem/service-kind", "code": "remote"}},
+		}}}
 	}
 	add("Organization", "1", "create", 1, station(key("a", newLaw)))
 	add("Organization", "2", "create", 1, station(key("a", newLaw)))
@@ -267,8 +271,10 @@ func TestRandomChangesInAnyOrderEqualARebuildAndASlowCount(t *testing.T) {
 				id := fmt.Sprint(rnd.IntN(40))
 				if rnd.IntN(2) == 0 {
 					versions[id]++
-					p := person{id: id, version: versions[id], commune: communes[rnd.IntN(5)], birth: births[rnd.IntN(5)], at: at,
-						dead: rnd.IntN(12) == 0, deleted: rnd.IntN(12) == 0}
+					p := person{
+						id: id, version: versions[id], commune: communes[rnd.IntN(5)], birth: births[rnd.IntN(5)], at: at,
+						dead: rnd.IntN(12) == 0, deleted: rnd.IntN(12) == 0,
+					}
 					m.persons[id] = p
 					if first, ok := m.created[id]; !ok || at.Before(first) {
 						m.created[id] = at
@@ -314,6 +320,7 @@ func TestRandomChangesInAnyOrderEqualARebuildAndASlowCount(t *testing.T) {
 }
 
 func all(t *testing.T, s *Service) map[string]map[string]readmodel.Count {
+	t.Helper()
 	out := map[string]map[string]readmodel.Count{}
 	today := readmodel.DayOf(clock)
 	for _, i := range []string{readmodel.RecordCreated, readmodel.RemoteCareAdults} {

@@ -99,6 +99,7 @@ func guess(value string) string {
 
 func digits(s string) bool  { return s != "" && strings.Trim(s, "0123456789") == "" }
 func letters(s string) bool { return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" }
+
 func alphanumeric(s string) bool {
 	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == ""
 }

@@ -6,10 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/yba-health/yba/services/exchange"
-
 	"github.com/yba-health/yba/pkg/fhir"
 	exchangev1 "github.com/yba-health/yba/proto/gen/yba/exchange/v1"
+	"github.com/yba-health/yba/services/exchange"
 )
 
 var now = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)

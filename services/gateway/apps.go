@@ -45,7 +45,7 @@ func apps(web fs.FS) http.Handler {
 		case !slices.Contains(Apps, app) || path.Ext(name) != "":
 			http.NotFound(w, r)
 		case !deeper && !strings.HasSuffix(r.URL.Path, "/"):
-			http.Redirect(w, r, "/"+app+"/", http.StatusMovedPermanently)
+			http.Redirect(w, r, "/"+app+"/", http.StatusMovedPermanently) //nolint:gosec // app is one of Apps
 		default:
 			index, ok := files[app+"/index.html"]
 			if !ok {

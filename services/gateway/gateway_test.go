@@ -165,7 +165,9 @@ func TestProxyKeepsTheBrowsersHostAndSaysWhenAServiceIsAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := edge(t, func(o *gateway.Options) { o.Routes = []gateway.Route{{Prefix: "/fhir/R4", Handler: p, Service: "records"}} })
+	h := edge(t, func(o *gateway.Options) {
+		o.Routes = []gateway.Route{{Prefix: "/fhir/R4", Handler: p, Service: "records"}}
+	})
 	if w := get(h, "/fhir/R4/metadata", func(r *http.Request) { r.Host = "yba.example" }); w.Code != http.StatusOK || host != "yba.example" || forwarded != "127.0.0.1" {
 		t.Errorf("%d, host %q, forwarded for %q", w.Code, host, forwarded)
 	}

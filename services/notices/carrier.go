@@ -22,10 +22,12 @@ type carrier struct {
 }
 
 func newCarrier(store message.Store, channels map[string]message.Channel, now func() time.Time, log *slog.Logger, reg prometheus.Registerer) *carrier {
-	return &carrier{store: store, channels: channels, now: now, log: log,
+	return &carrier{
+		store: store, channels: channels, now: now, log: log,
 		sent: promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
 			Name: "yba_notices_sent_total", Help: "Messages by channel and outcome: sent, again, gone, late.",
-		}, []string{"channel", "outcome"})}
+		}, []string{"channel", "outcome"}),
+	}
 }
 
 const (

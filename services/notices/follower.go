@@ -100,7 +100,7 @@ func (f *follower) orders(ctx context.Context, e event.Event, now time.Time) ([]
 	}
 	var out []message.Order
 	for _, p := range who {
-		o, err := f.writer.order(p, e.Kind, e.Key, "/patient/consultations/"+e.Consultation, e.Start, values{Ward: p.ward, What: e.What}, now)
+		o, err := f.writer.order(p, e.Kind, e.Key, "/patient/consultation/"+e.Consultation, e.Start, values{Ward: p.ward, What: e.What}, now)
 		if err != nil {
 			return nil, err
 		}
@@ -113,7 +113,7 @@ func (f *follower) orders(ctx context.Context, e event.Event, now time.Time) ([]
 		}
 		for _, p := range who {
 			// The key differs: a doctor may be the patient's guardian too.
-			o, err := f.writer.order(p, "doctor-"+e.Kind, "doctor/"+e.Key, "/clinic/consultations/"+e.Consultation, e.Start, values{}, now)
+			o, err := f.writer.order(p, "doctor-"+e.Kind, "doctor/"+e.Key, "/clinic/consultation/"+e.Consultation, e.Start, values{}, now)
 			if err != nil {
 				return nil, err
 			}

@@ -138,7 +138,7 @@ func (s *Service) Notify(ctx context.Context, req *noticesv1.NotifyRequest) (*no
 	}
 	// A link stays within the app: "//host" and "https:" would leave it.
 	if l := req.GetLink(); l != "" && (!strings.HasPrefix(l, "/") || strings.HasPrefix(l, "//") || strings.Contains(l, `\`)) || len(req.GetLink()) > 300 {
-		return nil, fault.New(fault.Invalid, "must be a path within the app, such as /patient/consultations/12", nil).In("link")
+		return nil, fault.New(fault.Invalid, "must be a path within the app, such as /patient/consultation/12", nil).In("link")
 	}
 	v := req.GetValues()
 	for name, value := range v {

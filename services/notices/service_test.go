@@ -130,7 +130,8 @@ func newSuite(t *testing.T) *suite {
 		access: &memoryAccess{
 			accounts: []*accessv1.Account{{Id: "hoa", Patient: "7"}, {Id: "bs", Practitioner: "55"}, {Id: "closed", Patient: "7", Disabled: true}, {Id: "other", Patient: "77"}},
 			relations: []*accessv1.Relation{
-				{Account: "mother", Patient: "7", Kind: "guardian"}, {Account: "bs", Patient: "7", Kind: "treating"},
+				{Account: "mother", Patient: "7", Kind: "guardian"},
+				{Account: "bs", Patient: "7", Kind: "treating"},
 				{Account: "aunt", Patient: "7", Kind: "guardian", Until: "2026-01-01T00:00:00Z"},
 			},
 		},
@@ -159,6 +160,7 @@ func newSuite(t *testing.T) *suite {
 }
 
 func as(t *testing.T, account string) context.Context {
+	t.Helper()
 	return guard.WithPrincipal(t.Context(), &guard.Principal{Account: account})
 }
 
@@ -239,7 +241,7 @@ func TestAConsultationIsToldFromBookingToResult(t *testing.T) {
 		t.Fatal(r, err)
 	}
 	first := r.GetNotices()[4]
-	if !strings.Contains(first.GetText(), "14:30 ngày 22/11/2026") || first.GetLink() != "/patient/consultations/c9" {
+	if !strings.Contains(first.GetText(), "14:30 ngày 22/11/2026") || first.GetLink() != "/patient/consultation/c9" {
 		t.Errorf("first notice %v", first)
 	}
 	for _, n := range r.GetNotices() {
@@ -295,16 +297,16 @@ func (x *suite) carry(t *testing.T) {
 	}
 }
 
-func (x *suite) subscribe(t *testing.T, account, endpoint string) {
+func (x *suite) subscribe(t *testing.T, account string) {
 	t.Helper()
-	if err := x.store.Subscribe(t.Context(), message.Subscription{Account: account, Endpoint: endpoint, P256dh: "p", Auth: "a"}); err != nil {
+	if err := x.store.Subscribe(t.Context(), message.Subscription{Account: account, Endpoint: "https://push.example.com/1", P256dh: "p", Auth: "a"}); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestMessagesAreTriedAgainAndSentOnce(t *testing.T) {
 	x := newSuite(t)
-	x.subscribe(t, "hoa", "https://push.example.com/1")
+	x.subscribe(t, "hoa")
 	x.records.add("Appointment", "a", 1, x.clock, appointment("booked", half))
 	x.follow(t)
 	x.push.fail = 2
@@ -336,9 +338,9 @@ func TestMessagesAreTriedAgainAndSentOnce(t *testing.T) {
 
 func TestEndedSubscriptionsAreForgottenAndOldNewsIsGivenUp(t *testing.T) {
 	x := newSuite(t)
-	x.subscribe(t, "hoa", "https://push.example.com/1")
+	x.subscribe(t, "hoa")
 	tell := func(key string) {
-		_, err := x.Notify(guard.As(t.Context(), "consults"), &noticesv1.NotifyRequest{Account: "hoa", Kind: "starting", Key: key, Link: "/patient/consultations/1"})
+		_, err := x.Notify(guard.As(t.Context(), "consults"), &noticesv1.NotifyRequest{Account: "hoa", Kind: "starting", Key: key, Link: "/patient/consultation/1"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -369,8 +371,8 @@ func TestEndedSubscriptionsAreForgottenAndOldNewsIsGivenUp(t *testing.T) {
 
 func TestNotifyTellsAPatientsPeopleOnce(t *testing.T) {
 	x := newSuite(t)
-	x.subscribe(t, "hoa", "https://push.example.com/1")
-	req := &noticesv1.NotifyRequest{Patient: "7", Kind: "starting", Key: "starting/e", Link: "/patient/consultations/e"}
+	x.subscribe(t, "hoa")
+	req := &noticesv1.NotifyRequest{Patient: "7", Kind: "starting", Key: "starting/e", Link: "/patient/consultation/e"}
 	for range 2 {
 		if _, err := x.Notify(guard.As(t.Context(), "consults"), req); err != nil {
 			t.Fatal(err)
@@ -436,11 +438,11 @@ func TestPeopleReadAndMarkOnlyTheirOwn(t *testing.T) {
 
 func TestASharedBrowserShowsNothingOfWhoUsedItBefore(t *testing.T) {
 	x := newSuite(t)
-	x.subscribe(t, "hoa", "https://push.example.com/1")
+	x.subscribe(t, "hoa")
 	if _, err := x.Notify(guard.As(t.Context(), "consults"), &noticesv1.NotifyRequest{Account: "hoa", Kind: "starting", Key: "1"}); err != nil {
 		t.Fatal(err)
 	}
-	x.subscribe(t, "other", "https://push.example.com/1")
+	x.subscribe(t, "other")
 	x.carry(t)
 	if len(x.push.got) != 0 {
 		t.Errorf("sent %v", x.push.got[0].Notice.Account)
@@ -449,7 +451,7 @@ func TestASharedBrowserShowsNothingOfWhoUsedItBefore(t *testing.T) {
 
 func TestRunningServiceTellsAndStops(t *testing.T) {
 	x := newSuite(t)
-	x.subscribe(t, "hoa", "https://push.example.com/1")
+	x.subscribe(t, "hoa")
 	x.records.add("Appointment", "a", 1, x.clock, appointment("booked", half))
 	if err := x.Start(t.Context()); err != nil {
 		t.Fatal(err)

@@ -91,15 +91,14 @@ func (b *batch) find(ctx context.Context, q *record.Query) (*record.Stored, erro
 	return nil, fault.New(fault.Precondition, "the condition matches several resources", nil)
 }
 
-// references resolves urn:uuid and conditional references of a Bundle.
-func (b *batch) references(ctx context.Context) error {
+// references notes what the entries of a Bundle may be referred to as.
+func (b *batch) references() {
 	b.resolved = map[string]string{}
 	for _, c := range b.list {
 		if c.fullURL != "" && c.verb != "delete" {
 			b.resolved[c.fullURL] = c.typ + "/" + c.id
 		}
 	}
-	return nil
 }
 
 // resolve returns what a reference becomes.
@@ -142,6 +141,7 @@ func (b *batch) resolve(ctx context.Context, at fhir.Value, reference string) (s
 
 // compose makes the bytes and index rows of every write.
 func (b *batch) compose(ctx context.Context) error {
+	b.references()
 	keys, err := b.r.store.Keys(ctx, b.fresh())
 	if err != nil {
 		return err
@@ -288,8 +288,10 @@ func (b *batch) compartments(ctx context.Context) error {
 		if c.verb == "delete" && c.typ == "Patient" {
 			w.Patient = w.Key
 		}
-		c.stored = &record.Stored{Key: w.Key, Patient: w.Patient, PatientID: owner, Type: w.Type, ID: w.ID,
-			Version: w.Version, Updated: w.Updated, Body: w.Body, Deleted: w.Op == "delete", Op: w.Op}
+		c.stored = &record.Stored{
+			Key: w.Key, Patient: w.Patient, PatientID: owner, Type: w.Type, ID: w.ID,
+			Version: w.Version, Updated: w.Updated, Body: w.Body, Deleted: w.Op == "delete", Op: w.Op,
+		}
 	}
 	for _, c := range b.list {
 		if c.settled && c.stored == nil {

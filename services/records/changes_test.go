@@ -32,7 +32,7 @@ func TestChangesSkipsNothingThatCommitsLate(t *testing.T) {
 		})
 	}()
 	<-held
-	late := create(t, r, ctx, "Organization", `{"resourceType":"Organization","name":"B"}`)
+	late := create(ctx, t, r, "Organization", `{"resourceType":"Organization","name":"B"}`)
 	before, err := r.Changes(ctx, &recordsv1.ChangesRequest{})
 	if err != nil {
 		t.Fatal(err)
@@ -69,8 +69,8 @@ func TestChangesWakesAWaitingReader(t *testing.T) {
 		resp, _ := r.Changes(ctx, &recordsv1.ChangesRequest{WaitMs: 20_000, Types: []string{"Practitioner"}})
 		got <- resp
 	}()
-	create(t, r, ctx, "Organization", `{"resourceType":"Organization","name":"B"}`)
-	create(t, r, ctx, "Practitioner", `{"resourceType":"Practitioner","active":true}`)
+	create(ctx, t, r, "Organization", `{"resourceType":"Organization","name":"B"}`)
+	create(ctx, t, r, "Practitioner", `{"resourceType":"Practitioner","active":true}`)
 	select {
 	case resp := <-got:
 		if len(resp.GetChanges()) != 1 || resp.GetChanges()[0].GetType() != "Practitioner" || resp.GetChanges()[0].GetOp() != "create" {

@@ -174,9 +174,11 @@ func (r *Records) real(ctx context.Context, _, id string) (string, error) {
 }
 
 // identifying are the parameters that could find a person.
-var identifying = []string{"_id", "name", "family", "given", "identifier", "phone", "email", "telecom", "address", "phonetic",
+var identifying = []string{
+	"_id", "name", "family", "given", "identifier", "phone", "email", "telecom", "address", "phonetic",
 	"address-city", "address-country", "address-postalcode", "address-state", "address-use", "birthdate", "link", "death-date",
-	"patient", "subject", "_lastUpdated", "_tag", "_security", "_source", "_profile"}
+	"patient", "subject", "_lastUpdated", "_tag", "_security", "_source", "_profile",
+}
 
 // anonymous refuses searches that could single out a person.
 func anonymous(ctx context.Context, q *record.Query) error {

@@ -40,7 +40,7 @@ func all(ctx context.Context) context.Context {
 
 func scoped(ctx context.Context, s *guard.Scope) context.Context { return guard.WithScope(ctx, s) }
 
-func create(t testing.TB, r *Records, ctx context.Context, typ, body string) *recordsv1.Resource {
+func create(ctx context.Context, t testing.TB, r *Records, typ, body string) *recordsv1.Resource {
 	t.Helper()
 	x, err := r.Create(ctx, &recordsv1.CreateRequest{Type: typ, Body: []byte(body)})
 	if err != nil {
@@ -101,7 +101,7 @@ func bundle(t testing.TB, body []byte) found {
 	return f
 }
 
-func search(t testing.TB, r *Records, ctx context.Context, typ, query string) found {
+func search(ctx context.Context, t testing.TB, r *Records, typ, query string) found {
 	t.Helper()
 	b, err := r.Search(ctx, &recordsv1.SearchRequest{Type: typ, Query: query})
 	if err != nil {

@@ -61,8 +61,10 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 			return nil, err
 		}
 		ref := r.defs.TypeOf(x.Type) + "/" + id
-		e := fhir.BundleEntry{FullURL: base + "/" + ref, Resource: body, Method: "PUT", URL: ref, Status: "200",
-			ETag: etag(x.Version), LastModified: stamp(x.Updated)}
+		e := fhir.BundleEntry{
+			FullURL: base + "/" + ref, Resource: body, Method: "PUT", URL: ref, Status: "200",
+			ETag: etag(x.Version), LastModified: stamp(x.Updated),
+		}
 		switch x.Op {
 		case "create":
 			e.Method, e.Status, e.URL = "POST", "201", r.defs.TypeOf(x.Type)

@@ -18,8 +18,10 @@ func TestFiftyConditionalCreatesMakeOnePerson(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range ids {
 		wg.Go(func() {
-			x, err := r.Create(ctx, &recordsv1.CreateRequest{Type: "Patient", Body: []byte(person("Lê", "An", "5", "95012", "1950")),
-				IfNoneExist: "identifier=" + fhir.SystemCCCD + "|5"})
+			x, err := r.Create(ctx, &recordsv1.CreateRequest{
+				Type: "Patient", Body: []byte(person("Lê", "An", "5", "95012", "1950")),
+				IfNoneExist: "identifier=" + fhir.SystemCCCD + "|5",
+			})
 			if err != nil {
 				t.Error(err)
 				return
@@ -31,7 +33,7 @@ func TestFiftyConditionalCreatesMakeOnePerson(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	f := search(t, r, ctx, "Patient", "_total=accurate")
+	f := search(ctx, t, r, "Patient", "_total=accurate")
 	if made.Load() != 1 || f.total != 1 {
 		t.Errorf("%d were created, %d are there", made.Load(), f.total)
 	}
@@ -44,7 +46,7 @@ func TestFiftyConditionalCreatesMakeOnePerson(t *testing.T) {
 
 func TestOneOfParallelUpdatesWins(t *testing.T) {
 	r, ctx := open(t)
-	x := create(t, r, ctx, "Organization", `{"resourceType":"Organization","name":"v1"}`)
+	x := create(ctx, t, r, "Organization", `{"resourceType":"Organization","name":"v1"}`)
 	var won, lost atomic.Int32
 	var wg sync.WaitGroup
 	for i := range 20 {
@@ -65,7 +67,7 @@ func TestOneOfParallelUpdatesWins(t *testing.T) {
 	if won.Load() != 1 || lost.Load() != 19 {
 		t.Errorf("%d won, %d lost", won.Load(), lost.Load())
 	}
-	if f := search(t, r, ctx, "Organization", "name=by&_total=accurate"); f.total != 1 {
+	if f := search(ctx, t, r, "Organization", "name=by&_total=accurate"); f.total != 1 {
 		t.Errorf("the index has %d rows of the organization", f.total)
 	}
 }
@@ -106,10 +108,14 @@ func TestATransactionIsWholeOrNotAtAll(t *testing.T) {
 		"a patient who is absent": {post("urn:uuid:2", observation("nobody", "1", "2026", "1"), ""), "Bundle.entry[1]"},
 		"an old version":          {`{"resource":{"resourceType":"Basic","id":"x","code":{"text":"x"}},"request":{"method":"PUT","url":"Basic/x","ifMatch":"W/\"3\""}}`, "Bundle.entry[1]"},
 		"a deletion of nothing":   {`{"request":{"method":"DELETE","url":"Basic/x"}}`, "Bundle.entry[1]"},
-		"an unknown urn": {post("urn:uuid:2", `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"urn:uuid:9"}}`, ""),
-			"Bundle.entry[1].resource.subject.reference"},
-		"a condition without match": {post("urn:uuid:2", `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient?identifier=9"}}`, ""),
-			"Bundle.entry[1].resource.subject.reference"},
+		"an unknown urn": {
+			post("urn:uuid:2", `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"urn:uuid:9"}}`, ""),
+			"Bundle.entry[1].resource.subject.reference",
+		},
+		"a condition without match": {
+			post("urn:uuid:2", `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient?identifier=9"}}`, ""),
+			"Bundle.entry[1].resource.subject.reference",
+		},
 		"an unknown element": {post("urn:uuid:2", `{"resourceType":"Basic","code":{"text":"x"},"colour":"red"}`, ""), "Bundle.entry[1].resource.colour"},
 	}
 	for name, tt := range tests {
@@ -117,7 +123,7 @@ func TestATransactionIsWholeOrNotAtAll(t *testing.T) {
 		if f := fault.Of(err); err == nil || f.At != tt.at {
 			t.Errorf("%s: at %q: %v", name, f.At, err)
 		}
-		if f := search(t, r, ctx, "Patient", "_total=accurate"); f.total != 0 {
+		if f := search(ctx, t, r, "Patient", "_total=accurate"); f.total != 0 {
 			t.Fatalf("%s: half of the transaction is stored", name)
 		}
 	}
@@ -125,7 +131,7 @@ func TestATransactionIsWholeOrNotAtAll(t *testing.T) {
 
 func TestATransactionResolvesItsReferences(t *testing.T) {
 	r, ctx := open(t)
-	p := create(t, r, ctx, "Patient", person("Lê", "An", "5", "95012", "1950"))
+	p := create(ctx, t, r, "Patient", person("Lê", "An", "5", "95012", "1950"))
 	b, err := r.Transact(ctx, transaction(
 		post("urn:uuid:2", `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient?identifier=`+fhir.SystemCCCD+`|5"},"encounter":{"reference":"urn:uuid:3"}}`, ""),
 		post("urn:uuid:3", `{"resourceType":"Encounter","status":"planned","class":{"code":"AMB"},"subject":{"reference":"Patient/`+p.GetId()+`"}}`, ""),
@@ -136,13 +142,13 @@ func TestATransactionResolvesItsReferences(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f := search(t, r, ctx, "Observation", "patient="+p.GetId()+"&_include=Observation:encounter"); f.entries != 2 {
+	if f := search(ctx, t, r, "Observation", "patient="+p.GetId()+"&_include=Observation:encounter"); f.entries != 2 {
 		t.Errorf("found %s", f.body)
 	}
-	if f := search(t, r, ctx, "Flag", "patient="+p.GetId()); f.entries != 1 {
+	if f := search(ctx, t, r, "Flag", "patient="+p.GetId()); f.entries != 1 {
 		t.Errorf("a reference to a person who was there already was not resolved: %s", b.GetBody())
 	}
-	if f := search(t, r, ctx, "Patient", "_total=accurate"); f.total != 1 {
+	if f := search(ctx, t, r, "Patient", "_total=accurate"); f.total != 1 {
 		t.Errorf("the person was made again")
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 func TestAResourceIsCreatedReadUpdatedAndDeleted(t *testing.T) {
 	r, ctx := open(t)
-	p := create(t, r, ctx, "Patient", person("Nguyễn", "Hoà", "1", "95012", "1950-01-02"))
+	p := create(ctx, t, r, "Patient", person("Nguyễn", "Hoà", "1", "95012", "1950-01-02"))
 	if p.GetVersion() != 1 || !p.GetCreated() {
 		t.Fatalf("%+v", p)
 	}
@@ -33,10 +33,10 @@ func TestAResourceIsCreatedReadUpdatedAndDeleted(t *testing.T) {
 	if _, err = r.Update(ctx, &recordsv1.UpdateRequest{Type: "Patient", Id: p.GetId(), Body: []byte(changed), IfMatch: "1"}); !fault.Is(err, fault.Precondition) {
 		t.Fatalf("an old version was replaced: %v", err)
 	}
-	if f := search(t, r, ctx, "Patient", "gender=female"); len(f.ids) != 0 {
+	if f := search(ctx, t, r, "Patient", "gender=female"); len(f.ids) != 0 {
 		t.Errorf("the old version is still found")
 	}
-	if f := search(t, r, ctx, "Patient", "gender=male&name=nguyen&_total=accurate"); len(f.ids) != 1 || f.total != 1 {
+	if f := search(ctx, t, r, "Patient", "gender=male&name=nguyen&_total=accurate"); len(f.ids) != 1 || f.total != 1 {
 		t.Errorf("the new version is not found: %+v", f)
 	}
 	if _, err = r.Delete(ctx, &recordsv1.DeleteRequest{Type: "Patient", Id: p.GetId()}); err != nil {
@@ -45,7 +45,7 @@ func TestAResourceIsCreatedReadUpdatedAndDeleted(t *testing.T) {
 	if _, err = r.Read(ctx, &recordsv1.ReadRequest{Type: "Patient", Id: p.GetId()}); !fault.Is(err, fault.Gone) {
 		t.Errorf("reading what was deleted: %v", err)
 	}
-	if f := search(t, r, ctx, "Patient", "_total=accurate"); f.total != 0 {
+	if f := search(ctx, t, r, "Patient", "_total=accurate"); f.total != 0 {
 		t.Errorf("what was deleted is found")
 	}
 	h, err := r.History(ctx, &recordsv1.HistoryRequest{Type: "Patient", Id: p.GetId()})
@@ -56,7 +56,7 @@ func TestAResourceIsCreatedReadUpdatedAndDeleted(t *testing.T) {
 	if err != nil || again.GetVersion() != 4 || !again.GetCreated() {
 		t.Errorf("bringing back: %v %+v", err, again)
 	}
-	if f := search(t, r, ctx, "Patient", "gender=male"); len(f.ids) != 1 {
+	if f := search(ctx, t, r, "Patient", "gender=male"); len(f.ids) != 1 {
 		t.Errorf("what was brought back is not found")
 	}
 }
@@ -86,7 +86,7 @@ func TestSyntheaBundlesAreStored(t *testing.T) {
 		resources += bundle(t, b.GetBody()).entries
 	}
 	t.Logf("%d resources in %v: %.0f/s", resources, time.Since(begun), float64(resources)/time.Since(begun).Seconds())
-	patients := search(t, r, ctx, "Patient", "_count=1000&_total=accurate")
+	patients := search(ctx, t, r, "Patient", "_count=1000&_total=accurate")
 	if patients.total != len(files) {
 		t.Errorf("%d patients of %d", patients.total, len(files))
 	}

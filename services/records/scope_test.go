@@ -23,14 +23,14 @@ func TestTwoCommunesSeeNothingOfEachOther(t *testing.T) {
 	ids := map[string][]string{}
 	for i := range 6 {
 		commune := []string{"95012", "95015"}[i%2]
-		p := create(t, r, ctx, "Patient", person("Nguyễn", fmt.Sprintf("Hoa %d", i), fmt.Sprint(i), commune, "1950-01-02"))
-		o := create(t, r, ctx, "Observation", observation(p.GetId(), "8480-6", "2026-01-02", "120"))
+		p := create(ctx, t, r, "Patient", person("Nguyễn", fmt.Sprintf("Hoa %d", i), fmt.Sprint(i), commune, "1950-01-02"))
+		o := create(ctx, t, r, "Observation", observation(p.GetId(), "8480-6", "2026-01-02", "120"))
 		ids[commune] = append(ids[commune], p.GetId(), o.GetId())
 	}
 	a, b := nurse(t.Context(), "95012"), nurse(t.Context(), "95015")
 	for _, query := range []string{"Patient?name=nguyen", "Patient?", "Observation?code=8480-6", "Observation?date=ge2025", "Observation?_sort=_lastUpdated"} {
 		typ, params, _ := strings.Cut(query, "?")
-		x := search(t, r, a, typ, params+"&_total=accurate&_count=2")
+		x := search(a, t, r, typ, params+"&_total=accurate&_count=2")
 		if x.total != 3 || len(x.ids) != 2 || x.next == "" {
 			t.Errorf("%s: total %d, page %d, next %q", query, x.total, len(x.ids), x.next)
 		}
@@ -58,7 +58,7 @@ func TestTwoCommunesSeeNothingOfEachOther(t *testing.T) {
 			t.Errorf("%s out of scope: %v; absent answers %v", name, err, absent)
 		}
 	}
-	if x := search(t, r, a, "Observation", "subject=Patient/"+foreign[0]+"&_total=accurate"); x.total != 0 {
+	if x := search(a, t, r, "Observation", "subject=Patient/"+foreign[0]+"&_total=accurate"); x.total != 0 {
 		t.Errorf("a search by patient shows another commune")
 	}
 	if _, err := r.Create(a, &recordsv1.CreateRequest{Type: "Observation", Body: []byte(observation(own[0], "1", "2026", "1"))}); err != nil {
@@ -77,16 +77,17 @@ func second[T any](_ T, err error) error { return err }
 
 func TestIncludesKeepToTheScope(t *testing.T) {
 	r, ctx := open(t)
-	mine := create(t, r, ctx, "Patient", person("Lê", "An", "1", "95012", "1950"))
-	other := create(t, r, ctx, "Patient", person("Lê", "Ba", "2", "95015", "1950"))
-	create(t, r, ctx, "Group", `{"resourceType":"Group","type":"person","actual":true,"member":[{"entity":{"reference":"Patient/`+mine.GetId()+`"}},
+	mine := create(ctx, t, r, "Patient", person("Lê", "An", "1", "95012", "1950"))
+	other := create(ctx, t, r, "Patient", person("Lê", "Ba", "2", "95015", "1950"))
+	create(ctx, t, r, "Group", `{"resourceType":"Group","type":"person","actual":true,"member":[{"entity":{"reference":"Patient/`+mine.GetId()+`"}},
 		{"entity":{"reference":"Patient/`+other.GetId()+`"}}]}`)
-	all := search(t, r, ctx, "Group", "_include=Group:member")
-	few := search(t, r, nurse(t.Context(), "95012"), "Group", "_include=Group:member")
+
+	all := search(ctx, t, r, "Group", "_include=Group:member")
+	few := search(nurse(t.Context(), "95012"), t, r, "Group", "_include=Group:member")
 	if all.entries != 3 || few.entries != 2 || slices.Contains(few.ids, other.GetId()) {
 		t.Errorf("included %v, within the commune %v", all.types, few.types)
 	}
-	back := search(t, r, ctx, "Patient", "_id="+mine.GetId()+"&_revinclude=Group:member")
+	back := search(ctx, t, r, "Patient", "_id="+mine.GetId()+"&_revinclude=Group:member")
 	if back.entries != 2 {
 		t.Errorf("_revinclude found %v", back.types)
 	}
@@ -94,22 +95,23 @@ func TestIncludesKeepToTheScope(t *testing.T) {
 
 func TestAPatientReachesTheirOwnRecordOnly(t *testing.T) {
 	r, ctx := open(t)
-	me := create(t, r, ctx, "Patient", person("Lê", "An", "1", "95012", "1950"))
-	create(t, r, ctx, "Patient", person("Lê", "Ba", "2", "95012", "1950"))
+	me := create(ctx, t, r, "Patient", person("Lê", "An", "1", "95012", "1950"))
+	create(ctx, t, r, "Patient", person("Lê", "Ba", "2", "95012", "1950"))
 	self := scoped(t.Context(), &guard.Scope{Patients: []string{me.GetId()}})
-	if x := search(t, r, self, "Patient", "_total=accurate"); x.total != 1 || x.ids[0] != me.GetId() {
+	if x := search(self, t, r, "Patient", "_total=accurate"); x.total != 1 || x.ids[0] != me.GetId() {
 		t.Errorf("found %v", x.ids)
 	}
-	if x := search(t, r, scoped(t.Context(), &guard.Scope{}), "Patient", "_total=accurate"); x.total != 0 {
+	if x := search(scoped(t.Context(), &guard.Scope{}), t, r, "Patient", "_total=accurate"); x.total != 0 {
 		t.Errorf("an empty scope reaches %d", x.total)
 	}
 }
 
 func TestDeidentifiedAnswersNameNobody(t *testing.T) {
 	r, ctx := open(t)
-	p := create(t, r, ctx, "Patient", person("Nguyễn", "Hoà", "079050001234", "95012", "1950-01-02"))
-	o := create(t, r, ctx, "Observation", strings.Replace(observation(p.GetId(), "8480-6", "2026-01-02", "120.50"), `"status"`,
+	p := create(ctx, t, r, "Patient", person("Nguyễn", "Hoà", "079050001234", "95012", "1950-01-02"))
+	o := create(ctx, t, r, "Observation", strings.Replace(observation(p.GetId(), "8480-6", "2026-01-02", "120.50"), `"status"`,
 		`"note":[{"text":"bà Hoà ở Thôn 2"}],"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">Hoà</div>"},"status"`, 1))
+
 	blind := scoped(t.Context(), &guard.Scope{Deidentified: true, Shared: true})
 	var shown string
 	for _, typ := range []string{"Patient", "Observation"} {

@@ -35,7 +35,7 @@ func (r *Records) Search(ctx context.Context, req *recordsv1.SearchRequest) (*re
 	if err != nil {
 		return nil, err
 	}
-	q, err := x.ParseQuery(req.GetType(), req.GetQuery(), req.GetLenient(), r.now())
+	q, err := x.ParseQuery(req.GetType(), req.GetQuery(), req.GetLenient())
 	if err != nil {
 		return nil, err
 	}

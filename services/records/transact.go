@@ -243,8 +243,10 @@ func (r *Records) get(ctx context.Context, e *entry) error {
 		if err != nil {
 			return err
 		}
-		e.answer = fhir.BundleEntry{FullURL: r.baseOf(ctx) + "/" + path, Resource: x.GetBody(), Status: "200 OK",
-			ETag: etag(x.GetVersion()), LastModified: x.GetLastUpdated()}
+		e.answer = fhir.BundleEntry{
+			FullURL: r.baseOf(ctx) + "/" + path, Resource: x.GetBody(), Status: "200 OK",
+			ETag: etag(x.GetVersion()), LastModified: x.GetLastUpdated(),
+		}
 		return nil
 	case len(parts) == 4 && parts[2] == "_history":
 		x, err := r.ReadVersion(ctx, &recordsv1.ReadVersionRequest{Type: parts[0], Id: parts[1], Version: parts[3]})

@@ -104,7 +104,7 @@ func (r *Records) criteria(ctx context.Context, typ, query string) (*record.Quer
 	if err != nil {
 		return nil, err
 	}
-	q, err := x.ParseQuery(typ, query, false, r.now())
+	q, err := x.ParseQuery(typ, query, false)
 	if err != nil {
 		return nil, err
 	}
@@ -215,7 +215,7 @@ func (r *Records) attempt(ctx context.Context, tx *sql.Tx, list []*change) error
 		return err
 	}
 	b := &batch{r: r, x: x, tx: tx, list: list, now: r.now().UTC().Truncate(time.Millisecond), scope: guard.ScopeOf(ctx)}
-	for _, step := range []func(context.Context) error{b.matches, b.lock, b.references, b.compose, b.compartments} {
+	for _, step := range []func(context.Context) error{b.matches, b.lock, b.compose, b.compartments} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -15,15 +15,15 @@ import (
 )
 
 // baby is three months old: born on 21 August 2026.
-func baby(n int) *stationsv1.RegisterPersonRequest {
+func baby() *stationsv1.RegisterPersonRequest {
 	return &stationsv1.RegisterPersonRequest{
-		ClientId: id(n), Name: "Lê Văn Bình", BirthDate: "2026-08-21", Gender: "male", Phone: "0912345678", Commune: here, Hamlet: "Thôn Phú Mỹ",
+		ClientId: id(1), Name: "Lê Văn Bình", BirthDate: "2026-08-21", Gender: "male", Phone: "0912345678", Commune: here, Hamlet: "Thôn Phú Mỹ",
 	}
 }
 
 func TestADoseIsRecordedWithTheRulesItWasJudgedBy(t *testing.T) {
 	d := open(t)
-	p := d.register(t, baby(1))
+	p := d.register(t, baby())
 	r := &stationsv1.RecordImmunizationRequest{
 		ClientId: id(2), Patient: p, Vaccine: "dpt-hepb-hib", Dose: 1, Lot: " A123 ", Expires: "2027-03-31", At: "2026-10-21T08:00:00+07:00", Site: "left-thigh",
 	}
@@ -40,7 +40,7 @@ func TestADoseIsRecordedWithTheRulesItWasJudgedBy(t *testing.T) {
 
 func TestADoseOutsideTheScheduleIsRefusedAndNamesTheDay(t *testing.T) {
 	d := open(t)
-	p := d.register(t, baby(1))
+	p := d.register(t, baby())
 	give := func(n int, vaccine string, dose int32, at string, change func(*stationsv1.RecordImmunizationRequest)) error {
 		r := &stationsv1.RecordImmunizationRequest{ClientId: id(n), Patient: p, Vaccine: vaccine, Dose: dose, Lot: "A1", At: at + "T08:00:00+07:00"}
 		if change != nil {
@@ -115,7 +115,7 @@ func (d *desk) follow(t *testing.T) {
 
 func TestTodayShowsWhatWasDoneAndWhoIsDue(t *testing.T) {
 	d := open(t)
-	p := d.register(t, baby(1))
+	p := d.register(t, baby())
 	grown := hoa(2)
 	d.register(t, grown)
 	if _, err := d.RecordImmunization(d.nurse, &stationsv1.RecordImmunizationRequest{ClientId: id(3), Patient: p, Vaccine: "bcg", Dose: 1, Lot: "A", At: "2026-08-22T08:00:00+07:00"}); err != nil {
@@ -167,7 +167,7 @@ func TestTodayShowsWhatWasDoneAndWhoIsDue(t *testing.T) {
 
 func TestTheRunningProjectionCatchesUpAndStops(t *testing.T) {
 	d := open(t)
-	d.register(t, baby(1))
+	d.register(t, baby())
 	if err := d.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

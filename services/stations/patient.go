@@ -4,11 +4,10 @@ import (
 	"strings"
 
 	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/units"
 	exchangev1 "github.com/yba-health/yba/proto/gen/yba/exchange/v1"
 	stationsv1 "github.com/yba-health/yba/proto/gen/yba/stations/v1"
 	"github.com/yba-health/yba/services/exchange/client"
-
-	"github.com/yba-health/yba/pkg/units"
 )
 
 const (

@@ -69,6 +69,7 @@ func open(t *testing.T) *desk {
 
 // as is a nurse of the communes, as the guard would let her in.
 func as(t *testing.T, account string, communes ...string) context.Context {
+	t.Helper()
 	ctx := guard.WithPrincipal(t.Context(), &accessv1.Principal{Account: account, Roles: []string{"nurse"}, Communes: communes, Facility: "77", Practitioner: "5"})
 	return guard.WithScope(ctx, &guard.Scope{Communes: communes, Shared: true})
 }

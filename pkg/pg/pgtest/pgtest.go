@@ -91,7 +91,7 @@ func start() error {
 		return err
 	}
 	// The unprivileged account must be able to enter it.
-	if err := os.Chmod(d, 0o755); err != nil {
+	if err := os.Chmod(d, 0o755); err != nil { //nolint:gosec // as said above
 		return err
 	}
 	dir = d
@@ -143,6 +143,6 @@ func admin(statement string) error {
 		return err
 	}
 	defer db.Close()
-	_, err = db.Exec(statement)
+	_, err = db.ExecContext(context.Background(), statement)
 	return err
 }

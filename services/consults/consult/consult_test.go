@@ -47,7 +47,10 @@ func TestTheWaitingRoomOpensHalfAnHourBefore(t *testing.T) {
 		now  time.Time
 		ok   bool
 	}{
-		{false, at(7, 29), false}, {false, at(7, 30), true}, {false, at(20, 0), true}, {false, at(24, 1), false},
+		{false, at(7, 29), false},
+		{false, at(7, 30), true},
+		{false, at(20, 0), true},
+		{false, at(24, 1), false},
 		{true, at(5, 0), true},
 	} {
 		x := &Consultation{Status: Booked, Soon: c.soon, Start: at(8, 0)}

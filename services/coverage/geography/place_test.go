@@ -19,9 +19,13 @@ func reform() *Book {
 		unit("h1", "hamlet", "00016", old, eve), unit("h1", "hamlet", "00004", now, ""),
 		unit("h2", "hamlet", "00013", old, eve),
 	}, []Succession{
-		{"00004@" + old, "00004@" + now, true}, {"00013@" + old, "00004@" + now, true},
-		{"00016@" + old, "00004@" + now, false}, {"00016@" + old, "00016@" + now, false},
-		{"00020@" + old, "00020@" + now, true}, {"00031@", "00004@" + now, true}, {"h1@" + old, "h1@" + now, true},
+		{"00004@" + old, "00004@" + now, true},
+		{"00013@" + old, "00004@" + now, true},
+		{"00016@" + old, "00004@" + now, false},
+		{"00016@" + old, "00016@" + now, false},
+		{"00020@" + old, "00020@" + now, true},
+		{"00031@", "00004@" + now, true},
+		{"h1@" + old, "h1@" + now, true},
 	})
 }
 

@@ -59,6 +59,7 @@ func (c *columns) save(ctx context.Context, tx *sql.Tx, generation int64, table,
 	if len(c.ids) == 0 {
 		return nil
 	}
+	//nolint:gosec // table and column are constants of the callers
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO coverage.`+table+` AS t (generation, id, version, `+of+`, created, counted)
 		SELECT $1::bigint, x.* FROM unnest($2::text[], $3::bigint[], $4::text[], $5::date[], $6::boolean[]) x

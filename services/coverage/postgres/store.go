@@ -124,7 +124,7 @@ func (s *Store) Switch(ctx context.Context, generation int64) error {
 // that no report waits for it.
 func (s *Store) sweep(ctx context.Context) error {
 	for _, t := range tables {
-		if _, err := s.db.ExecContext(ctx, `DELETE FROM coverage.`+t+` WHERE generation NOT IN (SELECT id FROM coverage.generations)`); err != nil {
+		if _, err := s.db.ExecContext(ctx, `DELETE FROM coverage.`+t+` WHERE generation NOT IN (SELECT id FROM coverage.generations)`); err != nil { //nolint:gosec // t is one of tables
 			return pg.Fault(err)
 		}
 	}

@@ -6,15 +6,15 @@ import (
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 )
 
-func change(kind, op, body string) *recordsv1.Change {
-	return &recordsv1.Change{Type: kind, Id: "1", Version: 2, Patient: "7", At: "2026-11-20T18:30:00.000Z", Op: op, Body: []byte(body)}
+func change(kind, body string) *recordsv1.Change {
+	return &recordsv1.Change{Type: kind, Id: "1", Version: 2, Patient: "7", At: "2026-11-20T18:30:00.000Z", Op: "update", Body: []byte(body)}
 }
 
 func TestPatientIsReadWithPlaceAndDay(t *testing.T) {
 	const place = `"address":[{"use":"old","extension":[{"url":"https://yba.health/fhir/unit","valueCoding":{"system":"https://yba.health/fhir/units","code":"1","version":"2004-01-01"}}]},
 		{"extension":[{"url":"https://yba.health/fhir/unit","valueCoding":{"system":"https://yba.health/fhir/units","code":"95012","version":"2025-07-01"}},
 		{"url":"https://yba.health/fhir/hamlet","valueCoding":{"system":"https://yba.health/fhir/units","code":"9","version":"2025-07-01"}}]}]`
-	f, err := ReadChange(change("Patient", "update", `{"birthDate":"1956",`+place+`}`))
+	f, err := ReadChange(change("Patient", `{"birthDate":"1956",`+place+`}`))
 	want := Person{ID: "1", Version: 2, Commune: "95012@2025-07-01", Hamlet: "9@2025-07-01", Birth: "1956", Created: "2026-11-21", Counted: true}
 	if err != nil || *f.Person != want {
 		t.Fatalf("got %+v, %v; want %+v", f.Person, err, want)
@@ -23,11 +23,11 @@ func TestPatientIsReadWithPlaceAndDay(t *testing.T) {
 		"inactive": `{"active":false}`, "dead": `{"deceasedBoolean":true}`, "dead since": `{"deceasedDateTime":"2026-01-01"}`,
 		"merged": `{"link":[{"type":"replaced-by"}]}`,
 	} {
-		if f, err := ReadChange(change("Patient", "update", body)); err != nil || f.Person.Counted {
+		if f, err := ReadChange(change("Patient", body)); err != nil || f.Person.Counted {
 			t.Errorf("%s: counted %v, %v", name, f.Person.Counted, err)
 		}
 	}
-	f, err = ReadChange(change("Patient", "update", `{"address":[{"extension":[{"url":"https://yba.health/fhir/unit","valueCoding":{"system":"https://yba.health/fhir/units","code":"95012"}}]}]}`))
+	f, err = ReadChange(change("Patient", `{"address":[{"extension":[{"url":"https://yba.health/fhir/unit","valueCoding":{"system":"https://yba.health/fhir/units","code":"95012"}}]}]}`))
 	if err != nil || f.Person.Commune != "95012@" {
 		t.Errorf("a code without its date became %q, %v", f.Person.Commune, err)
 	}
@@ -41,7 +41,7 @@ func TestOnlyFinishedVirtualEncountersAreUses(t *testing.T) {
 		`{"status":"finished","class":{"code":"AMB"}}`:                                        "",
 		`{"status":"finished","class":{"code":"VR"},"period":{"end":"0000-01-01"}}`:           "2026-11-21",
 	} {
-		f, err := ReadChange(change("Encounter", "update", body))
+		f, err := ReadChange(change("Encounter", body))
 		if err != nil || f.Use == nil || f.Use.Day != want {
 			t.Errorf("%s: %+v, %v; want %q", body, f.Use, err, want)
 		}

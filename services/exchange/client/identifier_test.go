@@ -4,9 +4,8 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/yba-health/yba/services/exchange/client"
-
 	exchangev1 "github.com/yba-health/yba/proto/gen/yba/exchange/v1"
+	"github.com/yba-health/yba/services/exchange/client"
 )
 
 func TestAnIdentifierKeepsPeriodAndAssigner(t *testing.T) {

@@ -110,8 +110,7 @@ func Read(c *recordsv1.Change) (Change, error) {
 		if err := parse(body, &r); err != nil {
 			return out, fmt.Errorf("%s version %d: body: %w", c.GetType(), c.GetVersion(), err)
 		}
-		encounters := append(r.Context.Encounter, r.Encounter)
-		for _, e := range encounters {
+		for _, e := range slices.Concat(r.Context.Encounter, []reference{r.Encounter}) {
 			if id := idOf("Encounter", e.Reference); id != "" {
 				out.Encounter = "Encounter/" + id
 				break

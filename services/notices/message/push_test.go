@@ -44,8 +44,10 @@ func newBrowser(t *testing.T) browser {
 }
 
 func (b browser) subscription(endpoint string) Subscription {
-	return Subscription{Account: "1", Endpoint: endpoint, P256dh: base64.RawURLEncoding.EncodeToString(b.key.PublicKey().Bytes()),
-		Auth: base64.RawURLEncoding.EncodeToString(b.auth)}
+	return Subscription{
+		Account: "1", Endpoint: endpoint, P256dh: base64.RawURLEncoding.EncodeToString(b.key.PublicKey().Bytes()),
+		Auth: base64.RawURLEncoding.EncodeToString(b.auth),
+	}
 }
 
 // open decrypts a body as RFC 8291, section 3.4, and RFC 8188, section 2.1, say.
@@ -115,7 +117,7 @@ func TestPushReachesTheBrowserEncrypted(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := NewWebPush(keys, "https://yba.example", service.Client())
-	m := Message{ID: 1, Subscription: b.subscription(service.URL + "/x"), Notice: Notice{ID: 9, Kind: "starting", Title: "Bác sĩ đang chờ", Link: "/patient/consultations/1"}}
+	m := Message{ID: 1, Subscription: b.subscription(service.URL + "/x"), Notice: Notice{ID: 9, Kind: "starting", Title: "Bác sĩ đang chờ", Link: "/patient/consultation/1"}}
 	if err := w.Send(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}

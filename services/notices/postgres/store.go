@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"embed"
+	"errors"
 	"io/fs"
 	"time"
 
@@ -134,7 +135,7 @@ func tell(ctx context.Context, tx *sql.Tx, o message.Order, now time.Time) error
 		INSERT INTO notices.notices (account, kind, key, title, text, link, at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (account, key) DO NOTHING RETURNING id`,
 		n.Account, n.Kind, n.Key, n.Title, n.Text, n.Link, n.At).Scan(&id)
-	if err == sql.ErrNoRows {
+	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
 	if err != nil {

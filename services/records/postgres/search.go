@@ -200,12 +200,12 @@ func (b *search) named(f record.Filter) bool {
 }
 
 func (b *search) order() {
-	switch s := b.q.Sort; {
-	case s.By == "at":
+	switch s := b.q.Sort; s.By {
+	case "at":
 		b.sort = "f.at"
-	case s.By == "_lastUpdated":
+	case "_lastUpdated":
 		b.sort = "f.updated"
-	case s.By == "_id":
+	case "_id":
 		b.sort = "f.id"
 	default:
 		// The least value sorts upwards, the greatest downwards.

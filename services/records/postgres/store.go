@@ -249,7 +249,7 @@ func (s *Store) query(ctx context.Context, q querier, keep bool, text string, ar
 	// Preparing within a transaction would need a second connection and can
 	// wait for it forever when the pool is small.
 	if _, inTx := q.(*sql.Tx); keep && !inTx {
-		st, err := s.prepared(ctx, q, text)
+		st, err := s.prepared(ctx, q, text) //nolint:sqlclosecheck // it is kept for the next request
 		if err != nil {
 			return nil, err
 		}

@@ -45,10 +45,10 @@ func (s *Store) Put(ctx context.Context, tx *sql.Tx, by record.Author, writes []
 	w := &statement{}
 	s.resources(w, by, writes)
 	s.index(w, writes)
-	text := "WITH " + strings.Join(w.parts, ",\n") + "\nSELECT 1"
+	text := "WITH " + strings.Join(w.parts, ",\n") + "\nSELECT 1" //nolint:gosec // the parts are ours, the values are parameters
 	var err error
 	if tx == nil {
-		if st, perr := s.prepared(ctx, s.db, text); perr != nil {
+		if st, perr := s.prepared(ctx, s.db, text); perr != nil { //nolint:sqlclosecheck // it is kept for the next request
 			return pg.Fault(perr)
 		} else if st != nil {
 			_, err = st.ExecContext(ctx, w.args...)

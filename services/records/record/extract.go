@@ -35,8 +35,10 @@ type param struct {
 }
 
 // mainDate are the parameters that can be a resource's own date, the best first.
-var mainDate = []string{"date", "authoredon", "authored", "created", "recorded-date", "effective-time", "effective",
-	"whenhandedover", "onset-date", "issue-date", "authored-on", "sent", "recorded", "start-date", "started", "birthdate"}
+var mainDate = []string{
+	"date", "authoredon", "authored", "created", "recorded-date", "effective-time", "effective",
+	"whenhandedover", "onset-date", "issue-date", "authored-on", "sent", "recorded", "start-date", "started", "birthdate",
+}
 
 // NewIndexer returns an indexer with the numbers that the dictionary gives to
 // "Type.code".

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -126,7 +125,7 @@ func ParseCursor(s string) (*Cursor, error) {
 // ParseQuery reads a search of a type. Unknown parameters are refused unless
 // lenient, where they are noted in Ignored
 // (https://hl7.org/fhir/R4/search.html#errors).
-func (x *Indexer) ParseQuery(typ, raw string, lenient bool, now time.Time) (*Query, error) {
+func (x *Indexer) ParseQuery(typ, raw string, lenient bool) (*Query, error) {
 	q := &Query{Type: typ, Number: x.defs.Number(typ), Count: DefaultCount, Sort: Sort{By: "at", Descending: true}}
 	if q.Number == 0 {
 		return nil, fault.New(fault.NotFound, "there is no such resource type in FHIR R4", nil)
@@ -137,7 +136,7 @@ func (x *Indexer) ParseQuery(typ, raw string, lenient bool, now time.Time) (*Que
 	}
 	self := make([]string, 0, len(pairs))
 	for _, p := range pairs {
-		known, err := x.parameter(q, p[0], p[1], now)
+		known, err := x.parameter(q, p[0], p[1])
 		if err != nil {
 			return nil, err
 		}
@@ -189,7 +188,7 @@ func split(raw string) ([][2]string, error) {
 }
 
 // parameter adds one parameter to q; known is false when there is none of the name.
-func (x *Indexer) parameter(q *Query, name, value string, now time.Time) (known bool, err error) {
+func (x *Indexer) parameter(q *Query, name, value string) (known bool, err error) {
 	switch name {
 	case "_count":
 		n, err := strconv.Atoi(value)

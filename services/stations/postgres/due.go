@@ -54,14 +54,18 @@ func applyDue(ctx context.Context, tx *sql.Tx, c due.Changes) error {
 	}{
 		{len(c.RemovedChildren), `DELETE FROM stations.children WHERE patient = ANY($1)`, []any{pq.Array(c.RemovedChildren)}},
 		{len(c.RemovedGiven), `DELETE FROM stations.given WHERE immunization = ANY($1)`, []any{pq.Array(c.RemovedGiven)}},
-		{len(patient), `INSERT INTO stations.children (patient, commune, birth)
+		{
+			len(patient), `INSERT INTO stations.children (patient, commune, birth)
 			SELECT * FROM unnest($1::text[], $2::text[], $3::text[]::date[])
 			ON CONFLICT (patient) DO UPDATE SET commune = EXCLUDED.commune, birth = EXCLUDED.birth`,
-			[]any{pq.Array(patient), pq.Array(commune), pq.Array(birth)}},
-		{len(id), `INSERT INTO stations.given (immunization, patient, vaccine, dose, on_day)
+			[]any{pq.Array(patient), pq.Array(commune), pq.Array(birth)},
+		},
+		{
+			len(id), `INSERT INTO stations.given (immunization, patient, vaccine, dose, on_day)
 			SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[]::date[])
 			ON CONFLICT (immunization) DO UPDATE SET patient = EXCLUDED.patient, vaccine = EXCLUDED.vaccine, dose = EXCLUDED.dose, on_day = EXCLUDED.on_day`,
-			[]any{pq.Array(id), pq.Array(of), pq.Array(vaccine), pq.Array(dose), pq.Array(on)}},
+			[]any{pq.Array(id), pq.Array(of), pq.Array(vaccine), pq.Array(dose), pq.Array(on)},
+		},
 	} {
 		if step.n == 0 {
 			continue

@@ -19,6 +19,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
 
 func store(t *testing.T) *postgres.Store {
+	t.Helper()
 	db, _ := pgtest.New(t, pgtest.Schema{Service: "stations", Migrations: migrations.Files})
 	return postgres.New(db)
 }
@@ -33,6 +34,7 @@ func key(t *testing.T, s string) units.Key {
 }
 
 func commune(t *testing.T, k, name string, to units.Date) units.Unit {
+	t.Helper()
 	return units.Unit{Key: key(t, k), Level: units.Commune, Name: name, Kind: "Xã", Parent: "01", To: to}
 }
 

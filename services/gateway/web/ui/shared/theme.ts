@@ -38,7 +38,7 @@ export function yTheme(size: 15 | 16): MantineThemeOverride {
     luminanceThreshold: 0.35,
     activeClassName: '',
     components: {
-      Button: { defaultProps: { size: 'md' }, styles: { label: { whiteSpace: 'normal', lineHeight: 1.35 }, root: { display: 'inline-flex', alignItems: 'center', justifyContent: 'center', minHeight: 44, height: 'auto', paddingTop: 6, paddingBottom: 6 } } },
+      Button: { defaultProps: { size: 'md' }, styles: { label: { whiteSpace: 'normal', lineHeight: 1.35 }, root: { minHeight: 44, height: 'auto', paddingTop: 6, paddingBottom: 6 } } },
       ActionIcon: { defaultProps: { size: 44, variant: 'subtle' } },
       TextInput: { defaultProps: { size: 'md' } },
       Textarea: { defaultProps: { size: 'md' } },

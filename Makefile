@@ -11,6 +11,8 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
 GO      := go
 BUF     := go tool -modfile=tools/go.mod buf
 LINT    := go tool -modfile=tools/lint/go.mod golangci-lint
+# Packages are installed when the lock file is newer than what is there.
+NPM_CI  := { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; }
 WEBSRC  := $(shell find $(WEB) -type f -not -path '*/node_modules/*' 2>/dev/null)
 
 .PHONY: help demo demo-reset build web embedded test unit e2e fuzz lint check generate proto definitions charts bench clean node
@@ -34,7 +36,7 @@ web: $(DIST)/.built ## Build the browser apps
 
 $(DIST)/.built: $(WEBSRC) | node
 	@echo "Building the browser apps…"
-	@cd $(WEB) && { [ -d node_modules ] && [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; } && npm run --silent build
+	@cd $(WEB) && $(NPM_CI) && npm run --silent build && npm run --silent size
 	@touch $@
 
 node:
@@ -62,18 +64,19 @@ lint: | node ## Check formatting, style, layering and generated contracts
 	@$(GO) vet ./...
 	@$(LINT) run ./...
 	@cd proto && $(BUF) lint
-	@cd $(WEB) && { [ -d node_modules ] || npm ci --no-audit --no-fund --loglevel=error; } && npm run --silent check
+	@cd $(WEB) && $(NPM_CI) && npm run --silent check
 
 generate: proto definitions ## Make all generated files anew
 
-proto: ## Generate the contracts between services
+proto: | node ## Generate the contracts between services, for Go and for the browser apps
 	@cd proto && $(BUF) lint && $(BUF) generate
+	@cd $(WEB) && $(NPM_CI) && npm run --silent types
 
 definitions: | node ## Generate FHIR tables from the pinned R4 definitions
-	@$(GO) generate ./pkg/fhir/... ./services/records/...
+	@$(GO) run ./pkg/fhir/gen -out pkg/fhir/definitions
 
 charts: ## Render the Helm chart anew into its golden files
-	@$(GO) test ./tests/charts -update
+	@$(GO) test ./charts -update
 
 bench: build ## Measure throughput, latency and memory; see tests/load/README.md
 	@node tests/load/bench.mjs

@@ -13,14 +13,17 @@ import (
 // speaks them too.
 
 type (
-	// Claim, Outcome and Entered are the words of the ledger of entries.
-	Claim   = ledger.Claim
+	// Claim is the intent to carry out one entry.
+	Claim = ledger.Claim
+	// Outcome is what became of an entry.
 	Outcome = ledger.Outcome
+	// Entered is an entry of the list of the day.
 	Entered = ledger.Entered
-
-	// Child, Given and DueChanges are the words of the list of due vaccinations.
-	Child      = due.Child
-	Given      = due.Given
+	// Child is who may be due for a vaccination.
+	Child = due.Child
+	// Given is one dose in a record.
+	Given = due.Given
+	// DueChanges is what a stretch of the change log means to the list.
 	DueChanges = due.Changes
 )
 

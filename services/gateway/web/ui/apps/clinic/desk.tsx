@@ -86,7 +86,7 @@ function DeskOf({ id }: { id: string }) {
           </div>
         )}
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard (WCAG 2.1.1). */}
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard (WCAG 2.1.1) */}
       <aside className="c-side" aria-label={t('record.label')} tabIndex={0}>
         <Text><PersonLine birthDate={c.birthDate} gender={c.gender} /></Text>
         <Record patient={c.patient} reason={`consultation/${c.id}`} />

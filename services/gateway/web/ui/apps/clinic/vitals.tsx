@@ -4,12 +4,12 @@ import { formatDate, formatNumber } from '@shared/format';
 import { language } from '@shared/words';
 import { LineChart } from 'echarts/charts';
 import { GridComponent } from 'echarts/components';
-import { init, use } from 'echarts/core';
+import { init, use as registerParts } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
 import { useEffect, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 
-use([LineChart, GridComponent, SVGRenderer]);
+registerParts([LineChart, GridComponent, SVGRenderer]);
 
 type Series = Partial<Record<VitalKind, Point[]>>;
 

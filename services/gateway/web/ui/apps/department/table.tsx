@@ -21,7 +21,7 @@ export function Table({ communes, total }: { communes: Figure[]; total: Figure |
     <section aria-labelledby="table">
       <Title order={2} id="table" mb={8} style={{ minHeight: 44, display: 'flex', alignItems: 'center' }}>{t('table.title')}</Title>
       {/* A table wider than the screen scrolls; by keyboard too. */}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard (WCAG 2.1.1) */}
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a scrolling region must be reachable by keyboard (WCAG 2.1.1) */}
       <section className="y-sheet d-table" tabIndex={0} aria-label={t('table.title')}>
         <table>
           <thead>

@@ -15,7 +15,7 @@ export function Chat({ call, room, onClose }: { call: Call | undefined; room: Ro
   }, [count]);
   return (
     <section className="r-chat" aria-label={t('call.chat')}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard (WCAG 2.1.1). */}
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard (WCAG 2.1.1) */}
       <ol className="r-messages" aria-live="polite" tabIndex={0}>
         {count === 0 && <li className="y-quiet">{t('call.noMessages')}</li>}
         {room.chat.map((m) => (

@@ -12,7 +12,7 @@ function Player({ tracks, off, muted, testid, label }: { tracks: MediaStreamTrac
   const element = useRef<HTMLVideoElement>(null);
   const [refused, refuse] = useState(false);
   const key = tracks.map((x) => x.id).join();
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the tracks' ids say when the stream changes.
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- the tracks' ids say when the stream changes
   const stream = useMemo(() => new MediaStream(tracks), [key]);
   useEffect(() => {
     const video = element.current;
@@ -24,6 +24,7 @@ function Player({ tracks, off, muted, testid, label }: { tracks: MediaStreamTrac
   }, [stream]);
   return (
     <>
+      {/* eslint-disable-next-line jsx-a11y/media-has-caption -- live speech has no captions; the chat stands beside it */}
       <video ref={element} autoPlay playsInline muted={muted ?? false} aria-label={label} data-testid={testid} data-off={off || undefined} />
       {refused && (
         <button type="button" className="r-control" style={{ zIndex: 3, position: 'relative' }} onClick={() => { refuse(false); void element.current?.play(); }}>

@@ -40,7 +40,9 @@ func WithReason(ctx context.Context, reason string) context.Context {
 	return context.WithValue(ctx, reasonKey, reason)
 }
 
-func reasonOf(ctx context.Context) string {
+// ReasonOf returns why the user opens a record, in their words; empty when
+// none was given.
+func ReasonOf(ctx context.Context) string {
 	r, _ := ctx.Value(reasonKey).(string)
 	return r
 }

@@ -169,7 +169,7 @@ func entry(ctx context.Context, operation string, at time.Time, t touch, err err
 	e := &accessv1.AuditEntry{
 		At: at.UTC().Format("2006-01-02T15:04:05.000Z"), Operation: operation,
 		Account: p.GetAccount(), Name: p.GetName(), Roles: p.GetRoles(), Service: p.GetService(), Facility: p.GetFacility(),
-		Patient: t.patient, Target: t.target, Outcome: "ok", Reason: reasonOf(ctx),
+		Patient: t.patient, Target: t.target, Outcome: "ok", Reason: ReasonOf(ctx),
 	}
 	if err != nil {
 		e.Outcome = "failed"

@@ -83,6 +83,9 @@ func Dial(address string, keys *guard.Signer) (*grpc.ClientConn, error) {
 				return err
 			}
 			ctx = metadata.AppendToOutgoingContext(ctx, principalKey, string(signed))
+			if r := guard.ReasonOf(ctx); r != "" {
+				ctx = metadata.AppendToOutgoingContext(ctx, reasonKey, r)
+			}
 			return fromStatus(invoke(ctx, method, req, reply, cc, opts...))
 		}))
 }

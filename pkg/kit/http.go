@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	kithttp "github.com/go-kit/kit/transport/http"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -19,6 +21,9 @@ import (
 // MaxBody bounds a request of the JSON API, in bytes. FHIR bundles have a
 // limit of their own in services/records.
 const MaxBody = 1 << 20
+
+// maxReason bounds a reason, in bytes.
+const maxReason = 500
 
 // ReasonHeader carries why the user opens a record, percent-encoded.
 const ReasonHeader = "Yba-Reason"
@@ -44,7 +49,7 @@ func FromHTTP(ctx context.Context, r *http.Request) context.Context {
 	if h := r.Header.Get("Authorization"); len(h) > 7 && strings.EqualFold(h[:7], "Bearer ") {
 		ctx = guard.WithToken(ctx, h[7:])
 	}
-	if reason := r.Header.Get(ReasonHeader); reason != "" {
+	if reason, err := url.PathUnescape(r.Header.Get(ReasonHeader)); err == nil && reason != "" && len(reason) <= maxReason && utf8.ValidString(reason) {
 		ctx = guard.WithReason(ctx, reason)
 	}
 	return ctx

@@ -71,14 +71,15 @@ func (r *Records) number(typ string) (int16, error) {
 	return n, nil
 }
 
-// author says who writes.
+// author says who writes, and why: the user's own reason, and the service
+// that acts for them.
 func author(ctx context.Context) record.Author {
 	p := guard.PrincipalOf(ctx)
-	by := record.Author{Actor: p.GetAccount()}
+	by := record.Author{Actor: p.GetAccount(), Reason: guard.ReasonOf(ctx)}
 	if by.Actor == "" && p.GetService() != "" {
 		by.Actor = "service:" + p.GetService()
 	} else if p.GetService() != "" {
-		by.Reason = "service:" + p.GetService()
+		by.Reason = strings.TrimSpace("service:" + p.GetService() + " " + by.Reason)
 	}
 	return by
 }

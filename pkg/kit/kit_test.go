@@ -55,7 +55,7 @@ func check(ctx context.Context, r *exchangev1.CheckIdentifierRequest) (*exchange
 		return nil, fault.New(fault.Unprocessable, "not a number", nil).In("value")
 	}
 	return &exchangev1.CheckedIdentifier{
-		Value: strings.ToUpper(r.GetValue()), Kind: guard.PrincipalOf(ctx).GetAccount(),
+		Value: strings.ToUpper(r.GetValue()), Kind: guard.PrincipalOf(ctx).GetAccount(), System: guard.ReasonOf(ctx),
 		Parts: map[string]string{"sex": "female"},
 	}, nil
 }
@@ -109,14 +109,14 @@ func (f *fixture) clients(t *testing.T) map[string]exchangev1.ExchangeClient {
 func TestBothFormsAnswerAlike(t *testing.T) {
 	f := newFixture(t)
 	nobody := t.Context()
-	ctx := guard.WithPrincipal(nobody, &guard.Principal{Account: "nurse-1"})
+	ctx := guard.WithReason(guard.WithPrincipal(nobody, &guard.Principal{Account: "nurse-1"}), "khám cấp cứu")
 	for form, c := range f.clients(t) {
 		t.Run(form, func(t *testing.T) {
 			got, err := c.CheckIdentifier(ctx, &exchangev1.CheckIdentifierRequest{Value: "abc"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.GetValue() != "ABC" || got.GetKind() != "nurse-1" || got.GetParts()["sex"] != "female" {
+			if got.GetValue() != "ABC" || got.GetKind() != "nurse-1" || got.GetSystem() != "khám cấp cứu" || got.GetParts()["sex"] != "female" {
 				t.Errorf("answer %v", got)
 			}
 			_, err = c.CheckIdentifier(ctx, &exchangev1.CheckIdentifierRequest{Value: "bad"})
@@ -170,6 +170,7 @@ func TestHTTP(t *testing.T) {
 		want                    string
 	}{
 		{"answers", "good", "application/json", `{"value":"abc"}`, 200, `"value":"ABC"`},
+		{"keeps the reason", "good", "application/json", `{"value":"abc"}`, 200, `"system":"khám cấp cứu"`},
 		{"empty lists and strings are there", "good", "application/json", `{}`, 200, `"problem":""`},
 		{"without a token", "", "application/json", `{"value":"abc"}`, 401, `"class":"unauthenticated"`},
 		{"unknown field", "good", "application/json", `{"wert":"abc"}`, 400, `unknown field \"wert\"`},
@@ -181,6 +182,7 @@ func TestHTTP(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := httptest.NewRequest(http.MethodPost, "/api/exchange/v1/CheckIdentifier", strings.NewReader(c.body))
 			r.Header.Set("Content-Type", c.kind)
+			r.Header.Set(kit.ReasonHeader, "kh%C3%A1m%20c%E1%BA%A5p%20c%E1%BB%A9u")
 			if c.token != "" {
 				r.Header.Set("Authorization", "Bearer "+c.token)
 			}

@@ -68,12 +68,12 @@ func verifyAudit(ctx context.Context, store audit.Store, seq int64, hash string)
 			return err
 		}
 		if e.Seq == seq && hex.EncodeToString(e.Hash) != hash {
-			return &audit.Broken{Seq: seq, What: "it is not the entry that was the head then: the log was written anew"}
+			return &audit.BrokenError{Seq: seq, What: "it is not the entry that was the head then: the log was written anew"}
 		}
 		return nil
 	})
 	if err == nil && c.Seq < seq {
-		err = &audit.Broken{Seq: c.Seq + 1, What: fmt.Sprintf("the end is missing, up to entry %d", seq)}
+		err = &audit.BrokenError{Seq: c.Seq + 1, What: fmt.Sprintf("the end is missing, up to entry %d", seq)}
 	}
 	return c, err
 }

@@ -26,7 +26,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) int {
-	cmd := root()
+	cmd := root() //nolint:contextcheck // ExecuteContext hands ctx to the command
 	cmd.SetArgs(args)
 	if err := cmd.ExecuteContext(ctx); err != nil {
 		if errors.Is(err, context.Canceled) {

@@ -93,7 +93,7 @@ func TestTamperingBreaksTheChainAtTheFirstTouchedEntry(t *testing.T) {
 			if _, err := w.db().Exec(c.statement); err != nil {
 				t.Fatal(err)
 			}
-			broken, ok := errors.AsType[*audit.Broken](w.verify())
+			broken, ok := errors.AsType[*audit.BrokenError](w.verify())
 			if !ok || broken.Seq != c.seq {
 				t.Errorf("verification said %v, want entry %d", broken, c.seq)
 			}

@@ -101,8 +101,8 @@ func (s *Service) Routes(mux *http.ServeMux) { s.provider.Routes(mux) }
 const sweepEvery = time.Hour
 
 // Start implements app.Service.
-func (s *Service) Start(context.Context) error {
-	ctx, cancel := context.WithCancel(context.Background())
+func (s *Service) Start(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = cancel
 	s.done.Go(func() { // Stop cancels and waits
 		tick := time.NewTicker(sweepEvery)

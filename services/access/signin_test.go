@@ -184,6 +184,7 @@ func (b *browser) me(token string) (status int, account map[string]any) {
 }
 
 func patientWorld(t *testing.T) (*world, *accessv1.Account) {
+	t.Helper()
 	w := newWorld(t)
 	return w, w.open("hoa", []string{"patient"}, func(r *accessv1.CreateAccountRequest) { r.Patient = "p1" })
 }

@@ -2,7 +2,6 @@ package coverage
 
 import (
 	"context"
-	"sync"
 
 	"github.com/yba-health/yba/pkg/app"
 	"github.com/yba-health/yba/pkg/guard"
@@ -39,17 +38,10 @@ func New(d app.Deps) (*Service, error) {
 	return s, s.operations()
 }
 
-// background is the running projection.
-type background struct {
-	stop context.CancelFunc
-	done sync.WaitGroup
-}
-
 // Start begins to follow the log. Records may start later.
 func (s *Service) Start(ctx context.Context) error {
-	// The work outlives the context of starting; Stop ends it.
-	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
-	s.done.Go(func() { s.projector.run(ctx) })
+	s.background = s.projector.follower()
+	s.background.Start(ctx)
 	return nil
 }
 
@@ -58,16 +50,8 @@ func (s *Service) Drain(context.Context) {}
 
 // Stop ends the projection and waits for it.
 func (s *Service) Stop(ctx context.Context) error {
-	if s.stop == nil {
+	if s.background == nil {
 		return nil
 	}
-	s.stop()
-	done := make(chan struct{})
-	go func() { s.done.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return s.background.Stop(ctx)
 }

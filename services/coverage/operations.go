@@ -10,6 +10,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/guard"
 	"github.com/yba-health/yba/pkg/kit"
+	"github.com/yba-health/yba/pkg/projection"
 	coveragev1 "github.com/yba-health/yba/proto/gen/yba/coverage/v1"
 	"github.com/yba-health/yba/services/coverage/geography"
 	"github.com/yba-health/yba/services/coverage/readmodel"
@@ -24,7 +25,7 @@ type Service struct {
 	projector  *projector
 	now        func() time.Time
 	table      kit.Table
-	background
+	background *projection.Follower
 }
 
 func (s *Service) operations() error {

@@ -10,21 +10,20 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/yba-health/yba/pkg/guard"
+	"github.com/yba-health/yba/pkg/projection"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/coverage/readmodel"
 )
 
-// projector carries the log into the read model. In several processes the
-// one that has the lock works, the others wait for it.
+// projector carries the log into the read model.
 type projector struct {
 	records recordsv1.RecordsClient
 	store   readmodel.Store
 	now     func() time.Time
 	log     *slog.Logger
-	// wait is how long the log may let us wait for a change; retry is the
-	// pause after a failure and between tries for the lock.
-	wait, retry time.Duration
-	limit       int32
+	// wait is how long the log may let us wait for a change.
+	wait  time.Duration
+	limit int32
 
 	applied prometheus.Counter
 	skipped prometheus.Counter
@@ -33,7 +32,7 @@ type projector struct {
 func newProjector(records recordsv1.RecordsClient, store readmodel.Store, now func() time.Time, log *slog.Logger, reg prometheus.Registerer) *projector {
 	return &projector{
 		records: records, store: store, now: now, log: log,
-		wait: 5 * time.Second, retry: 2 * time.Second, limit: 1000,
+		wait: 5 * time.Second, limit: 1000,
 		applied: promauto.With(reg).NewCounter(prometheus.CounterOpts{
 			Name: "yba_coverage_changes_total", Help: "Changes of the log applied to the read model.",
 		}),
@@ -43,53 +42,35 @@ func newProjector(records recordsv1.RecordsClient, store readmodel.Store, now fu
 	}
 }
 
-// run projects until ctx is done.
-func (p *projector) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		if err := p.hold(ctx); err != nil && ctx.Err() == nil {
-			p.log.Warn("coverage is not following the log", "error", err)
-		}
-		pause(ctx, p.retry)
+// follower lets the process that has the lock project; the others wait for it.
+func (p *projector) follower() *projection.Follower {
+	return &projection.Follower{
+		Hold:  p.store.Hold,
+		Steps: []projection.Step{{Take: p.round, Behind: "coverage is not following the log"}},
+		Retry: 2 * time.Second, Log: p.log,
 	}
 }
 
-func (p *projector) hold(ctx context.Context) error {
-	lock, err := p.store.Hold(ctx)
-	if err != nil || lock == nil {
-		return err
-	}
-	defer lock.Release()
-	for ctx.Err() == nil {
-		if err := lock.Check(ctx); err != nil {
-			return err
-		}
-		if err := p.round(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// round carries each generation one batch on.
-func (p *projector) round(ctx context.Context) error {
+// round carries each generation one batch on and reports whether there was one.
+func (p *projector) round(ctx context.Context) (moved bool, err error) {
 	list, err := p.store.Generations(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if len(list) == 1 {
-		_, err := p.step(ctx, list[0], p.wait)
-		return err
+		end, err := p.step(ctx, list[0], p.wait)
+		return !end, err
 	}
 	// While a rebuild runs, the live generation goes on without waiting.
 	if _, err := p.step(ctx, list[0], 0); err != nil {
-		return err
+		return false, err
 	}
 	end, err := p.step(ctx, list[1], 0)
 	if err != nil || !end {
-		return err
+		return !end, err
 	}
 	p.log.Info("coverage was rebuilt", "changes", list[1].Applied)
-	return p.store.Switch(ctx, list[1].ID)
+	return true, p.store.Switch(ctx, list[1].ID)
 }
 
 // settle is how long a write of records may be under way before the log shows
@@ -131,14 +112,4 @@ func (p *projector) step(ctx context.Context, g readmodel.Generation, wait time.
 	}
 	p.applied.Add(float64(b.Changes))
 	return end, nil
-}
-
-// pause waits; the end of ctx ends it.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }

@@ -1,20 +1,16 @@
 package coverage
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
 	"reflect"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/xuri/excelize/v2"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/guard"
@@ -68,7 +64,7 @@ func catchUp(t testing.TB, s *Service) {
 			return
 		}
 		if len(list) == 2 {
-			if err := s.projector.round(t.Context()); err != nil {
+			if _, err := s.projector.round(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -241,133 +237,6 @@ func TestFacilitiesWithRemoteCareAreCounted(t *testing.T) {
 	}
 }
 
-// model is an independent, slow count of the same thing.
-type model struct {
-	persons map[string]person
-	created map[string]time.Time
-	uses    map[string]use
-}
-
-type use struct {
-	version int64
-	patient string
-	day     string
-}
-
-func TestRandomChangesInAnyOrderEqualARebuildAndASlowCount(t *testing.T) {
-	for seed := range uint64(3) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			rnd := rand.New(rand.NewPCG(seed, 1))
-			log := newLog()
-			s := newService(t, log, mergedProvince())
-			s.projector.limit = 17
-			m := model{map[string]person{}, map[string]time.Time{}, map[string]use{}}
-			communes := []string{key("a", oldLaw), key("b", oldLaw), key("a", newLaw), key("c", newLaw), ""}
-			births := []string{"1980-02-29", "2008-11-01", "2008", "2020-01-01", ""}
-			versions := map[string]int64{}
-			var rows []*recordsv1.Change
-			for range 400 {
-				at := clock.Add(-time.Duration(rnd.IntN(700*24)) * time.Hour)
-				id := fmt.Sprint(rnd.IntN(40))
-				if rnd.IntN(2) == 0 {
-					versions[id]++
-					p := person{
-						id: id, version: versions[id], commune: communes[rnd.IntN(5)], birth: births[rnd.IntN(5)], at: at,
-						dead: rnd.IntN(12) == 0, deleted: rnd.IntN(12) == 0,
-					}
-					m.persons[id] = p
-					if first, ok := m.created[id]; !ok || at.Before(first) {
-						m.created[id] = at
-					}
-					rows = append(rows, p.change(t))
-					continue
-				}
-				e := fmt.Sprintf("e%d", rnd.IntN(60))
-				versions[e]++
-				class, status := []string{"VR", "VR", "AMB"}[rnd.IntN(3)], []string{"finished", "finished", "in-progress"}[rnd.IntN(3)]
-				u := use{version: versions[e], patient: id}
-				if class == "VR" && status == "finished" {
-					u.day = at.Add(7 * time.Hour).Format(time.DateOnly)
-				}
-				m.uses[e] = u
-				rows = append(rows, encounter(t, e, id, class, status, versions[e], at))
-			}
-			rnd.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
-			for len(rows) > 0 {
-				n := min(len(rows), 1+rnd.IntN(40))
-				log.add(rows[:n]...)
-				// A change that is delivered twice counts once.
-				log.add(rows[rnd.IntN(n)])
-				rows = rows[n:]
-				catchUp(t, s)
-			}
-			incremental := all(t, s)
-			wantCreated, wantRemote := m.count()
-			expect(t, "records, slow count", numeratorsByPlace(incremental[readmodel.RecordCreated]), wantCreated)
-			expect(t, "remote, slow count", numeratorsByPlace(incremental[readmodel.RemoteCareAdults]), wantRemote)
-			if _, err := s.Rebuild(t.Context(), &coveragev1.RebuildRequest{}); err != nil {
-				t.Fatal(err)
-			}
-			expect(t, "while rebuilding", all(t, s), incremental)
-			catchUp(t, s)
-			p, err := s.GetProgress(t.Context(), nil)
-			if err != nil || p.GetRebuilding() {
-				t.Fatalf("progress %v, %v", p, err)
-			}
-			expect(t, "rebuilt", all(t, s), incremental)
-		})
-	}
-}
-
-func all(t *testing.T, s *Service) map[string]map[string]readmodel.Count {
-	t.Helper()
-	out := map[string]map[string]readmodel.Count{}
-	today := readmodel.DayOf(clock)
-	for _, i := range []string{readmodel.RecordCreated, readmodel.RemoteCareAdults} {
-		list, err := s.store.Counts(t.Context(), i, today, today.Add(0, -30))
-		if err != nil {
-			t.Fatal(err)
-		}
-		out[i] = map[string]readmodel.Count{}
-		for _, c := range list {
-			out[i][c.Commune+" "+c.Hamlet] = c
-		}
-	}
-	return out
-}
-
-func numeratorsByPlace(m map[string]readmodel.Count) map[string]int {
-	out := map[string]int{}
-	for _, c := range m {
-		if c.Now != 0 {
-			out[c.Commune] += c.Now
-		}
-	}
-	return out
-}
-
-func (m model) count() (created, remote map[string]int) {
-	created, remote = map[string]int{}, map[string]int{}
-	year, today := clock.AddDate(-1, 0, 0).Format(time.DateOnly), clock.Add(7*time.Hour).Format(time.DateOnly)
-	grown := map[string]bool{"1980-02-29": true, "2008-11-01": true} // on 21 November 2026
-	for id, p := range m.persons {
-		if p.dead || p.deleted {
-			continue
-		}
-		created[p.commune]++
-		if !grown[p.birth] {
-			continue
-		}
-		for _, u := range m.uses {
-			if u.patient == id && u.day > year && u.day <= today {
-				remote[p.commune]++
-				break
-			}
-		}
-	}
-	return created, remote
-}
-
 func TestTwoProcessesCannotApplyTheSameBatch(t *testing.T) {
 	log := newLog()
 	s := newService(t, log, mergedProvince())
@@ -391,12 +260,12 @@ func TestTwoProcessesCannotApplyTheSameBatch(t *testing.T) {
 	if second, err := s.store.Hold(t.Context()); err != nil || second != nil {
 		t.Errorf("two hold the lock: %v, %v", second, err)
 	}
-	first.Release()
+	first.Release(t.Context())
 	again, err := s.store.Hold(t.Context())
 	if err != nil || again == nil {
 		t.Fatalf("the lock was not released: %v", err)
 	}
-	again.Release()
+	again.Release(t.Context())
 }
 
 func TestRunningServiceFollowsTheLogAndStops(t *testing.T) {
@@ -438,64 +307,6 @@ func TestNextTargetIsShown(t *testing.T) {
 	} {
 		if _, err := s.SetTargets(t.Context(), &coveragev1.SetTargetsRequest{Targets: []*coveragev1.Target{bad}}); fault.Of(err).At != at {
 			t.Errorf("%s: %v", at, err)
-		}
-	}
-}
-
-func TestExportsExplainThemselvesAndRunNoFormula(t *testing.T) {
-	units := mergedProvince()
-	units.units[5].Name = "=HYPERLINK(\"http://x\")"
-	log := newLog()
-	s := newService(t, log, units)
-	log.add(person{id: "1", version: 1, commune: key("a", newLaw), birth: "1990", at: clock}.change(t))
-	catchUp(t, s)
-	ctx := guard.WithScope(t.Context(), &guard.Scope{All: true})
-	file, err := s.Export(ctx, &coveragev1.ExportRequest{Indicator: readmodel.RecordCreated, Format: "csv"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, marked := bytes.CutPrefix(file.GetContent(), []byte("\ufeff"))
-	lines, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
-	if err != nil || !marked {
-		t.Fatalf("no RFC 4180 with a byte order mark: %v", err)
-	}
-	i, _ := s.indicator(readmodel.RecordCreated)
-	for _, want := range []string{i.Name, i.Definition, i.Numerator, i.Denominator, i.Source, "2026-11-21T", "Mã đơn vị", "'=HYPERLINK"} {
-		if !strings.Contains(string(text), want) {
-			t.Errorf("the file lacks %q", want)
-		}
-	}
-	for _, l := range lines {
-		for _, c := range l {
-			if strings.HasPrefix(c, "=") {
-				t.Errorf("formula %q", c)
-			}
-		}
-	}
-	file, err = s.Export(ctx, &coveragev1.ExportRequest{Indicator: readmodel.RecordCreated, Format: "xlsx", Language: "en"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	book, err := excelize.OpenReader(bytes.NewReader(file.GetContent()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer book.Close()
-	rows, err := book.GetRows("Coverage")
-	if err != nil || rows[1][1] != i.DefinitionEN || rows[11][1] != "Whole province" || rows[11][2] != "1" {
-		t.Errorf("sheet %v, %v", rows, err)
-	}
-	if f, err := book.GetCellFormula("Coverage", "B13"); err != nil || f != "" {
-		t.Errorf("formula %q, %v", f, err)
-	}
-}
-
-func TestPlainGuardsEveryWayToBeginAFormula(t *testing.T) {
-	for in, want := range map[string]string{
-		"=1": "'=1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "\tx": "'\tx", "\rx": "'\rx", " =1": "' =1", "＝1": "'＝1", "Xã An": "Xã An", "": "", "-": "-",
-	} {
-		if got := plain(in); got != want {
-			t.Errorf("plain(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -24,21 +24,22 @@ type follower struct {
 	limit   int32
 }
 
-// step reads one batch of the log and commits what follows from it.
-func (f *follower) step(ctx context.Context) error {
+// step reads one batch of the log and commits what follows from it. It reports
+// whether there was one.
+func (f *follower) step(ctx context.Context) (moved bool, err error) {
 	ctx = guard.As(ctx, "notices")
 	cursor, err := f.store.Cursor(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	answer, err := f.records.Changes(ctx, &recordsv1.ChangesRequest{
 		Cursor: cursor, Limit: f.limit, WaitMs: int32(f.wait.Milliseconds()), Types: event.Types,
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	if answer.GetCursor() == cursor {
-		return nil
+		return false, nil
 	}
 	var changes []event.Change
 	var references []string
@@ -56,7 +57,7 @@ func (f *follower) step(ctx context.Context) error {
 	}
 	known, err := f.store.Facts(ctx, references)
 	if err != nil {
-		return err
+		return false, err
 	}
 	now := f.now()
 	var orders []message.Order
@@ -74,15 +75,15 @@ func (f *follower) step(ctx context.Context) error {
 		}
 		list, err := f.orders(ctx, *told, now)
 		if err != nil {
-			return err
+			return false, err
 		}
 		orders = append(orders, list...)
 	}
 	err = f.store.Tell(ctx, cursor, answer.GetCursor(), orders, seen, now)
 	if errors.Is(err, message.ErrMoved) {
-		return nil
+		return true, nil
 	}
-	return err
+	return err == nil, err
 }
 
 func lookup(known map[string]message.Fact, reference string) *message.Fact {

@@ -2,14 +2,13 @@ package notices
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/yba-health/yba/pkg/app"
+	"github.com/yba-health/yba/pkg/projection"
 	accessv1 "github.com/yba-health/yba/proto/gen/yba/access/v1"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/notices/message"
@@ -51,9 +50,9 @@ func New(d app.Deps, client *http.Client) (*Service, error) {
 	records := recordsv1.NewRecordsClient(d.Conn("records"))
 	s := &Service{
 		store: store, key: keys.Public, now: d.Now, writer: &writer{words},
-		people:     &people{access: accessv1.NewAccessClient(d.Conn("access")), records: records, now: d.Now},
-		carrier:    newCarrier(store, channels, d.Now, d.Log, d.Metrics),
-		background: background{log: d.Log, retry: 2 * time.Second, woken: make(chan struct{}, 1)},
+		people:  &people{access: accessv1.NewAccessClient(d.Conn("access")), records: records, now: d.Now},
+		carrier: newCarrier(store, channels, d.Now, d.Log, d.Metrics),
+		log:     d.Log, retry: 2 * time.Second, woken: make(chan struct{}, 1),
 	}
 	s.follower = &follower{
 		records: records, store: store, people: s.people, writer: s.writer, now: d.Now, log: d.Log,
@@ -71,93 +70,47 @@ func contact(base string) string {
 	return "admin@localhost.invalid"
 }
 
-// background follows the log and empties the outbox.
-type background struct {
-	log   *slog.Logger
-	retry time.Duration
-	stop  context.CancelFunc
-	done  sync.WaitGroup
-	// woken says that the outbox has something new.
-	woken chan struct{}
+// Start begins to follow the log and to empty the outbox, in the process that
+// has the lock. Records and access may start later.
+func (s *Service) Start(ctx context.Context) error {
+	s.background = &projection.Follower{
+		Hold: s.store.Hold,
+		Steps: []projection.Step{
+			{Behind: "notices are not following the log", Take: func(ctx context.Context) (bool, error) {
+				moved, err := s.follower.step(ctx)
+				s.wake()
+				return moved, err
+			}},
+			{Behind: "messages are not carried", Take: func(ctx context.Context) (bool, error) {
+				n, err := s.carrier.step(ctx)
+				if n == 0 && err == nil {
+					s.rest(ctx)
+				}
+				return true, err
+			}},
+		},
+		Retry: s.retry, Log: s.log,
+	}
+	s.background.Start(ctx)
+	return nil
 }
 
-func (b *background) wake() {
+// wake says that the outbox may have something new.
+func (s *Service) wake() {
 	select {
-	case b.woken <- struct{}{}:
+	case s.woken <- struct{}{}:
 	default:
 	}
 }
 
-// Start begins to follow the log. Records and access may start later.
-func (s *Service) Start(ctx context.Context) error {
-	// The work outlives the context of starting; Stop ends it.
-	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
-	s.done.Go(func() { s.run(ctx) })
-	return nil
-}
-
-// run works while this process holds the lock.
-func (s *Service) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		if lock, err := s.store.Hold(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("notices are not sent", "error", err)
-		} else if lock != nil {
-			s.work(ctx, lock)
-			lock.Release()
-		}
-		s.pause(ctx, s.retry)
-	}
-}
-
-// work follows and carries side by side, since following waits for changes,
-// until the lock is lost.
-func (s *Service) work(ctx context.Context, lock message.Lock) {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	var both sync.WaitGroup
-	both.Go(func() {
-		for ctx.Err() == nil {
-			if err := s.follower.step(ctx); err != nil && ctx.Err() == nil {
-				s.log.Warn("notices are not following the log", "error", err)
-				pause(ctx, s.retry)
-			}
-			s.wake()
-		}
-	})
-	both.Go(func() {
-		for ctx.Err() == nil {
-			n, err := s.carrier.step(ctx)
-			if err != nil && ctx.Err() == nil {
-				s.log.Warn("messages are not carried", "error", err)
-			}
-			if n == 0 {
-				s.pause(ctx, s.retry)
-			}
-			if err := lock.Check(ctx); err != nil {
-				stop()
-			}
-		}
-	})
-	both.Wait()
-}
-
-// pause waits until something is in the outbox, d has passed or ctx is done.
-func (b *background) pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
+// rest waits until something is in the outbox or may be due again.
+func (s *Service) rest(ctx context.Context) {
+	t := time.NewTimer(s.retry)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
 	case <-t.C:
-	case <-b.woken:
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
+	case <-s.woken:
 	}
 }
 
@@ -166,16 +119,8 @@ func (s *Service) Drain(context.Context) {}
 
 // Stop ends background work and waits for it; what is in the outbox stays.
 func (s *Service) Stop(ctx context.Context) error {
-	if s.stop == nil {
+	if s.background == nil {
 		return nil
 	}
-	s.stop()
-	done := make(chan struct{})
-	go func() { s.done.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return s.background.Stop(ctx)
 }

@@ -2,6 +2,7 @@ package notices
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/guard"
 	"github.com/yba-health/yba/pkg/kit"
+	"github.com/yba-health/yba/pkg/projection"
 	noticesv1 "github.com/yba-health/yba/proto/gen/yba/notices/v1"
 	"github.com/yba-health/yba/services/notices/message"
 )
@@ -25,7 +27,13 @@ type Service struct {
 	key      string
 	now      func() time.Time
 	table    kit.Table
-	background
+
+	background *projection.Follower
+	log        *slog.Logger
+	// retry is the pause after a failure and between looks into the outbox;
+	// woken ends it when the outbox may have something new.
+	retry time.Duration
+	woken chan struct{}
 }
 
 func (s *Service) operations() error {

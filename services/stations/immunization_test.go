@@ -103,11 +103,11 @@ func (d *desk) follow(t *testing.T) {
 	t.Helper()
 	ctx := guard.As(context.Background(), "stations")
 	for {
-		n, err := d.Follow(ctx, 0)
+		moved, err := d.Follow(ctx, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n == 0 {
+		if !moved {
 			return
 		}
 	}

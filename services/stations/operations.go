@@ -10,6 +10,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/guard"
 	"github.com/yba-health/yba/pkg/kit"
+	"github.com/yba-health/yba/pkg/projection"
 	"github.com/yba-health/yba/pkg/units"
 	accessv1 "github.com/yba-health/yba/proto/gen/yba/access/v1"
 	exchangev1 "github.com/yba-health/yba/proto/gen/yba/exchange/v1"
@@ -36,7 +37,7 @@ type Service struct {
 	Needs
 	schedules rules.Schedules
 	table     kit.Table
-	feed      feed
+	follower  *projection.Follower
 }
 
 // New returns the service.

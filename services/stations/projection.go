@@ -4,11 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"sync"
 	"time"
 
-	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/guard"
+	"github.com/yba-health/yba/pkg/projection"
 	"github.com/yba-health/yba/pkg/units"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/stations/rules"
@@ -21,70 +20,48 @@ const (
 	patience = 20 * time.Second
 	// pause is how long the projection rests after a failure.
 	pause = 2 * time.Second
-	// breath is the least time between two looks at a log with nothing new.
-	breath = 100 * time.Millisecond
 )
 
-// feed is the running projection.
-type feed struct {
-	cancel context.CancelFunc
-	done   sync.WaitGroup
-}
-
-// Start begins to follow the change log.
+// Start begins to follow the change log. Every process does: the cursor moves
+// only from where a process has read it, and whoever was slower reads again.
 func (s *Service) Start(ctx context.Context) error {
-	ctx, s.feed.cancel = context.WithCancel(guard.As(context.WithoutCancel(ctx), name))
-	s.feed.done.Go(func() {
-		for ctx.Err() == nil {
-			begun := time.Now()
-			n, err := s.Follow(ctx, patience)
-			rest := time.Duration(0)
-			switch {
-			case err != nil && ctx.Err() == nil:
-				s.Log.Warn("the list of due vaccinations is behind", "error", fault.Of(err).Error())
-				rest = pause
-			case n == 0 && time.Since(begun) < breath:
-				// The log did not wait; asking again at once would only keep it busy.
-				rest = breath
-			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(rest):
-			}
-		}
-	})
+	s.follower = &projection.Follower{
+		Steps: []projection.Step{{
+			Take:   func(ctx context.Context) (bool, error) { return s.Follow(ctx, patience) },
+			Behind: "the list of due vaccinations is behind",
+		}},
+		Retry: pause, Log: s.Log,
+	}
+	s.follower.Start(guard.As(ctx, name))
 	return nil
 }
 
 // Stop ends the projection and waits for it.
-func (s *Service) Stop(context.Context) error {
-	if s.feed.cancel != nil {
-		s.feed.cancel()
+func (s *Service) Stop(ctx context.Context) error {
+	if s.follower == nil {
+		return nil
 	}
-	s.feed.done.Wait()
-	return nil
+	return s.follower.Stop(ctx)
 }
 
 // Follow reads one stretch of the change log into the read model, waiting up
-// to wait when there is nothing new, and reports how many changes it took.
-// Several processes may follow at once: the cursor moves only from where a
-// process has read it, and whoever was slower reads again.
-func (s *Service) Follow(ctx context.Context, wait time.Duration) (int, error) {
+// to wait when there is nothing new, and reports whether there was something.
+func (s *Service) Follow(ctx context.Context, wait time.Duration) (moved bool, err error) {
 	from, err := s.Store.Cursor(ctx)
 	if err != nil {
-		return 0, err
+		return false, err
 	}
 	answer, err := s.Records.Changes(ctx, &recordsv1.ChangesRequest{
 		Cursor: from, Limit: batch, WaitMs: int32(wait.Milliseconds()), Types: []string{"Patient", "Immunization"},
 	})
 	if err != nil {
-		return 0, err
+		return false, err
 	}
 	if answer.GetCursor() == from {
-		return 0, nil
+		return false, nil
 	}
 	_, err = s.Store.Apply(ctx, from, answer.GetCursor(), s.dueChanges(answer.GetChanges()))
-	return len(answer.GetChanges()), err
+	return err == nil, err
 }
 
 // dueChanges is what changes mean to the read model. The last change of a

@@ -29,6 +29,7 @@ func TestStoryInBothForms(t *testing.T) {
 
 // story plays the one story that must always work, through every service.
 func story(t *testing.T, s *system) {
+	t.Helper()
 	nurse, doctor, department := s.as(t, "dieuduong"), s.as(t, "bacsi"), s.as(t, "soyte")
 	report := func() *coveragev1.ReportResponse {
 		return do[coveragev1.ReportResponse](department, "coverage.Report", &coveragev1.ReportRequest{Indicator: "record-created"})
@@ -139,6 +140,7 @@ func story(t *testing.T, s *system) {
 
 // refusals are what each form must refuse in the same way, and keep in the log.
 func refusals(t *testing.T, s *system, patient, consultation string) {
+	t.Helper()
 	stranger, doctor, nobody := s.as(t, "binh"), s.as(t, "chuyenkhoa"), s.as(t, "")
 	for path, who := range map[string]*user{"/fhir/R4/Patient/" + patient: stranger, "/fhir/R4/Patient/" + patient + "/$everything": stranger} {
 		if status, body := who.send(http.MethodGet, path, "", nil); status != http.StatusForbidden {

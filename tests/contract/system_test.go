@@ -101,6 +101,7 @@ func newSystem(t *testing.T) *system {
 }
 
 func single(t *testing.T) *system {
+	t.Helper()
 	s := newSystem(t)
 	listen := fmt.Sprintf("localhost:%d", port(t))
 	s.url = "http://" + listen
@@ -111,6 +112,7 @@ func single(t *testing.T) *system {
 }
 
 func split(t *testing.T) *system {
+	t.Helper()
 	s := newSystem(t)
 	db, err := pg.StartEmbedded(t.Context(), pg.EmbeddedOptions{
 		Dir: filepath.Join(s.data, "postgres"), Volatile: true, Log: slog.New(slog.DiscardHandler),

@@ -103,8 +103,10 @@ func newSuite(t *testing.T) *suite {
 
 // flags are those that all commands on this installation share.
 func (s *suite) flags() []string {
-	return []string{"--data", s.data, "--listen", fmt.Sprintf("localhost:%d", s.ports[0]), "--rate-limit", "1000000",
-		"--media-port", fmt.Sprint(s.ports[1]), "--turn-port", fmt.Sprint(s.ports[2]), "--log-level", "warn"}
+	return []string{
+		"--data", s.data, "--listen", fmt.Sprintf("localhost:%d", s.ports[0]), "--rate-limit", "1000000",
+		"--media-port", fmt.Sprint(s.ports[1]), "--turn-port", fmt.Sprint(s.ports[2]), "--log-level", "warn",
+	}
 }
 
 func (s *suite) command(ctx context.Context, args ...string) *exec.Cmd {
@@ -162,6 +164,7 @@ func (s *suite) kill(t *testing.T) {
 }
 
 func (s *suite) stop(t *testing.T) {
+	t.Helper()
 	if s.process == nil {
 		return
 	}

@@ -20,11 +20,11 @@ func NewDoor(store Store, hasher *Hasher, now func() time.Time) *Door {
 	return &Door{store, hasher, now}
 }
 
-// Limited is the error of a try that came too soon.
-type Limited struct{ Wait time.Duration }
+// LimitedError is the error of a try that came too soon.
+type LimitedError struct{ Wait time.Duration }
 
 // Error tells how long to wait.
-func (l *Limited) Error() string { return fmt.Sprintf("wait %s", l.Wait.Round(time.Second)) }
+func (l *LimitedError) Error() string { return fmt.Sprintf("wait %s", l.Wait.Round(time.Second)) }
 
 // errWrong is the one answer to an unknown username, a wrong password, a
 // disabled account and an account that was never activated.
@@ -130,7 +130,7 @@ func (d *Door) prove(ctx context.Context, username, secret, address string, of f
 		return Account{}, err
 	}
 	if wait > 0 {
-		return Account{}, fault.New(fault.Limited, "too many tries; wait a little", &Limited{wait})
+		return Account{}, fault.New(fault.Limited, "too many tries; wait a little", &LimitedError{wait})
 	}
 	a, c, err := d.store.AccountByUsername(ctx, username)
 	if err != nil && !fault.Is(err, fault.NotFound) {

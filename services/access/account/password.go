@@ -43,6 +43,8 @@ const (
 
 // NewHasher returns a hasher that works on as many secrets at once as there
 // are processors.
+//
+//nolint:contextcheck // its own first hash waits for nobody
 func NewHasher() (*Hasher, error) {
 	h := &Hasher{p: owasp, slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)))}
 	decoy, err := h.Hash(context.Background(), rand.Text())
@@ -69,8 +71,8 @@ func (h *Hasher) Hash(ctx context.Context, secret string) (string, error) {
 // account, no password set) costs as much as a real one and is false, so that
 // the time tells nothing.
 func (h *Hasher) Verify(ctx context.Context, phc, secret string) (bool, error) {
-	real := phc != ""
-	if !real {
+	isSet := phc != ""
+	if !isSet {
 		phc = h.decoy
 	}
 	p, salt, want, err := parsePHC(phc)
@@ -81,7 +83,7 @@ func (h *Hasher) Verify(ctx context.Context, phc, secret string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return subtle.ConstantTimeCompare(sum, want) == 1 && real, nil
+	return subtle.ConstantTimeCompare(sum, want) == 1 && isSet, nil
 }
 
 func (h *Hasher) sum(ctx context.Context, secret string, salt []byte, p params, length uint32) ([]byte, error) {

@@ -5,14 +5,14 @@ import (
 	"fmt"
 )
 
-// Broken names the first link of the chain that does not hold.
-type Broken struct {
+// BrokenError names the first link of the chain that does not hold.
+type BrokenError struct {
 	Seq  int64
 	What string
 }
 
 // Error tells where the chain breaks and why.
-func (b *Broken) Error() string {
+func (b *BrokenError) Error() string {
 	return fmt.Sprintf("the audit log is broken at entry %d: %s", b.Seq, b.What)
 }
 
@@ -27,11 +27,11 @@ type Chain struct {
 func (c *Chain) Next(e Entry) error {
 	switch {
 	case e.Seq != c.Seq+1:
-		return &Broken{c.Seq + 1, fmt.Sprintf("entries %d to %d are missing", c.Seq+1, e.Seq-1)}
+		return &BrokenError{c.Seq + 1, fmt.Sprintf("entries %d to %d are missing", c.Seq+1, e.Seq-1)}
 	case !bytes.Equal(e.Previous, c.Hash):
-		return &Broken{e.Seq, "it does not continue the entry before it"}
+		return &BrokenError{e.Seq, "it does not continue the entry before it"}
 	case !bytes.Equal(e.Hash, e.Sum(c.Hash)):
-		return &Broken{e.Seq, "its content is not what was written"}
+		return &BrokenError{e.Seq, "its content is not what was written"}
 	}
 	c.Seq, c.Hash = e.Seq, e.Hash
 	return nil

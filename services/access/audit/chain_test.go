@@ -32,7 +32,7 @@ func TestAGapIsNamed(t *testing.T) {
 	if err := c.Next(list[0]); err != nil {
 		t.Fatal(err)
 	}
-	broken, ok := errors.AsType[*Broken](c.Next(list[2]))
+	broken, ok := errors.AsType[*BrokenError](c.Next(list[2]))
 	if !ok || broken.Seq != 2 {
 		t.Errorf("the gap was reported as %v", broken)
 	}

@@ -53,6 +53,7 @@ func (c client) DevMode() bool { return c.loopback }
 
 func same(scopes []string) []string { return scopes }
 
+//nolint:revive // the name is op.Client's
 func (c client) RestrictAdditionalIdTokenScopes() func([]string) []string { return same }
 
 func (c client) RestrictAdditionalAccessTokenScopes() func([]string) []string { return same }

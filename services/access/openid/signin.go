@@ -140,7 +140,7 @@ func (p *Provider) refuse(w http.ResponseWriter, r *http.Request, req *Request, 
 		v.Problem, status = t.Wrong, http.StatusUnauthorized
 	case f.Class == fault.Limited:
 		v.Problem, status = t.Failed, http.StatusTooManyRequests
-		if l, ok := errors.AsType[*account.Limited](err); ok {
+		if l, ok := errors.AsType[*account.LimitedError](err); ok {
 			v.Problem = t.waitText(l.Wait)
 		}
 	case f.Class == fault.Invalid:
@@ -194,7 +194,7 @@ func (p *Provider) begin(w http.ResponseWriter, r *http.Request, req *Request, a
 		p.refuse(w, r, req, "signin", "", err)
 		return
 	}
-	c := p.cookie(secret)
+	c := p.cookie(secret) //nolint:gosec // cookie sets Secure everywhere but on this machine alone
 	if own {
 		c.Expires = s.Expires
 	}
@@ -211,7 +211,7 @@ func (p *Provider) goOn(w http.ResponseWriter, r *http.Request, req *Request, s 
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, "/oauth/authorize/callback?id="+req.ID, http.StatusSeeOther)
+	http.Redirect(w, r, "/oauth/authorize/callback?id="+req.ID, http.StatusSeeOther) //nolint:gosec // a path of ours; the id is one we gave
 }
 
 // cookie is the session's: for this host only, out of reach of scripts, and
@@ -261,10 +261,10 @@ func (p *Provider) signOut(w http.ResponseWriter, r *http.Request) {
 		p.ended()
 		p.noteAccount(r.Context(), "access.SignOut", s.Account)
 	}
-	gone := p.cookie("")
+	gone := p.cookie("") //nolint:gosec // cookie sets Secure everywhere but on this machine alone
 	gone.MaxAge = -1
 	http.SetCookie(w, gone)
-	http.Redirect(w, r, signinPath+"/out?lang="+langOf(r, nil), http.StatusSeeOther)
+	http.Redirect(w, r, signinPath+"/out?lang="+langOf(r, nil), http.StatusSeeOther) //nolint:gosec // a path of ours; langOf knows two languages
 }
 
 func (p *Provider) noteAccount(ctx context.Context, operation, id string) {

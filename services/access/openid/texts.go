@@ -14,7 +14,7 @@ type texts struct {
 }
 
 var catalogue = map[string]texts{
-	"vi": {
+	"vi": { //nolint:gosec // words about passwords
 		SignIn: "Đăng nhập", Username: "Tên đăng nhập", Password: "Mật khẩu",
 		Activate: "Kích hoạt bằng mã", ActivateDo: "Kích hoạt và đăng nhập",
 		ActivateLead: "Nhập mã trên tờ giấy mà trạm y tế đã đưa, rồi đặt mật khẩu của riêng bạn.",
@@ -34,7 +34,7 @@ var catalogue = map[string]texts{
 		Failed:  "Chưa đăng nhập được do lỗi ở phía máy chủ. Hãy thử lại sau ít phút.",
 		Wait:    "Bạn đã thử nhiều lần. Hãy đợi %d giây rồi thử lại.", WaitMinutes: "Bạn đã thử nhiều lần. Hãy đợi %d phút rồi thử lại.",
 	},
-	"en": {
+	"en": { //nolint:gosec // words about passwords
 		SignIn: "Sign in", Username: "Username", Password: "Password",
 		Activate: "Activate with a code", ActivateDo: "Activate and sign in",
 		ActivateLead: "Type the code on the slip from your health station, then choose a password of your own.",

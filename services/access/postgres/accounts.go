@@ -115,7 +115,7 @@ func (s *Store) ExactAccounts(ctx context.Context, x account.Exact, limit int) (
 }
 
 func (s *Store) accounts(ctx context.Context, where string, args ...any) ([]account.Account, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT `+accountColumns+` FROM access.accounts a `+where, args...)
+	rows, err := s.db.QueryContext(ctx, `SELECT `+accountColumns+` FROM access.accounts a `+where, args...) //nolint:gosec // where is a constant of the callers
 	if err != nil {
 		return nil, pg.Fault(err)
 	}

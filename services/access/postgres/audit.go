@@ -104,7 +104,7 @@ func (s *Store) Audit(ctx context.Context, q audit.Query) ([]audit.Entry, error)
 	if q.Denied {
 		where += ` AND outcome = 'denied'`
 	}
-	rows, err := s.db.QueryContext(ctx, `SELECT `+auditColumns+` FROM access.audit WHERE `+where+` ORDER BY seq DESC LIMIT $2`, args...)
+	rows, err := s.db.QueryContext(ctx, `SELECT `+auditColumns+` FROM access.audit WHERE `+where+` ORDER BY seq DESC LIMIT $2`, args...) //nolint:gosec // where is put together from constants
 	if err != nil {
 		return nil, pg.Fault(err)
 	}

@@ -47,7 +47,7 @@ func (s *Store) RelationsAt(ctx context.Context, accountID string, at time.Time)
 }
 
 func (s *Store) relations(ctx context.Context, where string, args ...any) ([]relation.Relation, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT `+relationColumns+` FROM access.relations WHERE `+where+` ORDER BY starts DESC, id LIMIT 10000`, args...)
+	rows, err := s.db.QueryContext(ctx, `SELECT `+relationColumns+` FROM access.relations WHERE `+where+` ORDER BY starts DESC, id LIMIT 10000`, args...) //nolint:gosec // where is a constant of the callers
 	if err != nil {
 		return nil, pg.Fault(err)
 	}

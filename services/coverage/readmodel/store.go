@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/yba-health/yba/pkg/projection"
 )
 
 // ErrMoved says that another process applied the batch first.
@@ -65,7 +67,7 @@ type Target struct {
 type Store interface {
 	// Hold takes the lock of the projection, which one process at a time has.
 	// It returns nil when another has it.
-	Hold(ctx context.Context) (Lock, error)
+	Hold(ctx context.Context) (*projection.Lock, error)
 	// Generations lists the live generation first, then the one being built.
 	Generations(ctx context.Context) ([]Generation, error)
 	// Apply commits the batch's effects on the generation together with the
@@ -88,13 +90,6 @@ type Store interface {
 	// SetTargets replaces targets of the same indicator, level and day.
 	SetTargets(ctx context.Context, targets []Target) error
 	Targets(ctx context.Context) ([]Target, error)
-}
-
-// Lock is held until it is released or its connection is lost.
-type Lock interface {
-	// Check fails when the lock was lost.
-	Check(ctx context.Context) error
-	Release()
 }
 
 // KeepDays is how far back counters keep single days.

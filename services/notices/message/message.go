@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/yba-health/yba/pkg/projection"
 )
 
 // Notice is one thing told to one account.
@@ -64,7 +66,7 @@ type Order struct {
 type Store interface {
 	// Hold takes the lock of background work, which one process at a time has;
 	// nil when another has it.
-	Hold(ctx context.Context) (Lock, error)
+	Hold(ctx context.Context) (*projection.Lock, error)
 	// Cursor is where the projection of the log stands.
 	Cursor(ctx context.Context) (string, error)
 	// Tell commits notices, their messages in the outbox and, when from and
@@ -115,10 +117,3 @@ type Fact struct {
 
 // ErrMoved says that another process applied the batch first.
 var ErrMoved = errors.New("notices: another process moved the cursor")
-
-// Lock is held until it is released or its connection is lost.
-type Lock interface {
-	// Check fails when the lock was lost.
-	Check(ctx context.Context) error
-	Release()
-}

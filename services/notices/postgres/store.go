@@ -4,7 +4,6 @@ package postgres
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"embed"
 	"errors"
 	"io/fs"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/pg"
+	"github.com/yba-health/yba/pkg/projection"
 	"github.com/yba-health/yba/services/notices/message"
 )
 
@@ -40,33 +40,9 @@ func New(db *sql.DB) *Store { return &Store{db} }
 // lockKey is the advisory lock of background work, "yba.not" in letters.
 const lockKey = 0x7962612e6e6f74
 
-type lock struct{ conn *sql.Conn }
-
-// Hold implements message.Store with a session's advisory lock: it ends with
-// the connection, so a dead process holds nothing up.
-func (s *Store) Hold(ctx context.Context) (message.Lock, error) {
-	conn, err := s.db.Conn(ctx)
-	if err != nil {
-		return nil, pg.Fault(err)
-	}
-	var got bool
-	if err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1)`, int64(lockKey)).Scan(&got); err != nil || !got {
-		_ = conn.Close()
-		return nil, pg.Fault(err)
-	}
-	return &lock{conn}, nil
-}
-
-func (l *lock) Check(ctx context.Context) error { return pg.Fault(l.conn.PingContext(ctx)) }
-
-func (l *lock) Release() {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	if _, err := l.conn.ExecContext(ctx, `SELECT pg_advisory_unlock($1)`, int64(lockKey)); err != nil {
-		// The pool must not get a session back that may still hold the lock.
-		_ = l.conn.Raw(func(any) error { return driver.ErrBadConn })
-	}
-	_ = l.conn.Close()
+// Hold implements message.Store.
+func (s *Store) Hold(ctx context.Context) (*projection.Lock, error) {
+	return projection.Hold(ctx, s.db, lockKey)
 }
 
 // Cursor implements message.Store.

@@ -11,11 +11,20 @@ const red: MantineColorsTuple = [
   '#fbe9e7', '#f6d0cc', '#eca59e', '#e17a70', '#d65548', '#c83a2f', '#bd2e25', '#b3261e', '#911c15', '#6f130e',
 ];
 
+// The clinic's night: Mantine's greys with the identity's green in them.
+const dark: MantineColorsTuple = [
+  '#eceae4', '#c9cfcb', '#a9b7be', '#8a9893', '#46524e', '#38433f', '#202826', '#1b2220', '#161c1a', '#101513',
+];
+
+// The list of answers scrolls itself, as a combobox's popup may: an inner area that
+// scrolls would be out of the keyboard's reach (WCAG 2.1.1).
+const list = { withScrollArea: false, styles: { options: { maxHeight: '16rem', overflowY: 'auto' } } } as const;
+
 /** yTheme is the look all apps share; size is the body text in pixels (16 on phones, 15 in the clinic). */
 export function yTheme(size: 15 | 16): MantineThemeOverride {
   const rem = (px: number) => `${px / 16}rem`;
   return createTheme({
-    colors: { jade, lotus, red },
+    colors: { jade, lotus, red, dark },
     primaryColor: 'jade',
     primaryShade: { light: 7, dark: 6 },
     fontFamily: "'Be Vietnam Pro', system-ui, sans-serif",
@@ -42,7 +51,8 @@ export function yTheme(size: 15 | 16): MantineThemeOverride {
       ActionIcon: { defaultProps: { size: 44, variant: 'subtle' } },
       TextInput: { defaultProps: { size: 'md' } },
       Textarea: { defaultProps: { size: 'md' } },
-      Select: { defaultProps: { size: 'md' } },
+      Select: { defaultProps: { size: 'md', ...list } },
+      Autocomplete: { defaultProps: { size: 'md', ...list } },
       Modal: { defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.4 } } },
     },
   });

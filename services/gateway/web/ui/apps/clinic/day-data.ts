@@ -23,8 +23,8 @@ export function useToday() {
         invited: mine.consultations.filter((c) => c.doctor !== me.id && c.members.some((m) => m.account === me.id)),
       };
     },
-    // The live line tells at once; this is for the time when it is broken.
-    refetchInterval: 30_000,
+    // The live line tells at once; this is for the time when it is broken, and for invitations to others' rooms.
+    refetchInterval: 10_000,
   });
 }
 

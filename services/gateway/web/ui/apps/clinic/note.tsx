@@ -22,6 +22,8 @@ export function Note({ consultation }: { consultation: Consultation }) {
     mutationFn: (words: string) => consults.saveNote({ id, text: words, final: false }),
     onSuccess: (_now, words) => {
       saved.current = words;
+      // Whoever ends the call is asked about the draft of now, not of the beginning.
+      queries.setQueryData<Consultation>(['consultation', id], (c) => c && { ...c, draft: words });
       setSavedAt(new Date().toISOString());
     },
     retry: 3,
@@ -56,7 +58,7 @@ export function Note({ consultation }: { consultation: Consultation }) {
   const state = draft.isPending ? t('note.saving') : draft.error ? t('note.unsaved') : savedAt ? t('note.saved', { time: formatTime(savedAt) }) : consultation.note ? t('note.signed') : '';
   return (
     <>
-      <Textarea label={t('note.label')} autosize minRows={5} maxRows={16} value={text} onChange={(e) => setText(e.currentTarget.value)} data-testid="note-text" placeholder={t('note.placeholder')} />
+      <Textarea label={t('note.label')} autosize minRows={4} maxRows={16} value={text} onChange={(e) => setText(e.currentTarget.value)} data-testid="note-text" placeholder={t('note.placeholder')} />
       {sign.error && <ErrorNote error={sign.error} inline />}
       <Group justify="space-between" mt="xs">
         <Text size="sm" c={draft.error ? 'var(--lotus)' : 'dimmed'} role="status">{state}</Text>

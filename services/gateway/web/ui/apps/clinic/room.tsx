@@ -1,5 +1,5 @@
 import { Button, Group, Modal, Text } from '@mantine/core';
-import { Chat } from '@shared/rtc/chat';
+import { Chat, ChatControl } from '@shared/rtc/chat';
 import { Control, DeviceControls, LineState, SelfView, Stage } from '@shared/rtc/pictures';
 import { useCall } from '@shared/rtc/use';
 import { type Consultation, consults } from '@shared/services';
@@ -7,13 +7,13 @@ import { Initials } from '@shared/ui/person';
 import { Empty, ErrorNote, View } from '@shared/ui/states';
 import { useTell } from '@shared/ui/toasts';
 import { useMe } from '@shared/who';
-import { IconMessage, IconPhoneOff, IconUserPlus } from '@tabler/icons-react';
+import { IconPhoneOff, IconUserPlus } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useRouter } from '@tanstack/react-router';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 
-function Invite({ consultation, onClose }: { consultation: Consultation; onClose: () => void }) {
+function Invite({ consultation, onDone }: { consultation: Consultation; onDone: () => void }) {
   const { t } = useTranslation();
   const me = useMe();
   const tell = useTell();
@@ -24,11 +24,11 @@ function Invite({ consultation, onClose }: { consultation: Consultation; onClose
     onSuccess: (now) => {
       queries.setQueryData(['consultation', now.id], now);
       tell(t('invite.done'));
-      onClose();
+      onDone();
     },
   });
   return (
-    <Modal opened onClose={onClose} title={t('invite.title')} closeButtonProps={{ 'aria-label': t('close') }}>
+    <>
       <View query={people}>
         {(all) => {
           const others = all.filter((d) => d.id !== me.id);
@@ -49,7 +49,7 @@ function Invite({ consultation, onClose }: { consultation: Consultation; onClose
         }}
       </View>
       {invite.error && <ErrorNote error={invite.error} inline />}
-    </Modal>
+    </>
   );
 }
 
@@ -81,12 +81,15 @@ export function Room({ consultation, own }: { consultation: Consultation; own: b
   return (
     <>
       <LineState room={room} />
-      <div className="c-picture"><Stage room={room} waiting={t('desk.waitingPatient')} /></div>
+      <div className="c-scene">
+        <div className="c-picture"><Stage room={room} waiting={t('desk.waitingPatient')} /></div>
+        {chatting && <div className="y-sheet c-chat"><Chat call={call} room={room} onClose={() => chat(false)} /></div>}
+      </div>
       <div className="c-foot">
         <SelfView room={room} />
         <div className="r-controls">
           <DeviceControls call={call} room={room} share />
-          <Control icon={<IconMessage aria-hidden />} label={room.chat.length ? `${t('call.chat')} (${room.chat.length})` : t('call.chat')} on={chatting} pressed={chatting} onClick={() => chat(!chatting)} />
+          <ChatControl room={room} open={chatting} onToggle={() => chat(!chatting)} />
           {own && <Control icon={<IconUserPlus aria-hidden />} label={t('call.invite')} onClick={() => invite(true)} />}
           {own
             ? <Control icon={<IconPhoneOff aria-hidden />} label={t('call.end')} end testid="end-call" onClick={() => { if (unsigned) ask(true); else end.mutate(); }} />
@@ -103,8 +106,10 @@ export function Room({ consultation, own }: { consultation: Consultation; own: b
         </div>
       )}
       {end.error && <ErrorNote error={end.error} inline />}
-      {chatting && <div className="y-sheet c-chat"><Chat call={call} room={room} onClose={() => chat(false)} /></div>}
-      {inviting && <Invite consultation={consultation} onClose={() => invite(false)} />}
+      {/* It stays, closed: then the focus goes back to the button that opened it. */}
+      <Modal opened={inviting} onClose={() => invite(false)} title={t('invite.title')} closeButtonProps={{ 'aria-label': t('close') }}>
+        <Invite consultation={consultation} onDone={() => invite(false)} />
+      </Modal>
     </>
   );
 }

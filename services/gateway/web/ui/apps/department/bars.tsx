@@ -43,7 +43,7 @@ export function Bars({ communes, target }: { communes: Figure[]; target: number 
   const full = widest(communes, target);
   return (
     <section aria-labelledby="bars">
-      <div style={{ display: 'flex', flexWrap: 'wrap', gap: 12, alignItems: 'center', marginBottom: 8 }}>
+      <div style={{ display: 'flex', flexWrap: 'wrap', gap: 12, alignItems: 'center', marginBottom: 8, minHeight: 44 }}>
         <Title order={2} id="bars" className="y-grow">{t('bars.title')}</Title>
         <SegmentedControl aria-label={t('bars.sort')} value={by} onChange={(v) => setBy(v === 'name' ? 'name' : 'share')} className="y-no-print"
           data={[{ value: 'share', label: t('bars.lowest') }, { value: 'name', label: t('bars.name') }]} />

@@ -1,4 +1,4 @@
-import { Group, Text } from '@mantine/core';
+import { Group, Text, Title } from '@mantine/core';
 import { formatDate, formatDateTime } from '@shared/format';
 import { coverage, type Indicator } from '@shared/services';
 import { Mark } from '@shared/ui/mark';
@@ -52,7 +52,7 @@ function Card({ indicator, chosen, geography }: { indicator: Indicator; chosen: 
       {report.error && !total ? <ErrorNote error={report.error} inline /> : !report.data ? <Skeleton lines={1} height={32} /> : (
         <>
           <span className="d-big" style={{ display: 'block' }}>{shareText(total?.share)}</span>
-          <Group gap={8}><TargetMark share={total?.share} target={report.data.target} />{total && <Change figure={total} />}</Group>
+          <Group gap={8} mt={6}><TargetMark share={total?.share} target={report.data.target} />{total && <Change figure={total} />}</Group>
         </>
       )}
     </Link>
@@ -66,20 +66,19 @@ function Report({ indicator, geography }: { indicator: Indicator; geography: str
     <View query={report} lines={10}>
       {({ total, communes, target, asOf }) => (
         <>
-          <section className="y-sheet d-total" aria-label={t('total.title')}>
-            <span><span className="d-big" data-testid="total-share">{shareText(total?.share)}</span> <span className="y-quiet">{inWords(indicator).name}</span></span>
-            <span>
-              {t('total.of')} <b data-testid="total-numerator" data-value={total?.numerator}>{countText(total?.numerator ?? 0)}</b> / <b data-testid="total-denominator">{total?.share === undefined ? '–' : countText(total.denominator)}</b>
-            </span>
-            {total && <Change figure={total} />}
-            <TargetMark share={total?.share} target={target} />
-            <span className="y-grow" />
-            <span className="y-quiet y-small" data-testid="as-of">{asOf ? t('total.asOf', { time: formatDateTime(asOf) }) : t('total.notYet')}</span>
+          <section className="d-total" aria-labelledby="total">
+            <div className="d-figure">
+              <Title order={2} id="total">{inWords(indicator).name}</Title>
+              <span>
+                <b data-testid="total-share">{shareText(total?.share)}</b> · {t('total.of')} <b data-testid="total-numerator" data-value={total?.numerator}>{countText(total?.numerator ?? 0)}</b> / <b data-testid="total-denominator">{total?.share === undefined ? '–' : countText(total.denominator)}</b>
+              </span>{' '}
+              <span className="y-quiet y-small" data-testid="as-of">{asOf ? t('total.asOf', { time: formatDateTime(asOf) }) : t('total.notYet')}</span>
+            </div>
+            <Group gap={8}>
+              <Definition indicator={indicator} />
+              <Export indicator={indicator.id} geography={geography} />
+            </Group>
           </section>
-          <Group justify="space-between" mb="lg">
-            <Definition indicator={indicator} />
-            <Export indicator={indicator.id} geography={geography} />
-          </Group>
           {communes.length === 0 ? <div className="y-sheet"><Empty title={t('bars.none')} hint={t('bars.noneHint')} /></div> : (
             <div className="d-split">
               <Bars communes={communes} target={target?.share} />

@@ -63,6 +63,7 @@ export function ConsultationDetail() {
                 <Button component={Link} to={`/booklet/visits/${c.encounter}`} fullWidth>{t('consultation.outcome')}</Button>
               )}
             </div>
+            {(c.status === 'cancelled' || c.status === 'missed') && <Button component={Link} to={`/book/${c.doctor}`} variant="light" fullWidth mt="md">{t('consultation.again')}</Button>}
             {c.status === 'booked' && <Text mt="md" c="dimmed">{t('consultation.prepare')}</Text>}
             {(c.status === 'booked' || c.status === 'waiting') && (asking ? <CancelStep consultation={c} onKeep={() => ask(false)} /> : (
               <Group mt="md">

@@ -1,12 +1,12 @@
 import '@shared/styles-forms.css';
 import './room.css';
 import { Button, Stack, Text } from '@mantine/core';
-import { Chat } from '@shared/rtc/chat';
+import { Chat, ChatControl } from '@shared/rtc/chat';
 import { Control, DeviceControls, LineState, SelfView, Stage } from '@shared/rtc/pictures';
 import { useCall } from '@shared/rtc/use';
 import { PageTitle } from '@shared/ui/page';
 import { ErrorNote } from '@shared/ui/states';
-import { IconDoorExit, IconMessage } from '@tabler/icons-react';
+import { IconDoorExit } from '@tabler/icons-react';
 import { useQueryClient } from '@tanstack/react-query';
 import { Link, useParams, useRouter } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
@@ -58,7 +58,7 @@ export function Room() {
       {chatting && <div className="y-sheet p-chat"><Chat call={call} room={room} onClose={() => chat(false)} /></div>}
       <div className="r-controls">
         <DeviceControls call={call} room={room} />
-        <Control icon={<IconMessage aria-hidden />} label={t('call.chat')} on={chatting} pressed={chatting} onClick={() => chat(!chatting)} />
+        <ChatControl room={room} open={chatting} onToggle={() => chat(!chatting)} />
         <Control icon={<IconDoorExit aria-hidden />} label={t('call.leave')} end onClick={() => { call?.leave(); void router.navigate({ to: `/consultation/${id}` }); }} />
       </div>
     </div>

@@ -1,5 +1,6 @@
 import '@shared/styles-forms.css';
 import { Button, Group, PasswordInput, Stack, Switch, Text, Title } from '@mantine/core';
+import { ApiError } from '@shared/api';
 import { access, notices } from '@shared/services';
 import { signOut } from '@shared/session';
 import { LanguageSwitch } from '@shared/ui/language';
@@ -65,12 +66,14 @@ function Password() {
       tell(t('settings.passwordDone'));
     },
   });
+  // The service refuses the change when the old password does not fit.
+  const wrong = change.error instanceof ApiError && change.error.kind === 'forbidden';
   return (
     <form onSubmit={(e) => { e.preventDefault(); change.mutate(); }}>
       <Stack gap="sm">
-        <PasswordInput label={t('settings.old')} autoComplete="current-password" value={old} onChange={(e) => setOld(e.currentTarget.value)} required visibilityToggleButtonProps={{ 'aria-label': t('settings.show'), tabIndex: 0 }} />
-        <PasswordInput label={t('settings.new')} description={t('settings.newHint')} autoComplete="new-password" minLength={8} value={next} onChange={(e) => setNext(e.currentTarget.value)} required visibilityToggleButtonProps={{ 'aria-label': t('settings.show'), tabIndex: 0 }} />
-        {change.error && <ErrorNote error={change.error} inline />}
+        <PasswordInput size="md" label={t('settings.old')} error={wrong && t('settings.oldWrong')} autoComplete="current-password" value={old} onChange={(e) => setOld(e.currentTarget.value)} required visibilityToggleButtonProps={{ 'aria-label': t('settings.show'), tabIndex: 0 }} />
+        <PasswordInput size="md" label={t('settings.new')} description={t('settings.newHint')} autoComplete="new-password" minLength={8} value={next} onChange={(e) => setNext(e.currentTarget.value)} required visibilityToggleButtonProps={{ 'aria-label': t('settings.show'), tabIndex: 0 }} />
+        {change.error && !wrong && <ErrorNote error={change.error} inline />}
         <Button type="submit" variant="light" loading={change.isPending}>{t('settings.change')}</Button>
       </Stack>
     </form>

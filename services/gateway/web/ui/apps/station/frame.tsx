@@ -1,9 +1,9 @@
 import { Button, Menu } from '@mantine/core';
 import { signOut } from '@shared/session';
-import { LanguageSwitch } from '@shared/ui/language';
+import { useOtherLanguage } from '@shared/ui/language';
 import { NoticesBell } from '@shared/ui/notices';
 import { useMe } from '@shared/who';
-import { IconLogout, IconUserCircle } from '@tabler/icons-react';
+import { IconLanguage, IconLogout, IconUserCircle } from '@tabler/icons-react';
 import { Link, Outlet } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { OutboxProvider } from './outbox';
@@ -13,6 +13,7 @@ import { SyncLine } from './sync';
 export function Frame() {
   const { t } = useTranslation();
   const me = useMe();
+  const { other, label, choose } = useOtherLanguage();
   return (
     <OutboxProvider>
       <a className="y-skip" href="#main">{t('skip')}</a>
@@ -29,7 +30,7 @@ export function Frame() {
             </Menu.Target>
             <Menu.Dropdown>
               <Menu.Label c="var(--quiet)" fz="sm">{me.name}</Menu.Label>
-              <LanguageSwitch />
+              <Menu.Item lang={other} leftSection={<IconLanguage size={18} aria-hidden />} onClick={choose}>{label}</Menu.Item>
               <Menu.Divider />
               <Menu.Item leftSection={<IconLogout size={18} aria-hidden />} onClick={() => void signOut()}>{t('signOut')}</Menu.Item>
             </Menu.Dropdown>

@@ -2,7 +2,7 @@ import { Button, Select, Stack, TextInput } from '@mantine/core';
 import { type Person, stations } from '@shared/services';
 import { ErrorNote } from '@shared/ui/states';
 import { useMutation } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Choices } from './choices';
 import { PersonText, usePeople } from './people';
@@ -27,6 +27,11 @@ export function Household({ value, onChange }: { value: HouseholdChoice; onChang
       if (id) onChange({ kind: 'of', id, name, relation: 'other' });
     },
   });
+  const ask = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    // The new field may open beneath the bar with the button.
+    if (kind === 'of') ask.current?.scrollIntoView({ block: 'center' });
+  }, [kind]);
   const pick = (k: string) => {
     setKind(k);
     onChange(k === 'new' ? { kind: 'new', clientId: crypto.randomUUID() } : { kind: 'none' });
@@ -37,7 +42,7 @@ export function Household({ value, onChange }: { value: HouseholdChoice; onChang
         options={[{ value: 'none', label: t('household.none') }, { value: 'new', label: t('household.new') }, { value: 'of', label: t('household.of') }]} />
       {kind === 'of' && value.kind !== 'of' && (
         <>
-          <TextInput label={t('household.who')} autoComplete="off" value={typed} onChange={(e) => setTyped(e.currentTarget.value)}
+          <TextInput ref={ask} label={t('household.who')} autoComplete="off" value={typed} onChange={(e) => setTyped(e.currentTarget.value)}
             error={choose.isSuccess && !choose.data.id ? t('household.without', { name: choose.data.name }) : undefined} />
           {choose.error && <ErrorNote error={choose.error} inline />}
           {typed.trim().length >= 2 && (found.data?.people.length ?? 0) > 0 && (

@@ -70,12 +70,12 @@ function Form({ person }: { person: Person }) {
         {vaccines.error && <ErrorNote error={vaccines.error} onRetry={() => void vaccines.refetch()} inline />}
         <Select id="immunization-vaccine" label={t('immunization.vaccine')} required searchable allowDeselect={false} data-testid="immunization-vaccine" error={wrong('vaccine')} value={vaccine || null} onChange={(v) => choose(v ?? '')}
           data={(vaccines.data?.vaccines ?? []).map((v) => ({ value: v.code, label: v.name }))} />
-        {chosen && <Choices name="dose" id="immunization-dose" legend={t('immunization.dose')} value={dose} onChange={(d) => { setDose(d); setMissing([]); }} error={wrong('dose')} testid="immunization-dose"
+        {chosen && <Choices required name="dose" id="immunization-dose" legend={t('immunization.dose')} value={dose} onChange={(d) => { setDose(d); setMissing([]); }} error={wrong('dose')} testid="immunization-dose"
           options={chosen.doses.map((d) => ({ value: String(d.number), label: t('immunization.number', { number: d.number }) }))} />}
         {due.filter((d) => d.vaccine === vaccine).map((d) => <Text key={d.dose} size="sm" c="var(--amber-text)">{t('immunization.due', { dose: d.dose, date: formatDate(d.due) })}</Text>)}
         <TextInput id="immunization-lot" label={t('immunization.lot')} description={t('immunization.lotHint')} required autoComplete="off" autoCapitalize="characters" data-testid="immunization-lot" error={wrong('lot')} value={lot} onChange={(e) => setLot(e.currentTarget.value)} />
         <TextInput id="immunization-expires" label={t('immunization.expires')} description={t('immunization.expiresHint')} inputMode="numeric" autoComplete="off" error={wrong('expires')} value={expires} onChange={(e) => setExpires(e.currentTarget.value)} />
-        <Choices name="site" id="immunization-site" legend={t('immunization.site')} value={site} onChange={(s) => { setSite(s); setMissing([]); }} error={wrong('site')} testid="immunization-site"
+        <Choices required name="site" id="immunization-site" legend={t('immunization.site')} value={site} onChange={(s) => { setSite(s); setMissing([]); }} error={wrong('site')} testid="immunization-site"
           options={sites.map((s) => ({ value: s, label: t(`immunization.at.${s}`) }))} />
         {save.error && <ErrorNote error={save.error} inline />}
         {vaccines.data?.rules && <Text size="sm" c="dimmed">{t('immunization.rules', { rules: vaccines.data.rules })}</Text>}

@@ -12,6 +12,7 @@ import { Link, useParams } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { Ticket } from './account';
 import { useToday } from './home';
+import { measures } from './vitals';
 
 /** usePerson reads a resident with the last values. */
 export function usePerson() {
@@ -30,6 +31,9 @@ export function Alerts({ person }: { person: Person }) {
   );
 }
 
+// The service names the unit in Vietnamese; the form's code has words in both languages.
+const unitOf = (m: { kind: string; unit: string }) => measures.find((x) => x.kind === m.kind)?.unit ?? m.unit;
+
 // Systolic over diastolic is one value to everybody who reads it.
 function lastValues(person: Person): { kind: string; value: string; unit: string; at: string }[] {
   const lang = language();
@@ -37,7 +41,7 @@ function lastValues(person: Person): { kind: string; value: string; unit: string
   const [high, low] = [of('systolic'), of('diastolic')];
   const rest = person.last.filter((m) => !(high && low && (m.kind === 'systolic' || m.kind === 'diastolic')));
   const pressure = high && low ? [{ kind: 'bloodPressure', value: `${high.value}/${low.value}`, unit: high.unit, at: high.at }] : [];
-  return [...pressure, ...rest.map((m) => ({ kind: m.kind, value: formatNumber(m.value, lang), unit: m.unit, at: m.at }))];
+  return [...pressure, ...rest.map((m) => ({ kind: m.kind, value: formatNumber(m.value, lang), unit: unitOf(m), at: m.at }))];
 }
 
 function Values({ person }: { person: Person }) {

@@ -119,7 +119,7 @@ export function Register() {
           <Stack gap="md">
             <TextInput id="person-name" label={t('register.name')} autoComplete="off" autoCapitalize="words" required data-testid="person-name" value={draft.name} error={wrong('name', 'name')} onChange={(e) => set('name')(e.currentTarget.value)} />
             <TextInput id="person-birth" label={t('register.birth')} description={t('register.birthHint')} inputMode="numeric" autoComplete="off" required data-testid="person-birth" value={draft.birth} error={wrong('birth', 'birth_date')} onChange={(e) => set('birth')(e.currentTarget.value)} />
-            <Choices name="gender" id="person-gender" legend={t('register.gender')} value={draft.gender} onChange={set('gender')} error={wrong('gender', 'gender')} testid="person-gender"
+            <Choices required name="gender" id="person-gender" legend={t('register.gender')} value={draft.gender} onChange={set('gender')} error={wrong('gender', 'gender')} testid="person-gender"
               options={[{ value: 'female', label: t('gender.female') }, { value: 'male', label: t('gender.male') }]} />
             <TextInput label={t('register.phone')} description={t('register.phoneHint')} type="tel" inputMode="tel" autoComplete="off" data-testid="person-phone" value={draft.phone} error={wrong('phone', 'phone')} onChange={(e) => set('phone')(e.currentTarget.value)} />
             <TextInput label={t('register.cccd')} inputMode="numeric" autoComplete="off" data-testid="person-cccd" value={draft.cccd} error={wrong('cccd', 'identifiers[0]')} onChange={(e) => set('cccd')(e.currentTarget.value)} />

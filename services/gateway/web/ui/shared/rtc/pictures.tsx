@@ -71,7 +71,7 @@ export function Stage({ room, waiting }: { room: Room; waiting?: ReactNode }) {
   });
   const count = others.length + screens.length;
   return (
-    <div className="r-stage" data-count={count} data-many={count > 2 || undefined}>
+    <div className="r-stage" data-count={count} data-many={count > 2 || undefined} data-screen={screens.length > 0 || undefined}>
       {screens.map(({ member, track }) => (
         <div className="r-tile" key={`screen-${member.seat}`}>
           <Player tracks={[track]} muted label={t('call.screenOf', { name: member.name })} />
@@ -87,22 +87,24 @@ export function Stage({ room, waiting }: { room: Room; waiting?: ReactNode }) {
 /** SelfView is one's own picture, small and mirrored, with the state of the own line. */
 export function SelfView({ room }: { room: Room }) {
   const { t } = useTranslation('shared');
+  // What was measured before the line broke is no longer true.
+  const line = room.phase === 'reconnecting' ? t('call.reconnecting') : room.quality && t(`call.quality.${room.quality}`);
   return (
     <figure className="r-mine">
       <div className="r-self">
         {room.camera && room.camOn ? <Player tracks={[room.camera]} muted label={t('call.device.preview')} /> : <IconVideoOff aria-hidden size={32} />}
       </div>
-      <figcaption><strong>{t('call.you')}</strong>{room.quality && <> · {t(`call.quality.${room.quality}`)}</>}</figcaption>
+      <figcaption><strong>{t('call.you')}</strong>{line && <span>{line}</span>}</figcaption>
     </figure>
   );
 }
 
 /** Control is a button with an icon and a word. */
-export function Control({ icon, label, off, on, end, onClick, hint, testid, pressed }: {
-  icon: ReactNode; label: string; off?: boolean; on?: boolean; end?: boolean; onClick: () => void; hint?: string; testid?: string; pressed?: boolean;
+export function Control({ icon, label, off, on, end, news, onClick, hint, testid, pressed }: {
+  icon: ReactNode; label: string; off?: boolean; on?: boolean; end?: boolean; news?: boolean; onClick: () => void; hint?: string; testid?: string; pressed?: boolean;
 }) {
   return (
-    <button type="button" className="r-control" data-off={off || undefined} data-on={on || undefined} data-end={end || undefined} aria-pressed={pressed} title={hint} onClick={onClick} data-testid={testid}>
+    <button type="button" className="r-control" data-off={off || undefined} data-on={on || undefined} data-end={end || undefined} data-news={news || undefined} aria-pressed={pressed} title={hint} onClick={onClick} data-testid={testid}>
       {icon}{label}
     </button>
   );

@@ -31,6 +31,11 @@ export type FromServer =
   | { type: 'ended'; reason: 'ended' | 'left' | 'replaced' | 'draining' }
   | { type: 'error'; class: string; message: string };
 
+/** unseen are the lines after the first seen ones that somebody else wrote. */
+export function unseen(chat: readonly ChatMessage[], seen: number, own: string | undefined): ChatMessage[] {
+  return chat.slice(seen).filter((m) => m.account !== own);
+}
+
 /** socketUrl of a path on this origin. */
 export function socketUrl(path: string): string {
   return `${window.location.protocol === 'https:' ? 'wss' : 'ws'}://${window.location.host}${path}`;

@@ -4,6 +4,7 @@ import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { ApiError } from '../api';
+import { said } from '../said';
 
 /** Skeleton stands where content will be; screen readers hear one word. */
 export function Skeleton({ lines = 3, height = 20 }: { lines?: number; height?: number }) {
@@ -35,7 +36,7 @@ export function ErrorNote({ error, onRetry, inline }: { error: unknown; onRetry?
   const { t } = useTranslation('shared');
   const kind = error instanceof ApiError ? error.kind : 'internal';
   // The server's sentence helps where the person's own entry was refused.
-  const detail = error instanceof ApiError && ['invalid', 'conflict', 'precondition', 'unprocessable'].includes(kind) ? error.message : '';
+  const detail = error instanceof ApiError && ['invalid', 'conflict', 'precondition', 'unprocessable'].includes(kind) ? said(error.message, t) : undefined;
   return (
     <div role="alert" className={inline ? undefined : 'y-sheet'} style={{ padding: inline ? '8px 0' : 16 }}>
       <Group align="flex-start" wrap="nowrap" gap="sm">
@@ -43,7 +44,7 @@ export function ErrorNote({ error, onRetry, inline }: { error: unknown; onRetry?
         <div>
           <Title order={2} size="h3">{t(`error.${kind}.happened`)}</Title>
           <Text>{t(`error.${kind}.means`)} {t(`error.${kind}.todo`)}</Text>
-          {detail && <Text size="sm" c="dimmed">{detail}</Text>}
+          {detail && <Text mt={4} fw={600} lang={detail.lang}>{detail.text}</Text>}
           {onRetry && <Button mt="sm" variant="light" onClick={onRetry}>{t('retry')}</Button>}
         </div>
       </Group>

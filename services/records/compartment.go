@@ -1,0 +1,152 @@
+package records
+
+import (
+	"context"
+	"slices"
+
+	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/guard"
+	"github.com/yba-health/yba/services/records/record"
+)
+
+// compartments finds the compartment of every write and refuses those out of
+// scope: the new compartment and the one the resource lay in before.
+func (b *batch) compartments(ctx context.Context) error {
+	made := map[string]record.Compartment{}
+	for i, c := range b.changes {
+		if c.typ == "Patient" && c.verb != "delete" {
+			made[c.id] = record.Compartment{Key: b.writes[i].Key, ID: c.id, Commune: b.writes[i].Commune}
+		}
+	}
+	there, err := b.existing(ctx, made)
+	if err != nil {
+		return err
+	}
+	for i, c := range b.changes {
+		w := &b.writes[i]
+		owner := b.owners[i]
+		home, ok := made[owner]
+		if old, was := there[owner]; was {
+			if ok && !guard.Covers(b.scope, owner, old.Commune) {
+				return c.fail(outside())
+			}
+			if !ok {
+				home, ok = old, !old.Deleted || c.verb == "delete"
+			}
+			if c.typ == "Patient" {
+				// Who lives in the commune may be written out of it.
+				home.Commune = old.Commune
+			}
+		}
+		if owner != "" && !ok {
+			if !b.scope.GetAll() {
+				return c.fail(outside())
+			}
+			return c.fail(fault.Newf(fault.Unprocessable, "the Patient that the %s belongs to is not here", c.typ))
+		}
+		if err := b.allowed(c, owner, home.Commune, b.own[i]); err != nil {
+			return c.fail(err)
+		}
+		if c.old != nil && c.old.PatientID != owner && !guard.Covers(b.scope, c.old.PatientID, there[c.old.PatientID].Commune) {
+			return c.fail(outside())
+		}
+		w.Patient = home.Key
+		if c.verb == "delete" && c.typ == "Patient" {
+			w.Patient = w.Key
+		}
+		c.stored = &record.Stored{
+			Key: w.Key, Patient: w.Patient, PatientID: owner, Type: w.Type, ID: w.ID,
+			Version: w.Version, Updated: w.Updated, Body: w.Body, Deleted: w.Op == "delete", Op: w.Op,
+		}
+	}
+	for _, c := range b.list {
+		if c.settled && c.stored == nil {
+			for _, d := range b.list {
+				if d.id == c.id && d.number == c.number && d.stored != nil {
+					c.stored = d.stored
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func outside() error {
+	return fault.New(fault.Forbidden, "there is no such record that you may reach", nil)
+}
+
+// existing reads the compartments that the writes touch. With the scope of
+// everything the remembered keys suffice; otherwise where people live now
+// decides.
+func (b *batch) existing(ctx context.Context, made map[string]record.Compartment) (map[string]record.Compartment, error) {
+	var ids []string
+	want := func(id string, isNew bool) {
+		if id != "" && !isNew && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	for i, c := range b.changes {
+		_, isMade := made[b.owners[i]]
+		want(b.owners[i], isMade && c.old == nil)
+		if c.old != nil {
+			want(c.old.PatientID, false)
+		}
+	}
+	for id := range made {
+		if i := slices.IndexFunc(b.changes, func(c *change) bool { return c.typ == "Patient" && c.id == id }); b.changes[i].old != nil {
+			want(id, false)
+		}
+	}
+	if !b.scope.GetAll() {
+		return b.r.store.Compartments(ctx, b.tx, ids)
+	}
+	keys, err := b.r.store.PatientKeys(ctx, ids)
+	there := make(map[string]record.Compartment, len(keys))
+	for id, key := range keys {
+		there[id] = record.Compartment{Key: key, ID: id}
+	}
+	return there, err
+}
+
+// allowed decides one write. A shared resource may be written by whoever
+// reaches everything, and by a commune's nurse when it lies in her commune.
+func (b *batch) allowed(c *change, owner, commune, own string) error {
+	if owner == "" {
+		if b.scope.GetAll() || own != "" && slices.Contains(b.scope.GetCommunes(), own) && (c.old == nil || b.mine(c.old)) {
+			return nil
+		}
+		return outside()
+	}
+	if !guard.Covers(b.scope, owner, commune) {
+		return outside()
+	}
+	return nil
+}
+
+// mine reports whether a shared resource lay in the scope's communes before.
+func (b *batch) mine(old *record.Stored) bool {
+	if old.Patient != 0 {
+		return true // checked as a compartment
+	}
+	doc, err := fhir.Parse(old.Body)
+	if err != nil {
+		return false
+	}
+	return slices.Contains(b.scope.GetCommunes(), record.Commune(doc.Root()))
+}
+
+// covers checks the scope for a write that changes nothing.
+func (b *batch) covers(ctx context.Context, x *record.Stored) error {
+	if b.scope.GetAll() {
+		return nil
+	}
+	there, err := b.r.store.Compartments(ctx, b.tx, []string{x.PatientID})
+	if err != nil {
+		return err
+	}
+	if x.PatientID != "" && guard.Covers(b.scope, x.PatientID, there[x.PatientID].Commune) || x.PatientID == "" && b.mine(x) {
+		return nil
+	}
+	return outside()
+}

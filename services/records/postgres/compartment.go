@@ -1,0 +1,63 @@
+package postgres
+
+import (
+	"context"
+	"math"
+	"strconv"
+
+	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/services/records/record"
+)
+
+// Referring returns the current resources of a type that refer to one of
+// targets by a parameter (_revinclude).
+func (s *Store) Referring(ctx context.Context, param int16, targets []record.Ref, limit int, r record.Reach) ([]record.Stored, error) {
+	if len(targets) == 0 {
+		return nil, nil
+	}
+	var types, ids array
+	for _, x := range targets {
+		types.int(int64(x.Type))
+		ids.text(x.Target)
+	}
+	q := &sqlText{}
+	q.WriteString(`SELECT ` + currentColumns + ` FROM (SELECT DISTINCT t.patient, t.key
+		FROM unnest(` + q.arg(types.arg()) + `::smallint[], ` + q.arg(ids.arg()) + `::text[]) AS n(type, id)
+		JOIN records.refs t ON t.param = ` + q.arg(param) + ` AND t.target = n.id AND t.type = n.type
+		WHERE ` + q.reach("t.patient", r) + ` ORDER BY t.key LIMIT ` + q.arg(limit) + `) f
+		JOIN records.current c ON c.patient = f.patient AND c.key = f.key`)
+	return s.current(ctx, nil, false, q)
+}
+
+// Compartment returns a page of a patient's compartment, the Patient first,
+// then by type, newest first.
+func (s *Store) Compartment(ctx context.Context, patient int64, types []int16, since int64, after *record.Cursor, limit int, r record.Reach) ([]record.Stored, *record.Cursor, error) {
+	q := &sqlText{}
+	q.WriteString(`SELECT ` + currentColumns + `, ((c.key <> c.patient)::int * 1000 + c.type)::text FROM records.current c
+		WHERE c.patient = ` + q.arg(patient) + ` AND ` + q.reach("c.patient", r))
+	if len(types) > 0 {
+		var list array
+		for _, t := range types {
+			list.int(int64(t))
+		}
+		q.WriteString(` AND c.type = ANY(` + q.arg(list.arg()) + `::smallint[])`)
+	}
+	if since > 0 {
+		q.WriteString(` AND c.updated >= ` + q.arg(since))
+	}
+	if after != nil {
+		n, err := strconv.ParseInt(after.Value, 10, 32)
+		if err != nil || n < 0 || n > math.MaxInt16 {
+			return nil, nil, fault.New(fault.Invalid, "_cursor does not belong to this operation", nil)
+		}
+		q.WriteString(` AND ((c.key <> c.patient)::int * 1000 + c.type, c.key) > (` + q.arg(n) + `::int, ` + q.arg(after.Key) + `::bigint)`)
+	}
+	q.WriteString(` ORDER BY (c.key <> c.patient)::int * 1000 + c.type, c.key LIMIT ` + q.arg(limit+1))
+	list, err := s.current(ctx, nil, true, q)
+	if err != nil || len(list) <= limit {
+		return list, nil, err
+	}
+	list = list[:limit]
+	last := list[limit-1]
+	return list, &record.Cursor{Key: last.Key, Value: *last.SortValue}, nil
+}

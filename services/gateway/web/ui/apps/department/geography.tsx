@@ -12,7 +12,7 @@ export function Geography({ value, onChange }: { value: string; onChange: (value
   const today = isoDay(new Date());
   return (
     <Group gap={8} align="flex-end">
-      <Select label={t('geography.label')} w={300} allowDeselect={false} value={kind} data-testid="geography"
+      <Select label={t('geography.label')} w={300} maw="100%" allowDeselect={false} value={kind} data-testid="geography"
         data={[{ value: 'today', label: t('geography.today') }, { value: 'before', label: t('geography.before') }, { value: 'other', label: t('geography.other') }]}
         onChange={(k) => onChange(k === 'before' ? beforeReform : k === 'other' ? today : '')} />
       {kind === 'other' && <TextInput type="date" label={t('geography.date')} max={today} value={value} onChange={(e) => { if (e.currentTarget.value) onChange(e.currentTarget.value); }} />}

@@ -146,7 +146,7 @@ export function Slots() {
         )}
       </View>
       {chosen && (
-        <div ref={step} className="y-sheet y-lift" style={{ padding: 16, marginTop: 24, position: 'sticky', bottom: 'calc(72px + env(safe-area-inset-bottom))', zIndex: 50 }}>
+        <div ref={step} className="y-sheet y-lift p-step">
           <Text fw={600}>{chosen === 'now' ? t('book.now') : `${formatTime(chosen.start)} · ${formatDate(chosen.start)}`}</Text>
           {!moving && (
             <Textarea mt="xs" label={t('book.reason')} data-testid="book-reason" description={t('book.reasonHint')} value={reason} maxLength={500} autosize minRows={2} maxRows={4}

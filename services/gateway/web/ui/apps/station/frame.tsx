@@ -1,9 +1,9 @@
-import { Button, Menu } from '@mantine/core';
+import { Button, Popover, Stack, Text } from '@mantine/core';
 import { signOut } from '@shared/session';
-import { useOtherLanguage } from '@shared/ui/language';
+import { LanguageSwitch } from '@shared/ui/language';
 import { NoticesBell } from '@shared/ui/notices';
 import { useMe } from '@shared/who';
-import { IconLanguage, IconLogout, IconUserCircle } from '@tabler/icons-react';
+import { IconLogout, IconUserCircle } from '@tabler/icons-react';
 import { Link, Outlet } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { OutboxProvider } from './outbox';
@@ -13,7 +13,6 @@ import { SyncLine } from './sync';
 export function Frame() {
   const { t } = useTranslation();
   const me = useMe();
-  const { other, label, choose } = useOtherLanguage();
   return (
     <OutboxProvider>
       <a className="y-skip" href="#main">{t('skip')}</a>
@@ -22,19 +21,21 @@ export function Frame() {
           <Link to="/" className="s-brand"><img src="/icon.svg" alt="" width={28} height={28} /><span>{t('brand')}</span></Link>
           <span className="y-grow" />
           <NoticesBell />
-          <Menu position="bottom-end" width={260}>
-            <Menu.Target>
-              <Button variant="subtle" color="gray" c="var(--ink)" px={8} aria-label={t('menu', { name: me.name })}>
+          {/* Two plain buttons in a popover: a menu's role would promise arrow keys and nothing but items. */}
+          <Popover position="bottom-end" width={260} trapFocus returnFocus>
+            <Popover.Target>
+              <Button variant="subtle" color="gray" c="var(--ink)" px={8} aria-label={t('menu', { name: me.name })} data-testid="me">
                 <IconUserCircle aria-hidden /><span className="s-name">{me.name}</span>
               </Button>
-            </Menu.Target>
-            <Menu.Dropdown>
-              <Menu.Label c="var(--quiet)" fz="sm">{me.name}</Menu.Label>
-              <Menu.Item lang={other} leftSection={<IconLanguage size={18} aria-hidden />} onClick={choose}>{label}</Menu.Item>
-              <Menu.Divider />
-              <Menu.Item leftSection={<IconLogout size={18} aria-hidden />} onClick={() => void signOut()}>{t('signOut')}</Menu.Item>
-            </Menu.Dropdown>
-          </Menu>
+            </Popover.Target>
+            <Popover.Dropdown>
+              <Text c="dimmed" size="sm" mb={4}>{me.name}</Text>
+              <Stack gap={4} align="flex-start">
+                <LanguageSwitch />
+                <Button variant="subtle" color="gray" c="var(--quiet)" size="compact-md" leftSection={<IconLogout size={18} aria-hidden />} onClick={() => void signOut()}>{t('signOut')}</Button>
+              </Stack>
+            </Popover.Dropdown>
+          </Popover>
         </div>
         <SyncLine />
       </header>

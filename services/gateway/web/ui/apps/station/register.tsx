@@ -103,6 +103,12 @@ export function Register() {
     if (refusedAt) seen.current?.scrollIntoView({ block: 'center' });
   }, [refusedAt]);
 
+  const error = save.error;
+  useEffect(() => {
+    // The field that was refused may be far above the button.
+    if (error) document.querySelector<HTMLElement>('form [aria-invalid="true"]')?.focus();
+  }, [error]);
+
   if (waiting) {
     return (
       <>

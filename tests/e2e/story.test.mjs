@@ -24,6 +24,20 @@ after(async () => {
 
 const total = async () => Number((await id(department, 'total-numerator').innerText()).replace(/\D/g, ''))
 
+test('the start page leads to the four apps', async () => {
+  const anyone = await profile(browser, suite, { width: 360, height: 740 })
+  await anyone.goto('/')
+  for (const app of ['patient', 'station', 'clinic', 'department']) await anyone.locator(`a[href="/${app}/"]`).waitFor()
+  assert.deepEqual(await violations(anyone), [])
+  await picture(anyone, 'start-360')
+  await anyone.goto('/patient/')
+  await anyone.locator('input[name=username]').waitFor()
+  assert.equal(await anyone.evaluate(() => document.fonts.ready.then(() => document.fonts.check('16px "Be Vietnam Pro"', 'ế'))), true)
+  assert.deepEqual(await violations(anyone), [])
+  assert.deepEqual(anyone.problems, [])
+  await anyone.context().close()
+})
+
 test('the department sees the coverage before', async () => {
   department = await profile(browser, suite)
   const a = account('department')

@@ -45,7 +45,7 @@ type view struct {
 type otherLang struct{ Code, Name, URL string }
 
 // csp allows nothing but the style sheet and posting the form back to us.
-const csp = "default-src 'none'; style-src 'self'; font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+const csp = "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 func (p *Provider) show(w http.ResponseWriter, r *http.Request, status int, v view) {
 	v.T = catalogue[v.Lang]

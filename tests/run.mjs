@@ -89,11 +89,16 @@ async function web() {
   if (!r.success && !r.numFailedTests) fail('vitest')
 }
 
+// The browser is for the story and for one Go test of the media rooms.
+function browser() {
+  const dir = join(root, 'tests/e2e')
+  if (!existsSync(join(dir, 'node_modules'))) spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: dir, stdio: 'inherit' })
+  if (spawnSync('node', [join(dir, 'browser.mjs'), '--install'], { stdio: 'inherit' }).status !== 0) fail('no browser')
+}
+
 // The story in real browsers.
 async function e2e() {
   const dir = join(root, 'tests/e2e')
-  if (!existsSync(join(dir, 'node_modules'))) spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: dir, stdio: 'inherit' })
-  if (spawnSync('node', [join(dir, 'browser.mjs'), '--install'], { stdio: 'inherit' }).status !== 0) return fail('no browser')
   const files = readdirSync(dir).filter((f) => f.endsWith('.test.mjs')).map((f) => join(dir, f))
   const code = await run('node', ['--test', '--test-reporter=tap', '--test-concurrency=1', ...files], {}, (line) => {
     console.log(line)
@@ -108,6 +113,7 @@ async function e2e() {
 
 const suites = { go, web, e2e, fuzz }
 const chosen = process.argv.slice(2).length ? process.argv.slice(2) : Object.keys(suites)
+if (chosen.includes('go') || chosen.includes('e2e')) browser()
 for (const name of chosen) {
   console.log(`== ${name}`)
   await suites[name]()

@@ -2,6 +2,7 @@ package province
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -69,6 +70,14 @@ type personName struct {
 	given        []string
 }
 
+// own is the last given name, by which people are called.
+func (n personName) own() string {
+	if len(n.given) == 0 {
+		return ""
+	}
+	return n.given[len(n.given)-1]
+}
+
 func generation(year int) int {
 	switch {
 	case year < 1976:
@@ -99,6 +108,11 @@ func nameOf(r *rand.Rand, group, sex string, year int, inherited string) personN
 	// A double given name ("Gia Bảo") takes no middle name.
 	if !strings.Contains(own, " ") {
 		parts = strings.Fields(pick(r, middle[sex][min(g, 1)]))
+		// Nobody is called "Thị Thu Thu".
+		if last := len(parts) - 1; parts[last] == own {
+			parts[last] = map[string]string{"male": "Văn", "female": "Thị"}[sex]
+			parts = slices.Compact(parts)
+		}
 	}
 	return kinhOrder(f, append(parts, strings.Fields(own)...))
 }

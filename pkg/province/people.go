@@ -3,6 +3,7 @@ package province
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -48,7 +49,8 @@ func (h *household) registered() int {
 
 func age(born, at time.Time) int {
 	n := at.Year() - born.Year()
-	if at.YearDay() < born.YearDay() {
+	// Not by the day of the year, which a leap day shifts.
+	if at.Month() < born.Month() || at.Month() == born.Month() && at.Day() < born.Day() {
 		n--
 	}
 	return n
@@ -147,9 +149,14 @@ func (p *Province) people(r *rand.Rand, h *household) {
 		p.add(r, h, "head", headSex, a, "")
 		p.add(r, h, "spouse", other(headSex), max(20, a+r.IntN(7)-3), "")
 		p.children(r, h)
-		p.add(r, h, "parent", "female", a+20+r.IntN(12), "")
+		mother, father := "", h.members[0].name.family
+		if matrilineal(h.group) {
+			// The couple lives with the wife's parents; her clan is her mother's.
+			mother, father = h.mother().name.family, ""
+		}
+		p.add(r, h, "parent", "female", a+20+r.IntN(12), mother)
 		if r.Float64() < 0.55 {
-			p.add(r, h, "parent", "male", a+22+r.IntN(12), h.members[0].name.family)
+			p.add(r, h, "parent", "male", a+22+r.IntN(12), father)
 		}
 	case at < 0.85: // elderly
 		a := 60 + r.IntN(27)
@@ -172,16 +179,48 @@ func other(sex string) string {
 	return "male"
 }
 
-// children follow from the mother's age at their births.
-func (p *Province) children(r *rand.Rand, h *household) {
-	mother, name := 0, h.members[0].name.family
+// matrilineal tells whether children belong to their mother's clan, which
+// nobody marries into who is born of it.
+func matrilineal(group string) bool { return group == "Ê Đê" || group == "Raglai" }
+
+// mother is the woman of the couple that a household begins with.
+func (h *household) mother() member {
 	for _, m := range h.members {
 		if m.sex == "female" {
-			mother = age(m.born, p.today)
-		} else {
+			return m
+		}
+	}
+	return h.members[0]
+}
+
+// tries bounds the search for a name that nobody in the house has.
+const tries = 30
+
+// name makes a name as families give them: nobody is called like somebody
+// else in the house, least of all like an elder, and where clans are the
+// mothers', who comes from outside is of another clan.
+func (h *household) name(r *rand.Rand, sex string, year int, inherited string) personName {
+	var n personName
+	for range tries {
+		n = nameOf(r, h.group, sex, year, inherited)
+		if !slices.ContainsFunc(h.members, func(m member) bool {
+			return m.name.own() == n.own() || inherited == "" && matrilineal(h.group) && m.name.family == n.family
+		}) {
+			break
+		}
+	}
+	return n
+}
+
+// children follow from the mother's age at their births.
+func (p *Province) children(r *rand.Rand, h *household) {
+	name := h.members[0].name.family
+	for _, m := range h.members {
+		if (m.sex == "female") == matrilineal(h.group) {
 			name = m.name.family
 		}
 	}
+	mother := age(h.mother().born, p.today)
 	n := 1
 	switch at := r.Float64(); {
 	case at < 0.04:
@@ -211,7 +250,7 @@ func (p *Province) add(r *rand.Rand, h *household, relation, sex string, years i
 	born := p.today.AddDate(-years, 0, -r.IntN(365))
 	m := member{
 		relation: relation, sex: sex, born: born,
-		name: nameOf(r, h.group, sex, born.Year(), inherited),
+		name: h.name(r, sex, born.Year(), inherited),
 	}
 	// Old papers often know only the year.
 	m.yearOnly = years > 65 && r.Float64() < 0.35

@@ -141,17 +141,23 @@ func units() ([]*stationsv1.Unit, []*stationsv1.Succession) {
 	return us, ss
 }
 
-// targets are those of the country's digital health programme that the
-// indicators are held against.
+// targets are what the indicators are held against: those of the country's
+// digital health programme, and those that one province's plan sets for remote
+// care.
 func targets() []*coveragev1.Target {
-	t := func(by string, share float64, level string) *coveragev1.Target {
-		return &coveragev1.Target{
-			Indicator: "record-created", By: by, Share: share, Level: level,
-			Source: "Dữ liệu mẫu của tỉnh Sông Hiền",
-		}
+	t := func(indicator, by string, share float64, level, source string) *coveragev1.Target {
+		return &coveragev1.Target{Indicator: indicator, By: by, Share: share, Level: level, Source: source}
 	}
+	const (
+		sample     = "Dữ liệu mẫu của tỉnh Sông Hiền"
+		adults     = sample + ", theo mức một tỉnh đã đặt: 30 % người trưởng thành dùng khám từ xa vào năm 2025, 50 % vào năm 2030"
+		facilities = sample + ", theo mức một tỉnh đã đặt: 100 % cơ sở y tế có khám từ xa vào năm 2030"
+	)
 	return []*coveragev1.Target{
-		t("2025-12-31", 0.90, "province"), t("2030-12-31", 0.95, "province"), t("2030-12-31", 1, "national"),
+		t("record-created", "2025-12-31", 0.90, "province", sample), t("record-created", "2030-12-31", 0.95, "province", sample),
+		t("record-created", "2030-12-31", 1, "national", sample),
+		t("remote-care-adults", "2025-12-31", 0.30, "province", adults), t("remote-care-adults", "2030-12-31", 0.50, "province", adults),
+		t("facilities-remote", "2030-12-31", 1, "province", facilities),
 	}
 }
 

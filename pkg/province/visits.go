@@ -12,7 +12,8 @@ import (
 // body is what is measured, drifting from visit to visit.
 type body struct {
 	height, weight, systolic, diastolic, pulse, glucose float64
-	grown                                               bool
+	// build is how heavy a child is beside others of its age, 1 for the middle.
+	build float64
 }
 
 var complaints = []string{
@@ -63,7 +64,8 @@ func (b *builder) body(s *subject) body {
 	r := b.rng
 	v := body{
 		height: 163 + 6*r.NormFloat64(), pulse: 76 + 7*r.NormFloat64(), glucose: 5.2 + 0.4*r.NormFloat64(),
-		systolic: 112 + 0.28*float64(max(s.years-25, 0)) + 6*r.NormFloat64(), grown: s.years >= 18,
+		systolic: 112 + 0.28*float64(max(s.years-25, 0)) + 6*r.NormFloat64(),
+		build:    math.Min(math.Max(1+0.08*r.NormFloat64(), 0.8), 1.25),
 	}
 	if s.sex == "female" {
 		v.height -= 10
@@ -117,8 +119,8 @@ func (b *builder) visit(s *subject, v *body, at time.Time) {
 	years := at.Sub(s.born).Hours() / 8766
 	weight, height := v.weight, v.height
 	if years < 18 {
-		height = childHeight(years, v.height)
-		weight = childWeight(years) * (0.9 + 0.2*r.Float64())
+		height, weight = child(years, v.height, v.build)
+		weight *= 0.99 + 0.02*r.Float64()
 	}
 	b.observe(s, id, at, "29463-7", "Cân nặng", quantity(fixed(weight, 1), "kg", "kg"))
 	if years < 18 || s.counts["visit"] == 1 {
@@ -141,26 +143,39 @@ func (b *builder) visit(s *subject, v *body, at time.Time) {
 	}
 }
 
-// childHeight and childWeight follow the middle of the WHO growth standards
-// roughly, in cm and kg.
-func childHeight(years, grown float64) float64 {
-	switch {
-	case years < 2:
-		return 50 + 18.5*years
-	default:
-		return 87 + (grown-87)*math.Min((years-2)/15, 1)
-	}
+// growth is about the middle of the WHO growth standards and, from five years,
+// of what is measured in Viet Nam; years, cm and kg.
+var growth = []struct{ years, height, weight float64 }{
+	{0, 50, 3.3},
+	{0.25, 60.5, 6.1},
+	{0.5, 66.7, 7.6},
+	{0.75, 71, 8.6},
+	{1, 75, 9.3},
+	{1.5, 81.5, 10.6},
+	{2, 86.8, 11.8},
+	{3, 95, 13.9},
+	{4, 102, 16},
+	{5, 109, 18},
+	{7, 120.5, 22.5},
+	{10, 137, 31.5},
+	{13, 155, 45},
+	{15, 162, 51},
+	{18, 165, 55},
 }
 
-func childWeight(years float64) float64 {
-	switch {
-	case years < 1:
-		return 3.3 + 6*years
-	case years < 10:
-		return 9.3 + 2.4*(years-1)
-	default:
-		return 31 + 3*(years-10)
+// child returns height and weight of a child that will be so tall when grown
+// and is of a build.
+func child(years, grown, build float64) (height, weight float64) {
+	last := growth[len(growth)-1]
+	height, weight = last.height, last.weight
+	for i := 1; i < len(growth); i++ {
+		if a, z := growth[i-1], growth[i]; years < z.years {
+			part := (years - a.years) / (z.years - a.years)
+			height, weight = a.height+part*(z.height-a.height), a.weight+part*(z.weight-a.weight)
+			break
+		}
 	}
+	return height * (1 + (grown/last.height-1)*years/last.years), weight * build
 }
 
 func (b *builder) observe(s *subject, encounter string, at time.Time, code, name string, value fields) {

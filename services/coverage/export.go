@@ -6,12 +6,14 @@ import (
 	"encoding/csv"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/xuri/excelize/v2"
 
 	"github.com/yba-health/yba/pkg/fault"
 	coveragev1 "github.com/yba-health/yba/proto/gen/yba/coverage/v1"
+	"github.com/yba-health/yba/services/coverage/readmodel"
 )
 
 // labels are the words of an exported file.
@@ -64,9 +66,8 @@ func (s *Service) Export(ctx context.Context, req *coveragev1.ExportRequest) (*c
 	if err != nil {
 		return nil, fault.New(fault.Internal, "the file could not be written", err)
 	}
-	day, _, _ := strings.Cut(r.GetAsOf(), "T")
 	return &coveragev1.ExportResponse{
-		Name: strings.Trim("yba-"+i.ID+"-"+day, "-") + "." + format, MediaType: media, Content: content,
+		Name: strings.Trim("yba-"+i.ID+"-"+day(r.GetAsOf()), "-") + "." + format, MediaType: media, Content: content,
 	}, nil
 }
 
@@ -88,9 +89,27 @@ func head(w labels, language string, i Indicator, r *coveragev1.ReportResponse) 
 		{w.source, i.Source},
 		{w.version, i.Version + " (" + i.ValidFrom + ")"},
 		{w.geography, r.GetGeography()},
-		{w.asOf, r.GetAsOf()},
+		{w.asOf, local(r.GetAsOf())},
 		{w.target, target},
 	}
+}
+
+// day is the day of a moment in Vietnam; empty when there is none.
+func day(moment string) string {
+	t, err := time.Parse(time.RFC3339, moment)
+	if err != nil {
+		return ""
+	}
+	return string(readmodel.DayOf(t))
+}
+
+// local writes a moment as the clock on the department's wall shows it.
+func local(moment string) string {
+	t, err := time.Parse(time.RFC3339, moment)
+	if err != nil {
+		return moment
+	}
+	return readmodel.Local(t).Format("2006-01-02 15:04") + " (UTC+7)"
 }
 
 // cell is a text or a number.

@@ -31,7 +31,7 @@ func TestExportsExplainThemselvesAndRunNoFormula(t *testing.T) {
 		t.Fatalf("no RFC 4180 with a byte order mark: %v", err)
 	}
 	i, _ := s.indicator(readmodel.RecordCreated)
-	for _, want := range []string{i.Name, i.Definition, i.Numerator, i.Denominator, i.Source, "2026-11-21T", "Mã đơn vị", "'=HYPERLINK"} {
+	for _, want := range []string{i.Name, i.Definition, i.Numerator, i.Denominator, i.Source, "2026-11-21 16:00 (UTC+7)", "Mã đơn vị", "'=HYPERLINK"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the file lacks %q", want)
 		}
@@ -68,5 +68,18 @@ func TestPlainGuardsEveryWayToBeginAFormula(t *testing.T) {
 		if got := plain(in); got != want {
 			t.Errorf("plain(%q) = %q, want %q", in, got, want)
 		}
+	}
+}
+
+func TestTheDayOfAFileIsTheDayInVietnam(t *testing.T) {
+	const evening = "2026-11-21T17:30:00.000Z"
+	if got := day(evening); got != "2026-11-22" {
+		t.Errorf("day %q", got)
+	}
+	if got := local(evening); got != "2026-11-22 00:30 (UTC+7)" {
+		t.Errorf("local time %q", got)
+	}
+	if day("") != "" || local("") != "" {
+		t.Error("no moment has a day")
 	}
 }

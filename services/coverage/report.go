@@ -16,7 +16,7 @@ type Figure struct {
 	// Measured is false when there is no denominator.
 	Measured bool
 	Source   string
-	// Before is the share 30 days ago, where there was a denominator then.
+	// Before is the share 30 days ago, where there was something to measure then.
 	Before *float64
 
 	before, denominatorBefore int
@@ -68,7 +68,7 @@ func (r *reporter) report(ctx context.Context, i Indicator, book *geography.Book
 	if err != nil {
 		return nil, err
 	}
-	then, err := r.store.Populations(ctx, today.Add(0, -compareDays))
+	then, err := r.before(ctx, i, today.Add(0, -compareDays))
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +100,21 @@ func (r *reporter) report(ctx context.Context, i Indicator, book *geography.Book
 	}
 	out.Total = r.total(i, book, on, total, out.Communes, now, then, communes == nil)
 	return out, nil
+}
+
+// before returns the populations that the share of an earlier day is measured
+// by; nil when there was nothing yet to measure. A record is created when it
+// comes into this system: where the first one came later than that day, the
+// share of then would be 0 % only because nobody had begun, and all that was
+// loaded since would read as a month's progress.
+func (r *reporter) before(ctx context.Context, i Indicator, day readmodel.Day) (map[string]readmodel.Population, error) {
+	if i.ID == readmodel.RecordCreated {
+		since, err := r.store.Since(ctx)
+		if err != nil || since == "" || since > day {
+			return nil, err
+		}
+	}
+	return r.store.Populations(ctx, day)
 }
 
 // unknownIsOld reports whether communes changed between the days, so that the

@@ -202,6 +202,46 @@ func TestSharesNeedAnOfficialDenominator(t *testing.T) {
 	}
 }
 
+// Where everything was loaded this month, "0 % 30 days ago" would make the
+// load look like progress.
+func TestAYoungLogHasNoShareOfThirtyDaysAgo(t *testing.T) {
+	for name, c := range map[string]struct {
+		days int
+		want bool
+	}{
+		"loaded today": {0, false}, "29 days old": {-29, false}, "30 days old": {-30, true}, "folded long ago": {-900, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := newLog()
+			s := newService(t, log, mergedProvince())
+			for i, commune := range []string{key("a", newLaw), key("c", newLaw)} {
+				p := person{id: fmt.Sprint(i), version: 1, commune: commune, birth: "1990", at: clock.AddDate(0, 0, c.days)}
+				log.add(p.change(t))
+				// A consultation of another time and place, entered with the rest:
+				// its day is its own, so that its comparison stands.
+				log.add(encounter(t, "e"+p.id, p.id, "VR", "finished", 1, clock.AddDate(0, -3, 0)))
+			}
+			catchUp(t, s)
+			var rows []*coveragev1.Population
+			for _, commune := range []string{key("a", newLaw), key("c", newLaw)} {
+				rows = append(rows, &coveragev1.Population{Commune: commune, Date: "2026-01-01", People: 4, Adults: 2, Source: "Cục Thống kê"})
+			}
+			if _, err := s.SetPopulation(t.Context(), &coveragev1.SetPopulationRequest{Rows: rows}); err != nil {
+				t.Fatal(err)
+			}
+			r := report(t, s, readmodel.RecordCreated, "")
+			for _, f := range append(r.GetCommunes(), r.GetTotal()) {
+				if (f.Before != nil) != c.want || c.want && f.GetBefore() != 0.25 || f.GetShare() != 0.25 {
+					t.Errorf("%s: %v", f.GetName(), f)
+				}
+			}
+			if f := report(t, s, readmodel.RemoteCareAdults, "").GetTotal(); f.Before == nil || f.GetBefore() != 0.5 {
+				t.Errorf("remote care: %v, want 0.5 before", f)
+			}
+		})
+	}
+}
+
 func TestFacilitiesWithRemoteCareAreCounted(t *testing.T) {
 	log := newLog()
 	s := newService(t, log, mergedProvince())

@@ -2,9 +2,12 @@ package notices
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
@@ -71,7 +74,8 @@ func (a *memoryAccess) ListAccounts(_ context.Context, req *accessv1.ListAccount
 	}
 	out := &accessv1.ListAccountsResponse{}
 	for _, x := range a.accounts {
-		if req.GetPatient() != "" && req.GetPatient() == x.GetPatient() || req.GetPractitioner() != "" && req.GetPractitioner() == x.GetPractitioner() {
+		if req.GetPatient() != "" && req.GetPatient() == x.GetPatient() || req.GetPractitioner() != "" && req.GetPractitioner() == x.GetPractitioner() ||
+			req.GetAccount() != "" && req.GetAccount() == x.GetId() {
 			out.Accounts = append(out.Accounts, x)
 		}
 	}
@@ -123,7 +127,7 @@ func newSuite(t *testing.T) *suite {
 	x := &suite{
 		records: &memoryRecords{bodies: map[string]string{"Patient/7": `{"telecom":[{"system":"phone","value":"0901234567"},{"system":"email","value":"hoa@example.com"}]}`}},
 		access: &memoryAccess{
-			accounts: []*accessv1.Account{{Id: "hoa", Patient: "7"}, {Id: "bs", Practitioner: "55"}, {Id: "closed", Patient: "7", Disabled: true}, {Id: "other", Patient: "77"}},
+			accounts: []*accessv1.Account{{Id: "hoa", Patient: "7"}, {Id: "bs", Practitioner: "55"}, {Id: "closed", Patient: "7", Disabled: true}, {Id: "other", Patient: "77"}, {Id: "mother", Patient: "70"}},
 			relations: []*accessv1.Relation{
 				{Account: "mother", Patient: "7", Kind: "guardian"},
 				{Account: "bs", Patient: "7", Kind: "treating"},
@@ -200,6 +204,28 @@ func (x *suite) carry(t *testing.T) {
 			return
 		}
 	}
+}
+
+// spooled reads what went to the gateway of a channel.
+func (x *suite) spooled(t *testing.T, channel string) []message.Spooled {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(x.spool, channel, "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []message.Spooled
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m message.Spooled
+		if err := json.Unmarshal(b, &m); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, m)
+	}
+	return out
 }
 
 func (x *suite) subscribe(t *testing.T, account string) {

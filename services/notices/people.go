@@ -36,18 +36,56 @@ func (p *people) ofPatient(ctx context.Context, patient string) ([]person, error
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return nil, err
 	}
-	known := map[string]bool{}
+	known, reached := map[string]bool{}, map[string]bool{}
 	for _, x := range out {
 		known[x.account] = true
+		reached[x.phone], reached[x.email] = true, true
 	}
 	for _, r := range relations.GetRelations() {
 		if r.GetKind() != "guardian" || r.GetPatient() != patient || known[r.GetAccount()] || !p.holds(r) {
 			continue
 		}
 		known[r.GetAccount()] = true
-		out = append(out, person{account: r.GetAccount(), language: languages[0], ward: true})
+		g, err := p.guardian(ctx, r.GetAccount())
+		if err != nil {
+			return nil, err
+		}
+		if g == nil {
+			continue
+		}
+		// A child's record often holds the mother's number: one message is enough.
+		if reached[g.phone] {
+			g.phone = ""
+		}
+		if reached[g.email] {
+			g.email = ""
+		}
+		reached[g.phone], reached[g.email] = true, true
+		out = append(out, *g)
 	}
 	return out, nil
+}
+
+// guardian returns who has the account, or nil when it is closed. A guardian's
+// number stands in the guardian's own record; the ward, often a child, has none.
+func (p *people) guardian(ctx context.Context, account string) (*person, error) {
+	list, err := p.access.ListAccounts(ctx, &accessv1.ListAccountsRequest{Account: account})
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range list.GetAccounts() {
+		if a.GetId() != account || a.GetDisabled() {
+			continue
+		}
+		g := &person{account: account, language: languages[0], ward: true}
+		if a.GetPatient() != "" {
+			if g.phone, g.email, err = p.telecom(ctx, "Patient/"+a.GetPatient()); err != nil {
+				return nil, err
+			}
+		}
+		return g, nil
+	}
+	return nil, nil
 }
 
 // holds reports whether a relation is in force.

@@ -88,6 +88,61 @@ func TestAnImportWakesNobody(t *testing.T) {
 	}
 }
 
+// Records of other years that a loading brings today are rows of today.
+func TestHistoryThatIsLoadedTodayWakesNobody(t *testing.T) {
+	x := newSuite(t)
+	x.records.add("Encounter", "e", 1, x.clock, strings.Replace(fmt.Sprintf(vr, "finished"), "{", `{"period":{"start":"2025-02-01T08:00:00+07:00"},`, 1))
+	x.records.add("DocumentReference", "d", 1, x.clock, strings.Replace(note, "{", `{"date":"2025-02-01T08:20:00+07:00",`, 1))
+	x.records.add("MedicationRequest", "m", 1, x.clock, strings.Replace(drug, "{", `{"authoredOn":"2025-02-01T08:20:00+07:00",`, 1))
+	x.follow(t)
+	x.carry(t)
+	if got := x.told(t, "hoa"); got != nil {
+		t.Errorf("told %v", got)
+	}
+	if sent := x.spooled(t, message.SMS); len(sent) != 0 {
+		t.Errorf("sent %v", sent)
+	}
+}
+
+// A small child has no telephone.
+func TestGuardiansAreReachedByTheirOwnNumber(t *testing.T) {
+	for name, c := range map[string]struct {
+		mother string
+		closed bool
+		sent   []string
+		told   bool
+	}{
+		"own number":             {`{"telecom":[{"system":"phone","value":"0907777777"}]}`, false, []string{"0901234567", "0907777777"}, true},
+		"the same number":        {`{"telecom":[{"system":"phone","value":"0901234567"}]}`, false, []string{"0901234567"}, true},
+		"no number":              {`{}`, false, []string{"0901234567"}, true},
+		"the account was closed": {`{"telecom":[{"system":"phone","value":"0907777777"}]}`, true, []string{"0901234567"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := newSuite(t)
+			x.records.bodies["Patient/70"] = c.mother
+			for _, a := range x.access.accounts {
+				if a.GetId() == "mother" {
+					a.Disabled = c.closed
+				}
+			}
+			x.records.add("Appointment", "a", 1, x.clock, appointment("booked", half))
+			x.follow(t)
+			x.carry(t)
+			var to []string
+			for _, m := range x.spooled(t, message.SMS) {
+				to = append(to, m.To)
+			}
+			slices.Sort(to)
+			if !slices.Equal(to, c.sent) {
+				t.Errorf("sent to %v, want %v", to, c.sent)
+			}
+			if got := x.told(t, "mother"); (got != nil) != c.told {
+				t.Errorf("the mother was told %v", got)
+			}
+		})
+	}
+}
+
 func TestNothingIsLostWhileAccessIsDown(t *testing.T) {
 	x := newSuite(t)
 	x.records.add("Appointment", "a", 1, x.clock, appointment("booked", half))

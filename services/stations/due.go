@@ -11,9 +11,10 @@ import (
 )
 
 // checkDose judges one dose by the schedule: it must be one of the series, not
-// given before, and neither before the minimum age nor sooner after the dose
-// before than the interval. Of a birth known only by its year the earliest day
-// counts: nobody is sent home for a date that nobody knows.
+// given before, neither before the minimum age nor after the last one, and not
+// nearer to its neighbours in the series than the interval. Of a birth known
+// only by its year the day counts that lets more: nobody is sent home for a
+// date that nobody knows.
 func checkDose(s rules.Schedule, vaccine string, number int, born birth, given []Given, on time.Time) (rules.Vaccine, error) {
 	v, ok := s.Vaccine(vaccine)
 	if !ok {
@@ -32,12 +33,20 @@ func checkDose(s rules.Schedule, vaccine string, number int, born birth, given [
 		if g.Dose == number {
 			return v, fault.Newf(fault.Conflict, "%s mũi %d đã được ghi ngày %s. Nếu nhập nhầm số mũi, xin sửa lại.", v.Short, number, dayText(g.On)).In("dose")
 		}
+		// A dose that is entered afterwards must leave room for the one that is there.
+		if after, ok := v.Dose(number + 1); ok && g.Dose == number+1 && on.AddDate(0, 0, after.Interval).After(g.On) {
+			return v, invalid("at", fmt.Sprintf("%s mũi %d đã được ghi ngày %s. Mũi %d phải trước đó ít nhất %d ngày. Xin xem lại ngày và số mũi.",
+				v.Short, g.Dose, dayText(g.On), number, after.Interval))
+		}
 		if next := g.On.AddDate(0, 0, d.Interval); g.Dose == number-1 && next.After(allowed) {
 			allowed, why = next, fmt.Sprintf("cách mũi %d đủ %d ngày", g.Dose, d.Interval)
 		}
 	}
 	if on.Before(allowed) {
 		return v, invalid("at", fmt.Sprintf("%s mũi %d chưa tiêm được: phải %s, sớm nhất là ngày %s.", v.Short, number, why, dayText(allowed)))
+	}
+	if last := born.last.AddDate(0, 0, d.NotAfter); d.NotAfter > 0 && on.After(last) {
+		return v, invalid("at", fmt.Sprintf("%s mũi %d không tiêm được nữa: đã quá tuổi, muộn nhất là ngày %s.", v.Short, number, dayText(last)))
 	}
 	return v, nil
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -22,6 +23,11 @@ const (
 	found = "50"
 	// maxFound bounds an answer; a nurse reads no longer list.
 	maxFound = 50
+	// foundNear is the same where a word of the name is in doubt and more
+	// people must be looked through.
+	foundNear = "200"
+	// maxWords bounds the searches for a mistyped name.
+	maxWords = 5
 	// A likeness under this is not worth a line.
 	alike = 0.3
 )
@@ -37,7 +43,8 @@ func (s *Service) FindPeople(ctx context.Context, req *stationsv1.FindPeopleRequ
 			return nil, err
 		}
 	}
-	query := strings.TrimSpace(req.GetQuery())
+	query, year := splitQuery(req.GetQuery())
+	a.birth = cmp.Or(a.birth, year)
 	number := strings.IndexFunc(query, unicode.IsDigit) >= 0
 	switch {
 	case number:
@@ -59,6 +66,11 @@ func (s *Service) FindPeople(ctx context.Context, req *stationsv1.FindPeopleRequ
 		return nil, err
 	}
 	people := rank(a, list, number)
+	if a.name != "" && (len(people) == 0 || people[0].GetLikeness() < sameEnough) {
+		if people, err = s.mistyped(ctx, a, people); err != nil {
+			return nil, err
+		}
+	}
 	limit := int(req.GetLimit())
 	if limit <= 0 || limit > maxFound {
 		limit = 20
@@ -87,10 +99,77 @@ func rank(a asked, list []patientResource, number bool) []*stationsv1.Person {
 			people = append(people, p)
 		}
 	}
+	sortByLikeness(people)
+	return people
+}
+
+func sortByLikeness(people []*stationsv1.Person) {
 	slices.SortStableFunc(people, func(a, b *stationsv1.Person) int {
 		return cmp.Or(cmp.Compare(b.GetLikeness(), a.GetLikeness()), strings.Compare(a.GetPatient(), b.GetPatient()))
 	})
-	return people
+}
+
+// splitQuery takes the birth out of what was typed after a name, or alone:
+// "hoa 1992", "Trần Văn Bình 02/08/1963", "1963". Whatever else holds digits
+// is a number and stays whole.
+func splitQuery(typed string) (query, birth string) {
+	var words []string
+	for _, w := range strings.Fields(typed) {
+		b, isBirth := typedBirth(w)
+		switch {
+		case isBirth && birth == "":
+			birth = b
+		case strings.IndexFunc(w, unicode.IsDigit) >= 0:
+			return strings.TrimSpace(typed), ""
+		default:
+			words = append(words, w)
+		}
+	}
+	return strings.Join(words, " "), birth
+}
+
+// typedBirth reads a year, or a day as people or devices write it.
+func typedBirth(word string) (string, bool) {
+	for layout, out := range map[string]string{"2006": "2006", time.DateOnly: time.DateOnly, "2/1/2006": time.DateOnly, "2-1-2006": time.DateOnly} {
+		if t, err := time.Parse(layout, word); err == nil && t.Year() >= 1900 && t.Year() <= 2100 {
+			return t.Format(out), true
+		}
+	}
+	return "", false
+}
+
+// mistyped adds people whose name differs from what was typed by a slip. It
+// searches once for each word, by the half of it that is likely to be right,
+// and once without the word; only who is much alike is added, since half a
+// name is the name of many.
+func (s *Service) mistyped(ctx context.Context, a asked, people []*stationsv1.Person) ([]*stationsv1.Person, error) {
+	words := strings.Fields(vitext.Fold(a.name))
+	words = words[:min(len(words), maxWords)]
+	var searches []url.Values
+	for i, w := range words {
+		letters := []rune(w)
+		others := slices.Delete(slices.Clone(words), i, i+1)
+		some := append(slices.Clone(others), string(letters[:(len(letters)+1)/2]))
+		searches = append(searches, url.Values{"name": some, "_count": {foundNear}})
+		if len(others) > 0 {
+			searches = append(searches, url.Values{"name": others, "_count": {foundNear}})
+		}
+	}
+	list, err := s.union(ctx, searches...)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, p := range people {
+		known[p.GetPatient()] = true
+	}
+	for _, p := range rank(a, list, false) {
+		if p.GetLikeness() >= sameEnough && !known[p.GetPatient()] {
+			people = append(people, p)
+		}
+	}
+	sortByLikeness(people)
+	return people, nil
 }
 
 func (s *Service) byNumber(ctx context.Context, typed string) ([]patientResource, error) {
@@ -141,7 +220,9 @@ func (s *Service) union(ctx context.Context, searches ...url.Values) ([]patientR
 	seen := map[string]bool{}
 	var list []patientResource
 	for _, q := range searches {
-		q.Set("_count", found)
+		if !q.Has("_count") {
+			q.Set("_count", found)
+		}
 		some, err := search[patientResource](ctx, s.Records, "Patient", q)
 		if err != nil {
 			return nil, err

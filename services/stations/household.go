@@ -36,13 +36,17 @@ func (s *Service) RegisterHousehold(ctx context.Context, req *stationsv1.Registe
 		if err != nil {
 			return nil, Outcome{}, err
 		}
+		at, err := s.hamlet(ctx, commune, hamlet)
+		if err != nil {
+			return nil, Outcome{}, err
+		}
 		identifiers := []element{clientIdentifier(req.GetClientId(), "")}
 		if code := strings.TrimSpace(req.GetCode()); code != "" {
 			identifiers = append(identifiers, element{"system": systemHousehold, "value": code})
 		}
 		group := element{
 			"resourceType": "Group", "active": true, "type": "person", "actual": true, "identifier": identifiers,
-			"code": concept("Hộ gia đình", coding(fhir.SystemGroupKind, "household", "")), "extension": place(commune, hamlet),
+			"code": concept("Hộ gia đình", coding(fhir.SystemGroupKind, "household", "")), "extension": place(commune, at),
 			"name": joinNonEmpty(", ", "Hộ "+address, hamlet, commune.Name),
 		}
 		if facility := guard.PrincipalOf(ctx).GetFacility(); facility != "" {

@@ -79,6 +79,9 @@ func TestADoseOutsideTheScheduleIsRefusedAndNamesTheDay(t *testing.T) {
 			}
 		})
 	}
+	if err := give(12, "je", 2, "2026-11-20", nil); err == nil {
+		t.Error("a child of three months was given a dose of the second year")
+	}
 	for name, err := range map[string]error{
 		"on the day the interval ends": give(20, "bopv", 2, "2026-11-07", nil),
 		"on the last day of the lot": give(21, "bcg", 1, "2026-11-20", func(r *stationsv1.RecordImmunizationRequest) {
@@ -87,6 +90,50 @@ func TestADoseOutsideTheScheduleIsRefusedAndNamesTheDay(t *testing.T) {
 	} {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestADoseIsRefusedWhereItWouldHarmOrDoNothing(t *testing.T) {
+	d := open(t)
+	register := func(n int, name, born string) string {
+		r := baby()
+		r.ClientId, r.Name, r.BirthDate = id(n), name, born
+		return d.register(t, r)
+	}
+	child, elder, student := register(1, "Lê Văn Bình", "2026-08-21"), register(2, "Hồ Thị Sáu", "1950"), register(3, "Đỗ Minh An", "2019-11-21")
+	// In this order: the dose that is given comes after the day it is refused.
+	for n, c := range []struct {
+		name, patient, vaccine string
+		dose                   int32
+		at, says               string
+	}{
+		{"birth dose on the seventh day", child, "hepb0", 1, "2026-08-28", ""},
+		{"BCG for an elder", elder, "bcg", 1, "2026-11-20", "30/12/1951"},
+		{"rotavirus for an elder", elder, "rota", 1, "2026-11-20", "quá tuổi"},
+		{"whole-cell pertussis after seven years", student, "dpt4", 1, "2026-11-21", "20/11/2026"},
+		{"the day before", student, "dpt4", 1, "2026-11-20", ""},
+		{"measles is caught up at any age", student, "mr", 1, "2026-11-20", ""},
+		{"second dose, the first on paper only", child, "dpt-hepb-hib", 2, "2026-11-20", ""},
+	} {
+		_, err := d.RecordImmunization(d.nurse, &stationsv1.RecordImmunizationRequest{
+			ClientId: id(100 + n), Patient: c.patient, Vaccine: c.vaccine, Dose: c.dose, Lot: "A1", At: c.at + "T08:00:00+07:00",
+		})
+		if c.says == "" && err != nil || c.says != "" && (fault.Of(err).At != "at" || !strings.Contains(fault.Of(err).Message, c.says)) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.says)
+		}
+	}
+	// The first dose is entered afterwards; it must have left four weeks.
+	for _, at := range []string{"2026-10-24", "2026-10-23"} {
+		want := at == "2026-10-23"
+		_, err := d.RecordImmunization(d.nurse, &stationsv1.RecordImmunizationRequest{
+			ClientId: id(200), Patient: child, Vaccine: "dpt-hepb-hib", Dose: 1, Lot: "A1", At: at + "T08:00:00+07:00",
+		})
+		if !want && (err == nil || !strings.Contains(fault.Of(err).Message, "20/11/2026")) {
+			t.Errorf("%s: %v, want a refusal that names the second dose", at, err)
+		}
+		if want && err != nil {
+			t.Errorf("%s: %v", at, err)
 		}
 	}
 }

@@ -101,7 +101,8 @@ func nameLikeness(typed, name string, prefix bool) (float64, string) {
 		if norm.NFC.String(strings.ToLower(typed)) == norm.NFC.String(strings.ToLower(name)) {
 			return 1, "cùng họ tên"
 		}
-		return 0.95, "cùng họ tên, khác dấu"
+		// More than a longer name that only holds all that was typed.
+		return 0.97, "cùng họ tên, khác dấu"
 	}
 	free := slices.Clone(b)
 	sum := 0.0
@@ -109,8 +110,8 @@ func nameLikeness(typed, name string, prefix bool) (float64, string) {
 		best, at := 0.0, -1
 		for j, other := range free {
 			s := wordLikeness(word, other)
-			if prefix && i == len(a)-1 && strings.HasPrefix(other, word) {
-				s = 1
+			if prefix && i == len(a)-1 && other != word && strings.HasPrefix(other, word) {
+				s = begun
 			}
 			if s > best {
 				best, at = s, j
@@ -131,32 +132,48 @@ func nameLikeness(typed, name string, prefix bool) (float64, string) {
 	return full, ""
 }
 
+const (
+	// begun is the likeness of a word to its beginning while it is being typed:
+	// Hoàng may be meant by "hoa", but Hoa comes first.
+	begun = 0.97
+	// otherBegin is taken off where the first letters differ: slips are seldom
+	// made there, so "hao" is rather Hoa than Thảo.
+	otherBegin = 0.1
+)
+
 // wordLikeness is 1 less the share of letters to change; words that share less
 // than half are not alike at all.
 func wordLikeness(a, b string) float64 {
 	x, y := []rune(a), []rune(b)
 	s := 1 - float64(editDistance(x, y))/float64(max(len(x), len(y)))
+	if x[0] != y[0] {
+		s -= otherBegin
+	}
 	if s < 0.5 {
 		return 0
 	}
 	return s
 }
 
-// editDistance counts letters to add, drop or change (Levenshtein).
+// editDistance counts letters to add, drop or change, and neighbours to swap
+// (Levenshtein with transpositions, as optimal string alignment).
 func editDistance(a, b []rune) int {
-	row := make([]int, len(b)+1)
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range a {
-		diagonal := row[0]
+		before, last, row = last, row, before
 		row[0] = i + 1
 		for j := range b {
 			cost := 1
 			if a[i] == b[j] {
 				cost = 0
 			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+cost)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
 		}
 	}
 	return row[len(b)]

@@ -38,6 +38,14 @@ func vitals() []vital {
 	}
 }
 
+// spoken is the unit as people write it.
+func (v vital) spoken() string {
+	if len(v.words) > 0 {
+		return v.words[0]
+	}
+	return v.unit
+}
+
 // measured is a checked measure.
 type measured struct {
 	vital
@@ -69,11 +77,11 @@ func checkMeasure(m *stationsv1.Measure) (measured, error) {
 		if v.kind == "glucose" {
 			hint = " Nếu máy đo ra mg/dL thì chia cho 18."
 		}
-		return measured{}, invalid("unit", v.label+" tính bằng "+v.unit+"."+hint)
+		return measured{}, invalid("unit", v.label+" tính bằng "+v.spoken()+"."+hint)
 	}
 	exact, ok := new(big.Rat).SetString(text)
 	if !ok || exact.Cmp(big.NewRat(v.low, 10)) < 0 || exact.Cmp(big.NewRat(v.high, 10)) > 0 {
-		return measured{}, invalid("value", fmt.Sprintf("%s thường từ %s đến %s %s. Xin đo hoặc nhập lại.", v.label, tenths(v.low), tenths(v.high), v.unit))
+		return measured{}, invalid("value", fmt.Sprintf("%s thường từ %s đến %s %s. Xin đo hoặc nhập lại.", v.label, tenths(v.low), tenths(v.high), v.spoken()))
 	}
 	return measured{v, json.Number(text), exact}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -12,6 +13,7 @@ import (
 	"github.com/yba-health/yba/pkg/kit"
 	"github.com/yba-health/yba/pkg/projection"
 	"github.com/yba-health/yba/pkg/units"
+	"github.com/yba-health/yba/pkg/vitext"
 	accessv1 "github.com/yba-health/yba/proto/gen/yba/access/v1"
 	exchangev1 "github.com/yba-health/yba/proto/gen/yba/exchange/v1"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
@@ -103,6 +105,33 @@ func (s *Service) commune(ctx context.Context, text string) (commune, province u
 		province = above[i]
 	}
 	return commune, province, nil
+}
+
+// hamlet returns the hamlet of a commune that goes by what was typed. Its code
+// tells later into which part of a divided commune a person has come. A name
+// that is in no list stays as it was typed.
+func (s *Service) hamlet(ctx context.Context, commune units.Unit, typed string) (units.Unit, error) {
+	if typed == "" {
+		return units.Unit{}, nil
+	}
+	list, err := s.Store.Units(ctx, units.Hamlet, commune.Code, units.Date(day(s.Now()).Format(time.DateOnly)))
+	if err != nil {
+		return units.Unit{}, err
+	}
+	// Marks tell hamlets apart (Phú Mỹ, Phú Mỳ), so they are ignored only where
+	// nobody else is meant.
+	for _, form := range []func(string) string{strings.ToLower, vitext.Fold} {
+		var found []units.Unit
+		for _, u := range list {
+			if n := form(typed); n == form(u.Name) || n == strings.TrimPrefix(form(u.Name), form(u.Kind)+" ") {
+				found = append(found, u)
+			}
+		}
+		if len(found) == 1 {
+			return found[0], nil
+		}
+	}
+	return units.Unit{Name: typed}, nil
 }
 
 // reaches refuses a commune that the caller does not serve.

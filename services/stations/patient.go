@@ -59,13 +59,22 @@ func unitOf(list []extension) (commune, hamlet string) {
 	return commune, hamlet
 }
 
-// place returns the unit extensions of an address.
-func place(commune units.Unit, hamlet string) []element {
+// place returns the unit extensions of an address; the hamlet may have no
+// code, or be nowhere.
+func place(commune, hamlet units.Unit) []element {
 	list := []element{{"url": fhir.ExtensionUnit, "valueCoding": element{
 		"system": fhir.SystemUnits, "code": string(commune.Code), "version": commune.From.String(), "display": commune.Name,
 	}}}
-	if hamlet != "" {
-		list = append(list, element{"url": fhir.ExtensionHamlet, "valueCoding": element{"system": fhir.SystemUnits, "display": hamlet}})
+	if hamlet.Name != "" {
+		at := element{"system": fhir.SystemUnits, "display": hamlet.Name}
+		if hamlet.Code != "" {
+			at["code"] = string(hamlet.Code)
+			// A unit whose beginning is not known has no version (R4: not empty).
+			if hamlet.From != "" {
+				at["version"] = hamlet.From.String()
+			}
+		}
+		list = append(list, element{"url": fhir.ExtensionHamlet, "valueCoding": at})
 	}
 	return list
 }
@@ -114,14 +123,14 @@ func (p patientResource) person() *stationsv1.Person {
 }
 
 // newPatient builds the Patient of a registration that was checked.
-func newPatient(r *stationsv1.RegisterPersonRequest, checked []*exchangev1.CheckedIdentifier, commune, province units.Unit, facility string) element {
+func newPatient(r *stationsv1.RegisterPersonRequest, checked []*exchangev1.CheckedIdentifier, commune, province, hamlet units.Unit, facility string) element {
 	words := strings.Fields(r.GetName())
 	identifiers := []any{clientIdentifier(r.GetClientId(), "")}
 	for i, c := range checked {
 		identifiers = append(identifiers, client.ToFHIR(c, r.GetIdentifiers()[i].GetFrom(), r.GetIdentifiers()[i].GetUntil()))
 	}
 	address := element{
-		"use": "home", "city": commune.Name, "country": "VN", "extension": place(commune, r.GetHamlet()),
+		"use": "home", "city": commune.Name, "country": "VN", "extension": place(commune, hamlet),
 		"text": joinNonEmpty(", ", r.GetAddress(), r.GetHamlet(), commune.Name, province.Name),
 	}
 	if province.Name != "" {

@@ -93,7 +93,11 @@ func (s *Service) register(ctx context.Context, r *stationsv1.RegisterPersonRequ
 			return nil, Outcome{}, refused[*stationsv1.RegisterPersonResponse]{&stationsv1.RegisterPersonResponse{Duplicates: same}}
 		}
 	}
-	patient := newPatient(r, checked, commune, province, guard.PrincipalOf(ctx).GetFacility())
+	hamlet, err := s.hamlet(ctx, commune, r.GetHamlet())
+	if err != nil {
+		return nil, Outcome{}, err
+	}
+	patient := newPatient(r, checked, commune, province, hamlet, guard.PrincipalOf(ctx).GetFacility())
 	if r.GetHousehold() == "" {
 		t := &transaction{}
 		t.create(r.GetClientId(), "", patient)

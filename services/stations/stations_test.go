@@ -1,6 +1,7 @@
 package stations_test
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -240,6 +241,11 @@ func TestPeopleAreFoundAsOneTypes(t *testing.T) {
 	q := d.register(t, other)
 	for query, want := range map[string]string{
 		"hoa": p, "nguyen thi h": p, "Nguyễn Thị Hoa": p, "HOA NGUYEN": p, "0912345678": p, "0912 345 678": p, "066180012345": p,
+		// A slip in one word, at its end, in its middle or at its beginning.
+		"nguyen thi hos": p, "nguyen thi hao": p, "nguyn thi hoa": p, "ngyuen thi hoa": p, "nguyen thi moa": p, "tran vna hung": q,
+		// The year or the day of birth after the name, or alone.
+		"hoa 1980": p, "nguyen thi hoa 20/5/1980": p, "tran van hung 1956": q, "1956": q, "1980-05-20": p,
+		"le van lan": "", "nguyen van lan": "", "0912 345 679": "", "1957": "",
 		"tran": q, "hùng": q, "0988888888": q, "xyz": "", "h": "", "": "", "12": "",
 	} {
 		got, err := d.FindPeople(d.nurse, &stationsv1.FindPeopleRequest{Query: query})
@@ -255,6 +261,82 @@ func TestPeopleAreFoundAsOneTypes(t *testing.T) {
 	got, err := d.FindPeople(d.nurse, &stationsv1.FindPeopleRequest{BirthDate: "1956"})
 	if err != nil || len(got.GetPeople()) != 1 || got.GetPeople()[0].GetPatient() != q {
 		t.Errorf("by year: %v, %v", got, err)
+	}
+}
+
+func TestTheNameThatIsMeantComesFirst(t *testing.T) {
+	d := open(t)
+	longer := hoa(1)
+	longer.Name, longer.BirthDate, longer.Identifiers = "Nguyễn Thị Thu Hoa", "1958-12-12", nil
+	d.register(t, longer)
+	p := d.register(t, hoa(2))
+	got, err := d.FindPeople(d.nurse, &stationsv1.FindPeopleRequest{Query: "nguyen thi hoa"})
+	if err != nil || len(got.GetPeople()) != 2 || got.GetPeople()[0].GetPatient() != p {
+		t.Errorf("found %v, %v", got, err)
+	}
+	for n, name := range []string{"Nguyễn Thị Thảo", "Nguyễn Thị Hoàng"} {
+		other := hoa(10 + n)
+		other.Name, other.BirthDate, other.Identifiers, other.Phone = name, fmt.Sprint(1991+n), nil, ""
+		d.register(t, other)
+	}
+	for _, query := range []string{"nguyen thi hao", "hoa"} {
+		got, err := d.FindPeople(d.nurse, &stationsv1.FindPeopleRequest{Query: query})
+		if err != nil || len(got.GetPeople()) < 2 || got.GetPeople()[0].GetPatient() != p {
+			t.Errorf("%q found %v, %v", query, got, err)
+		}
+	}
+}
+
+func TestMessagesSpeakOfUnitsAsPeopleDo(t *testing.T) {
+	d := open(t)
+	p := d.register(t, hoa(1))
+	for n, c := range []struct {
+		measures []*stationsv1.Measure
+		says     string
+	}{
+		{[]*stationsv1.Measure{{Kind: "temperature", Value: "368"}}, "từ 30 đến 45 °C."},
+		{[]*stationsv1.Measure{{Kind: "pulse", Value: "700"}}, "từ 20 đến 300 lần/phút."},
+		{[]*stationsv1.Measure{{Kind: "systolic", Value: "12", Unit: "kPa"}, {Kind: "diastolic", Value: "8"}}, "tính bằng mmHg."},
+	} {
+		_, err := d.RecordVisit(d.nurse, &stationsv1.RecordVisitRequest{ClientId: id(10 + n), Patient: p, Measures: c.measures})
+		if !strings.Contains(fault.Of(err).Message, c.says) {
+			t.Errorf("%v, want %q", err, c.says)
+		}
+	}
+}
+
+// The code of the hamlet tells into which part of a divided commune people have
+// come, and in which old commune a resident of a merged one lives.
+func TestTheHamletIsKeptWithItsCode(t *testing.T) {
+	for name, c := range map[string]struct{ typed, want string }{
+		"as in the list":          {"Thôn Phú Mỹ", `"code":"2201501","display":"Thôn Phú Mỹ"`},
+		"other case, no kind":     {"phú mỹ", `"code":"2201501"`},
+		"without marks":           {"thon phu hoa", `"code":"2201503"`},
+		"marks tell it apart":     {"Phú Mỳ", `"code":"2201502"`},
+		"without marks, doubtful": {"phu my", `{"display":"phu my","system"`},
+		"in no list":              {"Xóm Mới", `{"display":"Xóm Mới","system"`},
+		"of another commune":      {"Thôn Xa", `{"display":"Thôn Xa","system"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t)
+			hamlet := func(code, name, parent string) *stationsv1.Unit {
+				return &stationsv1.Unit{Code: code, Level: "hamlet", Name: name, Kind: "Thôn", Parent: parent, ValidFrom: "2025-07-01"}
+			}
+			if _, err := d.ImportUnits(d.nurse, &stationsv1.ImportUnitsRequest{Units: []*stationsv1.Unit{
+				hamlet("2201501", "Thôn Phú Mỹ", "22015"), hamlet("2201502", "Thôn Phú Mỳ", "22015"),
+				hamlet("2201503", "Thôn Phú Hòa", "22015"), hamlet("2204501", "Thôn Xa", "22045"),
+			}}); err != nil {
+				t.Fatal(err)
+			}
+			r := hoa(1)
+			r.Hamlet = c.typed
+			d.register(t, r)
+			wants(t, d.records.only(t, "Patient"), c.want)
+			if _, err := d.RegisterHousehold(d.nurse, &stationsv1.RegisterHouseholdRequest{ClientId: id(2), Commune: here, Hamlet: c.typed, Address: "Số 5"}); err != nil {
+				t.Fatal(err)
+			}
+			wants(t, d.records.only(t, "Group"), c.want)
+		})
 	}
 }
 

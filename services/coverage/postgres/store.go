@@ -130,6 +130,15 @@ func (s *Store) Counts(ctx context.Context, indicator string, now, before readmo
 	return out, pg.Fault(rows.Err())
 }
 
+// Since implements readmodel.Store. Days that were folded are long ago.
+func (s *Store) Since(ctx context.Context) (readmodel.Day, error) {
+	var day readmodel.Day
+	err := s.db.QueryRowContext(ctx, `
+		SELECT coalesce(greatest(min(day), '0001-01-01')::text, '') FROM coverage.counts
+		WHERE generation = (SELECT id FROM coverage.generations WHERE live) AND indicator = $1`, readmodel.RecordCreated).Scan(&day)
+	return day, pg.Fault(err)
+}
+
 // Facilities implements readmodel.Store.
 func (s *Store) Facilities(ctx context.Context) ([]readmodel.KnownFacility, error) {
 	rows, err := s.db.QueryContext(ctx, `

@@ -13,6 +13,9 @@ var vietnam = time.FixedZone("ICT", 7*60*60)
 // one is unknown.
 type Day string
 
+// Local returns t on the clocks of Vietnam.
+func Local(t time.Time) time.Time { return t.In(vietnam) }
+
 // DayOf returns the day of t in Vietnam.
 func DayOf(t time.Time) Day { return Day(t.In(vietnam).Format(time.DateOnly)) }
 

@@ -82,6 +82,9 @@ type Store interface {
 	// the live generation. Days are not older than KeepDays before today.
 	Counts(ctx context.Context, indicator string, now, before Day) ([]Count, error)
 	Facilities(ctx context.Context) ([]KnownFacility, error)
+	// Since returns the day of the first record that the live generation
+	// counted; empty when there is none.
+	Since(ctx context.Context) (Day, error)
 
 	// SetPopulation replaces rows of the same unit and day.
 	SetPopulation(ctx context.Context, rows []Population) error

@@ -26,6 +26,9 @@ type Change struct {
 	Practitioners []string
 	// Encounter is the reference that a document or prescription belongs to.
 	Encounter string
+	// Done is when the visit began or the document or prescription was made,
+	// as it says itself; zero when it does not say.
+	Done time.Time
 	// Valid is false for drafts and what was entered in error.
 	Valid   bool
 	Patient string
@@ -57,6 +60,9 @@ type resource struct {
 	Appointment     []reference
 	Context         struct{ Encounter []reference }
 	DocStatus       string
+	Date            string
+	AuthoredOn      string
+	Period          struct{ Start string }
 }
 
 type (
@@ -90,7 +96,7 @@ func Read(c *recordsv1.Change) (Change, error) {
 			Consultation: r.consultation(c.GetId()),
 		}
 		if c.GetType() == "Encounter" {
-			f.Remote = r.Class.Code == "VR"
+			f.Remote, out.Done = r.Class.Code == "VR", moment(r.Period.Start)
 		} else {
 			f.Remote = slices.ContainsFunc(r.AppointmentType.Coding, func(k coding) bool { return k.System == fhir.SystemServiceKind && k.Code == "remote" })
 			for _, p := range r.Participant {
@@ -119,6 +125,10 @@ func Read(c *recordsv1.Change) (Change, error) {
 		if out.Patient == "" {
 			out.Patient = idOf("Patient", r.Subject.Reference)
 		}
+		out.Done = moment(r.Date)
+		if c.GetType() == "MedicationRequest" {
+			out.Done = moment(r.AuthoredOn)
+		}
 		if c.GetType() == "DocumentReference" {
 			out.Valid = r.Status == "current" && r.DocStatus != "preliminary" && r.DocStatus != "entered-in-error"
 		} else {
@@ -126,6 +136,18 @@ func Read(c *recordsv1.Change) (Change, error) {
 		}
 	}
 	return out, nil
+}
+
+// moment is the last moment that a FHIR dateTime can mean; zero when it cannot
+// be read or says less than the day.
+func moment(text string) time.Time {
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t
+	}
+	if t, err := time.Parse(time.DateOnly, text); err == nil {
+		return t.AddDate(0, 0, 1)
+	}
+	return time.Time{}
 }
 
 // parse reads the elements that are needed. "encounter" and "participant"
@@ -156,13 +178,14 @@ func path(id string) bool {
 	return id != "" && len(id) <= 64 && strings.Trim(id, ".") != ""
 }
 
-// maxAge is how old a change may be to be told: an import wakes nobody.
+// maxAge is how old a change, and what it is about, may be to be told: neither
+// a rebuilt projection nor an import of what was done years ago wakes anybody.
 const maxAge = 24 * time.Hour
 
 // Of returns what a change means to people, given what was known of the
 // resource before (nil: nothing) and of the Encounter it belongs to.
 func (c Change) Of(before, encounter *message.Fact, now time.Time) *Event {
-	if now.Sub(c.At) > maxAge || c.Patient == "" {
+	if now.Sub(c.At) > maxAge || !c.Done.IsZero() && now.Sub(c.Done) > maxAge || c.Patient == "" {
 		return nil
 	}
 	switch {

@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,12 +72,18 @@ func TestResultsBelongToVirtualEncountersOfTheSamePatient(t *testing.T) {
 		encounter  *message.Fact
 		want       string
 	}{
-		"note":                     {"DocumentReference", note, virtual, "result/Encounter/3/note"},
-		"prescription":             {"MedicationRequest", `{"status":"active","encounter":{"reference":"Encounter/3"}}`, virtual, "result/Encounter/3/prescription"},
-		"draft":                    {"MedicationRequest", `{"status":"draft","encounter":{"reference":"Encounter/3"}}`, virtual, ""},
-		"visit at a station":       {"DocumentReference", note, &message.Fact{Reference: "Encounter/3", Patient: "7"}, ""},
-		"encounter of another one": {"DocumentReference", note, &message.Fact{Reference: "Encounter/3", Patient: "8", Remote: true}, ""},
-		"unknown encounter":        {"DocumentReference", note, nil, ""},
+		"note":                           {"DocumentReference", note, virtual, "result/Encounter/3/note"},
+		"prescription":                   {"MedicationRequest", `{"status":"active","encounter":{"reference":"Encounter/3"}}`, virtual, "result/Encounter/3/prescription"},
+		"note of years ago, loaded now":  {"DocumentReference", strings.Replace(note, "{", `{"date":"2024-05-01T08:00:00+07:00",`, 1), virtual, ""},
+		"note of this morning":           {"DocumentReference", strings.Replace(note, "{", `{"date":"2026-11-21T08:00:00+07:00",`, 1), virtual, "result/Encounter/3/note"},
+		"prescription of last month":     {"MedicationRequest", `{"status":"completed","authoredOn":"2026-10-21","encounter":{"reference":"Encounter/3"}}`, virtual, ""},
+		"prescription of today's date":   {"MedicationRequest", `{"status":"active","authoredOn":"2026-11-21","encounter":{"reference":"Encounter/3"}}`, virtual, "result/Encounter/3/prescription"},
+		"visit of years ago, still open": {"Encounter", `{"status":"in-progress","class":{"code":"VR"},"period":{"start":"2024-05-01T08:00:00+07:00"}}`, nil, ""},
+		"visit that begins":              {"Encounter", `{"status":"in-progress","class":{"code":"VR"},"period":{"start":"2026-11-21T15:59:00+07:00"}}`, nil, "starting/1"},
+		"draft":                          {"MedicationRequest", `{"status":"draft","encounter":{"reference":"Encounter/3"}}`, virtual, ""},
+		"visit at a station":             {"DocumentReference", note, &message.Fact{Reference: "Encounter/3", Patient: "7"}, ""},
+		"encounter of another one":       {"DocumentReference", note, &message.Fact{Reference: "Encounter/3", Patient: "8", Remote: true}, ""},
+		"unknown encounter":              {"DocumentReference", note, nil, ""},
 	} {
 		e := read(t, c.kind, "create", 1, now, c.body).Of(nil, c.encounter, now)
 		got := ""

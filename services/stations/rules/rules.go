@@ -54,6 +54,9 @@ type Dose struct {
 	Interval int `yaml:"interval"`
 	// Max is the age from which nobody is called for it any more; 0 for none.
 	Max int `yaml:"max"`
+	// NotAfter is the last age at which it may be given, because it harms or
+	// does nothing later; 0 where a late dose still protects.
+	NotAfter int `yaml:"not_after"`
 }
 
 // Name says which set it is: source and day.
@@ -148,6 +151,8 @@ func (s Schedule) check() error {
 			switch {
 			case d.Number != i+1:
 				return fmt.Errorf("vaccine %s: dose %d stands at place %d", v.Code, d.Number, i+1)
+			case d.NotAfter != 0 && (d.NotAfter < d.Due || d.NotAfter < d.Max):
+				return fmt.Errorf("vaccine %s dose %d: nobody is called when it may not be given any more: due ≤ max ≤ not_after", v.Code, d.Number)
 			case d.Min < 0 || d.Due < d.Min || d.Interval < 0 || d.Max != 0 && d.Max < d.Due:
 				return fmt.Errorf("vaccine %s dose %d: it must hold that 0 ≤ min ≤ due ≤ max", v.Code, d.Number)
 			case i > 0 && (d.Min < before.Min || d.Due < before.Due || d.Interval == 0):

@@ -49,17 +49,19 @@ func TestAnUnsoundScheduleIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string][2]string{
-		"unknown key":          {"source: s", "source: s\nsauce: t"},
-		"no date":              {"2026-01-01", "soon"},
-		"no version":           {`version: "1"`, `version: ""`},
-		"due before min":       {"due: 10, min: 5", "due: 4, min: 5"},
-		"dose out of order":    {"number: 2", "number: 3"},
-		"no interval":          {"interval: 20", "interval: 0"},
-		"second before first":  {"due: 40, min: 30", "due: 9, min: 5"},
-		"max before due":       {"due: 10, min: 5", "due: 10, min: 5, max: 9"},
-		"nothing to vaccinate": {"vaccines:\n  - {", "vaccines: []\nx:\n  - {"},
-		"no doses":             {"doses: [{number: 1, due: 10, min: 5}, {number: 2, due: 40, min: 30, interval: 20}]", "doses: []"},
-		"negative ahead":       {"ahead_days: 7", "ahead_days: -7"},
+		"unknown key":               {"source: s", "source: s\nsauce: t"},
+		"no date":                   {"2026-01-01", "soon"},
+		"no version":                {`version: "1"`, `version: ""`},
+		"due before min":            {"due: 10, min: 5", "due: 4, min: 5"},
+		"dose out of order":         {"number: 2", "number: 3"},
+		"no interval":               {"interval: 20", "interval: 0"},
+		"second before first":       {"due: 40, min: 30", "due: 9, min: 5"},
+		"max before due":            {"due: 10, min: 5", "due: 10, min: 5, max: 9"},
+		"given no more when called": {"due: 10, min: 5", "due: 10, min: 5, max: 20, not_after: 19"},
+		"given no more when due":    {"due: 10, min: 5", "due: 10, min: 5, not_after: 9"},
+		"nothing to vaccinate":      {"vaccines:\n  - {", "vaccines: []\nx:\n  - {"},
+		"no doses":                  {"doses: [{number: 1, due: 10, min: 5}, {number: 2, due: 40, min: 30, interval: 20}]", "doses: []"},
+		"negative ahead":            {"ahead_days: 7", "ahead_days: -7"},
 	} {
 		if _, err := rules.ParseSchedule([]byte(strings.Replace(sound, c[0], c[1], 1))); err == nil {
 			t.Errorf("%s: accepted", name)

@@ -76,6 +76,16 @@ func publishAPI(s webrtc.SettingEngine) (*webrtc.API, error) {
 	return webrtc.NewAPI(webrtc.WithSettingEngine(s), webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(i)), nil
 }
 
+// apis make the two connections of a seat.
+type apis struct{ publish, subscribe *webrtc.API }
+
+func newAPIs(s webrtc.SettingEngine) (a apis, err error) {
+	if a.publish, err = publishAPI(s); err == nil {
+		a.subscribe, err = subscribeAPI(s)
+	}
+	return a, err
+}
+
 const sdesRepairedStreamID = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
 
 // subscribeAPI makes the connections that browsers receive on. There is no

@@ -36,6 +36,9 @@ type Config struct {
 	Silence time.Duration
 }
 
+// freePortTries bounds the search for a port that is free for UDP and TCP.
+const freePortTries = 20
+
 const (
 	keepAlive = 2 * time.Second
 	// replayWindow is wide enough for packets that are sent again: pion's 64
@@ -49,12 +52,12 @@ type Engine struct {
 	addresses []net.IP
 	udp       *ice.MultiUDPMuxDefault
 	tcp       *ice.TCPMuxDefault
-	publish   *webrtc.API
-	subscribe *webrtc.API
-	config    webrtc.Configuration
-	log       *slog.Logger
-	silence   time.Duration
-	meters    *meters
+	// fast offers SRTP with AES-GCM only, every what all browsers have.
+	fast, every apis
+	config      webrtc.Configuration
+	log         *slog.Logger
+	silence     time.Duration
+	meters      *meters
 
 	mu    sync.Mutex
 	rooms map[*Room]struct{}
@@ -68,8 +71,15 @@ func New(c Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{log: c.Log, silence: orDefault(c.Silence, 5*time.Second), rooms: map[*Room]struct{}{}, meters: newMeters(c.Metrics)}
-	if err := e.listen(c.Port, own); err != nil {
-		return nil, err
+	// A port that is free for UDP may be taken for TCP; any other one does.
+	for try := 1; ; try++ {
+		err := e.listen(c.Port, own)
+		if err == nil {
+			break
+		}
+		if c.Port != 0 || try == freePortTries {
+			return nil, err
+		}
 	}
 	e.addresses = own
 	if len(c.IPs) > 0 {
@@ -90,14 +100,17 @@ func New(c Config) (*Engine, error) {
 	settings.DisableActiveTCP(true)
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetICETimeouts(orDefault(c.Disconnected, 5*time.Second), orDefault(c.Failed, 15*time.Second), keepAlive)
-	// GCM costs a fifth of AES-CM with HMAC and is named first; the other is
-	// what every WebRTC endpoint must have (RFC 8827 section 6.5).
-	settings.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
 	settings.SetSRTPReplayProtectionWindow(replayWindow)
 	settings.SetDTLSExtendedMasterSecret(dtls.RequireExtendedMasterSecret)
 
-	if e.publish, err = publishAPI(settings); err == nil {
-		e.subscribe, err = subscribeAPI(settings)
+	// GCM costs a fifth of AES-CM with HMAC, but browsers that know both take
+	// the latter, in either DTLS role; so it is offered alone at first. What
+	// every WebRTC endpoint must have (RFC 8827 section 6.5) is for those that
+	// refuse it: see Events.Again.
+	settings.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM)
+	if e.fast, err = newAPIs(settings); err == nil {
+		settings.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
+		e.every, err = newAPIs(settings)
 	}
 	if err != nil {
 		e.closePorts()

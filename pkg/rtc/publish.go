@@ -69,8 +69,14 @@ func checkSDP(sdp string) error {
 	if len(sdp) == 0 || len(sdp) > maxSDP {
 		return fault.Newf(fault.TooLarge, "the SDP must have 1 to %d bytes", maxSDP).In("sdp")
 	}
-	sections := 0
+	sections, candidates := 0, 0
 	for line := range strings.Lines(sdp) {
+		// Each candidate makes us send checks to an address of the browser's choice.
+		if strings.HasPrefix(line, "a=candidate:") {
+			if candidates++; candidates > maxCandidates {
+				return fault.Newf(fault.Limited, "at most %d candidates", maxCandidates).In("sdp")
+			}
+		}
 		if !strings.HasPrefix(line, "m=") {
 			continue
 		}

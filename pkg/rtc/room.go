@@ -17,11 +17,13 @@ type Room struct {
 	mu     sync.Mutex
 	seats  map[string]*Seat
 	closed bool
+	// slow are the seats whose browsers have no AES-GCM.
+	slow map[string]bool
 }
 
 // NewRoom opens a room; Close ends it.
 func (e *Engine) NewRoom() *Room {
-	r := &Room{engine: e, seats: map[string]*Seat{}}
+	r := &Room{engine: e, seats: map[string]*Seat{}, slow: map[string]bool{}}
 	e.mu.Lock()
 	e.rooms[r] = struct{}{}
 	e.mu.Unlock()

@@ -28,6 +28,9 @@ type Events struct {
 	Silent func(source Source, silent bool)
 	// Quality says in a word how the seat's line is.
 	Quality func(Level)
+	// Again says that the browser refused our encryption and should join
+	// again: it will be offered another. It may be nil.
+	Again func()
 }
 
 // Candidate is RTCIceCandidateInit
@@ -82,11 +85,17 @@ type Seat struct {
 
 func newSeat(r *Room, id string, events Events) (*Seat, error) {
 	e := r.engine
-	pub, err := e.publish.NewPeerConnection(e.config)
+	r.mu.Lock()
+	use, fast := e.fast, !r.slow[id]
+	if !fast {
+		use = e.every
+	}
+	r.mu.Unlock()
+	pub, err := use.publish.NewPeerConnection(e.config)
 	if err != nil {
 		return nil, err
 	}
-	sub, err := e.subscribe.NewPeerConnection(e.config)
+	sub, err := use.subscribe.NewPeerConnection(e.config)
 	if err != nil {
 		_ = pub.Close()
 		return nil, err
@@ -98,11 +107,31 @@ func newSeat(r *Room, id string, events Events) (*Seat, error) {
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	pub.OnTrack(s.onTrack)
+	if fast {
+		var once sync.Once
+		for _, pc := range []*webrtc.PeerConnection{pub, sub} {
+			pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
+				if state == webrtc.PeerConnectionStateFailed && pc.SCTP().Transport().State() == webrtc.DTLSTransportStateFailed {
+					once.Do(s.refused)
+				}
+			})
+		}
+	}
 	e.meters.seats.Inc()
 	e.work.Add(1)
 	s.work.Add(1)
 	go s.watch() // ends with s.ctx
 	return s, nil
+}
+
+// refused notes that the handshake failed while only AES-GCM was offered.
+func (s *Seat) refused() {
+	s.room.mu.Lock()
+	s.room.slow[s.id] = true
+	s.room.mu.Unlock()
+	if s.events.Again != nil {
+		s.events.Again()
+	}
 }
 
 // ID is the seat's name in the room.

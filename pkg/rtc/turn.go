@@ -62,17 +62,11 @@ func ListenTURN(c TURNConfig) (*TURN, error) {
 	fail := func(err error) error {
 		return fmt.Errorf("the TURN port %d cannot be opened: %w; choose another with YBA_TURN_PORT, 0 turns it off", c.Port, err)
 	}
-	packets, err := (&net.ListenConfig{}).ListenPacket(context.Background(), "udp", ":"+strconv.Itoa(c.Port))
-	if err != nil {
-		return nil, fail(err)
+	packets, listener, port, err := listenBoth(c.Port)
+	for try := 1; err != nil && c.Port == 0 && try < freePortTries; try++ {
+		packets, listener, port, err = listenBoth(0)
 	}
-	port := c.Port
-	if a, ok := packets.LocalAddr().(*net.UDPAddr); ok {
-		port = a.Port
-	}
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", ":"+strconv.Itoa(port))
 	if err != nil {
-		_ = packets.Close()
 		return nil, fail(err)
 	}
 	relay := &relays{config: c}
@@ -91,6 +85,23 @@ func ListenTURN(c TURNConfig) (*TURN, error) {
 		return nil, err
 	}
 	return &TURN{server, port}, nil
+}
+
+// listenBoth opens one port for UDP and TCP.
+func listenBoth(want int) (packets net.PacketConn, listener net.Listener, port int, err error) {
+	packets, err = (&net.ListenConfig{}).ListenPacket(context.Background(), "udp", ":"+strconv.Itoa(want))
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	port = want
+	if a, ok := packets.LocalAddr().(*net.UDPAddr); ok {
+		port = a.Port
+	}
+	listener, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", ":"+strconv.Itoa(port))
+	if err != nil {
+		_ = packets.Close()
+	}
+	return packets, listener, port, err
 }
 
 // Port is the server's port.

@@ -96,6 +96,8 @@ func TestDecisionsAreTheScopesOfRolesAndFacts(t *testing.T) {
 		{nurse, "stations.RegisterPerson", "communes 0901@2004-01-01,1001@2020-01-01,2001@2025-07-01"},
 		{nurse, "consults.Join", "nothing"},
 		{nurse, "consults.Queue", "no"},
+		{nurse, "consults.Book", "communes 0901@2004-01-01,1001@2020-01-01,2001@2025-07-01"},
+		{nurse, "consults.Prescribe", "no"},
 		{nurse, "access.AccessLog", "no"},
 		{nurse, "stations.ImportUnits", "no"},
 		{nursePatient, "records.Read", "patients p9; communes 3001@2025-07-01"},
@@ -104,6 +106,8 @@ func TestDecisionsAreTheScopesOfRolesAndFacts(t *testing.T) {
 		{doctor, "records.Delete", "no"},
 		{doctor, "consults.Queue", "patients p1"},
 		{doctor, "coverage.Report", "no"},
+		{doctor, "consults.Book", "no"},
+		{specialist, "consults.CheckIn", "no"},
 		// A doctor's patients do not show the doctor who read their records.
 		{doctorPatient, "access.AccessLog", "patients p8"},
 		{doctorPatient, "records.Read", "patients p1,p8"},
@@ -143,6 +147,10 @@ func TestAServiceIsDecidedByItsOwnRows(t *testing.T) {
 	patient := w.open("hoa", []string{"patient"}, func(r *accessv1.CreateAccountRequest) { r.Patient = "p1" })
 	for _, c := range []struct{ service, operation, want string }{
 		{"consults", "records.Create", "all"},
+		{"consults", "records.Delete", "no"},
+		{"consults", "records.Changes", "no"},
+		{"stations", "records.Delete", "no"},
+		{"stations", "records.Changes", "all"},
 		{"consults", "notices.Notify", "all"},
 		{"consults", "access.CreateAccount", "no"},
 		{"stations", "access.CreateAccount", "all"},

@@ -464,3 +464,20 @@ func TestARevokedTokenEndsTheGrantOfItsAppOnly(t *testing.T) {
 		t.Errorf("the revoked access token was answered %d", status)
 	}
 }
+
+func TestARequestsCodeGoesOnlyToTheBrowserThatSignedIn(t *testing.T) {
+	w, _ := patientWorld(t)
+	thief, hoa := w.browser(), w.browser()
+	// The thief begins a request with a verifier of his own and leads Hoa to its page.
+	begun := thief.begin("patient", nil)
+	in := hoa.post("/signin", url.Values{"request": {hoa.form(begun)}, "username": {"hoa"}, "password": {password}})
+	if in.status != http.StatusSeeOther {
+		t.Fatalf("sign-in answered %d", in.status)
+	}
+	if got := thief.get(in.location); strings.Contains(got.location, "code=") {
+		t.Errorf("a stranger's browser got Hoa's code: %s", got.location)
+	}
+	if got := hoa.get(in.location); !strings.Contains(got.location, "code=") {
+		t.Errorf("Hoa's own browser got no code: %d %s", got.status, got.location)
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/guard"
+	accessv1 "github.com/yba-health/yba/proto/gen/yba/access/v1"
 	consultsv1 "github.com/yba-health/yba/proto/gen/yba/consults/v1"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/consults/consult"
@@ -33,6 +34,9 @@ func (s *Service) Book(ctx context.Context, req *consultsv1.BookRequest) (*consu
 	d, err := s.store.Doctor(ctx, req.GetDoctor())
 	if err != nil {
 		return nil, noDoctor(err)
+	}
+	if err := s.works(ctx, &d); err != nil {
+		return nil, err
 	}
 	now := s.now().UTC().Truncate(time.Microsecond)
 	p := guard.PrincipalOf(ctx)
@@ -66,16 +70,60 @@ func (s *Service) Book(ctx context.Context, req *consultsv1.BookRequest) (*consu
 	if err != nil {
 		return nil, err
 	}
+	if repeated && (kept.Patient != c.Patient || kept.Doctor != c.Doctor) {
+		return nil, fault.New(fault.Conflict, "this request id stands for another booking; use a new one", nil).In("request_id")
+	}
+	if repeated && kept.Status == consult.Cancelled {
+		return nil, fault.New(fault.Precondition, "this booking was cancelled; book anew under a new request id", nil).In("request_id")
+	}
 	if err := s.record(ctx, kept.ID); err != nil {
 		if !repeated {
-			// Refused for good; the slot is free again.
-			if err := s.store.Discard(context.WithoutCancel(ctx), kept.ID); err != nil {
-				s.log.Error("booking not discarded", "consultation", kept.ID, "error", err)
-			}
+			s.giveUp(context.WithoutCancel(ctx), kept.ID)
 		}
 		return nil, err
 	}
 	return s.show(ctx, &kept, role)
+}
+
+// giveUp frees the slot of a booking that was refused for good. What already
+// stands in the record is cancelled there, else nothing is left of it.
+func (s *Service) giveUp(ctx context.Context, id string) {
+	c, err := s.store.Get(ctx, id)
+	if err == nil && len(c.Written) > 0 {
+		if _, err = s.store.Change(ctx, id, func(c *consult.Consultation) error { return c.Cancel("") }); err == nil {
+			err = s.record(ctx, id)
+		}
+	} else if err == nil {
+		err = s.store.Discard(ctx, id)
+	}
+	if err != nil {
+		s.log.Error("booking not given up", "consultation", id, "error", err)
+	}
+}
+
+// works refuses doctors whose account is disabled or gone: their hours are
+// still published, but nobody would come.
+func (s *Service) works(ctx context.Context, d *consult.DoctorOffer) error {
+	list, err := s.access.ListAccounts(guard.As(ctx, name), &accessv1.ListAccountsRequest{Account: d.ID})
+	if err != nil {
+		return err
+	}
+	for _, a := range list.GetAccounts() {
+		if a.GetId() == d.ID && !a.GetDisabled() {
+			return nil
+		}
+	}
+	return fault.New(fault.Precondition, "this doctor offers no remote consultations any more; choose another one", nil).In("doctor")
+}
+
+// arranged refuses those who were invited: when a consultation takes place is
+// between the patient's side and the doctor.
+func arranged(ctx context.Context, c *consult.Consultation) error {
+	p := guard.PrincipalOf(ctx)
+	if m, ok := c.Member(p.GetAccount()); ok && !m.Until.IsZero() && p.GetAccount() != c.Doctor {
+		return fault.New(fault.Forbidden, "who was invited may not move or cancel a consultation", nil)
+	}
+	return nil
 }
 
 func (s *Service) book(ctx context.Context, d *consult.DoctorOffer, c consult.Consultation) (consult.Consultation, bool, error) {
@@ -138,6 +186,9 @@ func (s *Service) Reschedule(ctx context.Context, req *consultsv1.RescheduleRequ
 	if err != nil {
 		return nil, err
 	}
+	if err := arranged(ctx, &c); err != nil {
+		return nil, err
+	}
 	start, err := startOf(req.GetStart())
 	if err != nil {
 		return nil, err
@@ -158,6 +209,9 @@ func (s *Service) Cancel(ctx context.Context, req *consultsv1.CancelRequest) (*c
 	if err != nil {
 		return nil, err
 	}
+	if err := arranged(ctx, &c); err != nil {
+		return nil, err
+	}
 	if err := text(req.GetReason(), "reason", maxReason); err != nil {
 		return nil, err
 	}
@@ -176,7 +230,10 @@ func (s *Service) CheckIn(ctx context.Context, req *consultsv1.CheckInRequest) (
 	now := s.now().UTC().Truncate(time.Microsecond)
 	return s.change(ctx, c.ID, role, func(c *consult.Consultation) error {
 		p := guard.PrincipalOf(ctx)
-		c.Put(consult.Member{Account: p.GetAccount(), Name: p.GetName(), Role: role})
+		// Who is a member stays what they are: an invitation has an end.
+		if _, here := c.Member(p.GetAccount()); !here {
+			c.Put(consult.Member{Account: p.GetAccount(), Name: p.GetName(), Role: role})
+		}
 		return c.CheckIn(now)
 	})
 }

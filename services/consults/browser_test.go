@@ -43,17 +43,22 @@ async function person(token) {
       if (s.type === "inbound-rtp" && s.kind === "video") frames = s.framesDecoded;
       if (s.type === "inbound-rtp" && s.kind === "audio") sound = s.packetsReceived;
     }
-    if (frames > 20 && sound > 50) return;
+    if (frames > 20 && sound > 50) {
+      return [...(await sub.getStats()).values(), ...(await pub.getStats()).values()].filter(s => s.type === "transport").map(s => s.srtpCipher);
+    }
     await new Promise(f => setTimeout(f, 100));
   }
 }
 try {
-  await Promise.all(["TOKEN1", "TOKEN2"].map(person));
-  await fetch("/say", {method: "POST", body: "ok"});
+  const ciphers = await Promise.all(["TOKEN1", "TOKEN2"].map(person));
+  await fetch("/say", {method: "POST", body: "ok " + ciphers});
 } catch (e) { await fetch("/say", {method: "POST", body: "failed " + e}); }
 </script>`
 
-func TestChromiumHearsAndSees(t *testing.T) {
+// browse opens a page with the doctor's and the patient's seats in Chromium
+// and returns what the page says at the end.
+func browse(t *testing.T, page string) string {
+	t.Helper()
 	chromium, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Skip("no chromium on this machine")
@@ -93,10 +98,97 @@ func TestChromiumHearsAndSees(t *testing.T) {
 	}()
 	select {
 	case s := <-said:
-		if s != "ok" {
-			t.Fatal(s)
-		}
+		return s
 	case <-ctx.Done():
-		t.Fatal("the browser did not see the other side in time")
+		return "nothing: the browser did not see the other side in time"
+	}
+}
+
+func TestChromiumHearsAndSees(t *testing.T) {
+	said := browse(t, page)
+	if !strings.HasPrefix(said, "ok") {
+		t.Fatal(said)
+	}
+	if strings.Count(said, "AES_128_GCM") != 4 {
+		t.Errorf("media is encrypted by %s; AES-GCM costs a fifth", said)
+	}
+}
+
+// sharing is a page whose first person shares a screen, stops, and shares again.
+const sharing = `<!doctype html><canvas id="c" width="64" height="48"></canvas><script type="module">
+let paint = 0;
+const canvas = document.getElementById("c").getContext("2d");
+setInterval(() => { canvas.fillStyle = "hsl(" + (paint += 20) + " 80% 50%)"; canvas.fillRect(0, 0, 64, 48); }, 50);
+const wait = async (what, ok) => {
+  for (let n = 0; n < 150; n++) { if (await ok()) return; await new Promise(f => setTimeout(f, 100)); }
+  throw "waited in vain for " + what;
+};
+async function person(token) {
+  const ws = new WebSocket("WS/api/consults/v1/rooms?seat=" + token);
+  const pub = new RTCPeerConnection(), sub = new RTCPeerConnection();
+  const me = {pub, sub, tracks: [], sources: new Map()};
+  const send = m => ws.send(JSON.stringify(m));
+  let answered;
+  me.negotiate = async () => {
+    const done = new Promise(f => answered = f);
+    await pub.setLocalDescription();
+    const sources = {};
+    for (const [t, s] of me.sources) if (t.mid !== null) sources[t.mid] = s;
+    send({type: "offer", sdp: pub.localDescription.sdp, sources});
+    await done;
+  };
+  pub.onicecandidate = e => e.candidate && send({type: "candidate", pc: "publish", candidate: e.candidate.toJSON()});
+  sub.onicecandidate = e => e.candidate && send({type: "candidate", pc: "subscribe", candidate: e.candidate.toJSON()});
+  ws.onmessage = async ({data}) => {
+    const m = JSON.parse(data);
+    if (m.type === "error") await fetch("/say", {method: "POST", body: "error " + data});
+    if (m.type === "hello") me.ready = true;
+    else if (m.type === "answer") {
+      await pub.setRemoteDescription({type: "answer", sdp: m.sdp});
+      answered();
+    } else if (m.type === "offer") {
+      me.tracks = m.tracks;
+      await sub.setRemoteDescription({type: "offer", sdp: m.sdp});
+      await sub.setLocalDescription();
+      send({type: "answer", id: m.id, sdp: sub.localDescription.sdp});
+    }
+  };
+  me.share = async () => {
+    const [track] = document.getElementById("c").captureStream(20).getVideoTracks();
+    const t = pub.addTransceiver(track, {direction: "sendonly"});
+    me.sources.set(t, "screen");
+    await me.negotiate();
+    return async () => { me.sources.delete(t); t.stop(); track.stop(); await me.negotiate(); };
+  };
+  // The screen's frames that were decoded here.
+  me.screen = async () => {
+    const at = me.tracks.find(t => t.source === "screen");
+    for (const s of (await sub.getStats()).values()) {
+      if (at && s.type === "inbound-rtp" && s.mid === at.mid) return s.framesDecoded || 0;
+    }
+    return 0;
+  };
+  await wait("hello", () => me.ready);
+  return me;
+}
+try {
+  const [d, p] = await Promise.all(["TOKEN1", "TOKEN2"].map(person));
+  const media = await navigator.mediaDevices.getUserMedia({audio: true, video: true});
+  for (const t of media.getTracks()) d.sources.set(d.pub.addTransceiver(t, {direction: "sendonly"}), t.kind === "audio" ? "microphone" : "camera");
+  await d.negotiate();
+  for (let round = 1; round <= 3; round++) {
+    const stop = await d.share();
+    let before = await p.screen();
+    await wait("frames of the screen, round " + round, async () => await p.screen() > 5);
+    await stop();
+    await wait("the end of the screen, round " + round, () => !p.tracks.some(t => t.source === "screen"));
+  }
+  await fetch("/say", {method: "POST", body: "ok"});
+} catch (e) { await fetch("/say", {method: "POST", body: "failed " + e}); }
+</script>`
+
+func TestAScreenIsSharedAgainAndAgain(t *testing.T) {
+	if said := browse(t, sharing); !strings.HasPrefix(said, "ok") {
+		t.Fatal(said)
 	}
 }

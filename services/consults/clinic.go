@@ -30,6 +30,12 @@ func (s *Service) Queue(ctx context.Context, _ *consultsv1.QueueRequest) (*consu
 	if err != nil {
 		return nil, err
 	}
+	// A room that was never ended stays in sight, however old it is.
+	open, err := s.store.List(ctx, consult.Filter{Doctor: me, Statuses: []consult.Status{consult.Active}, Until: today.AddDate(0, 0, -1), Limit: 100})
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, open...)
 	slices.SortFunc(list, order)
 	resp := &consultsv1.QueueResponse{}
 	for status, part := range map[consult.Status]*[]*consultsv1.Consultation{
@@ -86,13 +92,16 @@ func (s *Service) colleague(ctx context.Context, account string) (consult.Member
 	if account == "" || account == guard.PrincipalOf(ctx).GetAccount() {
 		return consult.Member{}, none
 	}
-	for _, role := range []consult.Role{consult.Specialist, consult.Doctor, consult.Nurse} {
-		list, err := s.access.ListAccounts(guard.As(ctx, name), &accessv1.ListAccountsRequest{Role: string(role)})
-		if err != nil {
-			return consult.Member{}, err
+	list, err := s.access.ListAccounts(guard.As(ctx, name), &accessv1.ListAccountsRequest{Account: account})
+	if err != nil {
+		return consult.Member{}, err
+	}
+	for _, a := range list.GetAccounts() {
+		if a.GetId() != account || a.GetDisabled() {
+			continue
 		}
-		for _, a := range list.GetAccounts() {
-			if a.GetId() != account || a.GetDisabled() {
+		for _, role := range []consult.Role{consult.Specialist, consult.Doctor, consult.Nurse} {
+			if !slices.Contains(a.GetRoles(), string(role)) {
 				continue
 			}
 			if role == consult.Doctor {

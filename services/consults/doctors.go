@@ -110,6 +110,9 @@ func (s *Service) SetHours(ctx context.Context, req *consultsv1.SetHoursRequest)
 	if d.ID == "" || !own && !forOthers(p.GetRoles()) || own && p.GetService() == "" && !mayOffer(p.GetRoles()) {
 		return nil, fault.New(fault.Forbidden, "doctors publish their own hours; an administrator may do it for them", nil)
 	}
+	if own && p.GetService() == "" && !forOthers(p.GetRoles()) && (d.Practitioner != p.GetPractitioner() || d.Facility != p.GetFacility()) {
+		return nil, fault.New(fault.Forbidden, "practitioner and facility are those of your account; an administrator changes them", nil)
+	}
 	for _, part := range []string{d.Practitioner, d.Facility} {
 		if part != "" && !fhirID.MatchString(part) {
 			return nil, fault.New(fault.Invalid, "practitioner and facility are ids of FHIR resources", nil)

@@ -238,6 +238,22 @@ func (h *hall) mute(r *room, p *person, m *sayMute) {
 	h.tell(r)
 }
 
+// holdRooms keeps the leases of this process's rooms, and closes the rooms
+// that another process has taken over: their people find them there.
+func (s *Service) holdRooms(ctx context.Context) error {
+	rooms := s.hall.all()
+	ids := make([]string, 0, len(rooms))
+	for _, r := range rooms {
+		ids = append(ids, r.id)
+	}
+	lost, err := s.store.HoldRooms(ctx, s.owner, ids)
+	for _, id := range lost {
+		s.log.Warn("a room was taken over by another process", "consultation", id)
+		s.hall.close(id, "draining")
+	}
+	return err
+}
+
 func (h *hall) all() []*room {
 	h.mu.Lock()
 	defer h.mu.Unlock()

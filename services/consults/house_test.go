@@ -3,6 +3,7 @@ package consults
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,6 +44,7 @@ type memory struct {
 	resources map[string]map[string]any
 	writes    int
 	down      bool
+	refuse    bool // refuses relations
 	disabled  map[string]bool
 }
 
@@ -56,6 +58,7 @@ func newMemory() *memory {
 		{Account: "q", Name: "Lê Văn Nam", Roles: []string{"patient"}, Patient: "p2"},
 		{Account: "g", Name: "Trần Văn Bình", Roles: []string{"guardian"}},
 		{Account: "d", Name: "BS. Phạm Minh", Roles: []string{"doctor"}, Practitioner: "pr1", Facility: "f1"},
+		{Account: "n", Name: "ĐD. Hồ Thị Mai", Roles: []string{"nurse"}},
 		{Account: "x", Name: "BS. Vũ Lan", Roles: []string{"specialist"}},
 	} {
 		m.people[p.Account] = p
@@ -109,6 +112,9 @@ func (m *memory) answer(ctx context.Context, method string, args any) (proto.Mes
 		if guard.PrincipalOf(ctx).GetService() != "consults" {
 			return nil, fault.New(fault.Forbidden, "only the service grants", nil)
 		}
+		if m.refuse {
+			return nil, fault.New(fault.Invalid, "there is no such account", nil)
+		}
 		r := proto.Clone(req).(*accessv1.Relation)
 		r.Id = fmt.Sprint("r", len(m.relations)+1)
 		m.relations[r.Id] = r
@@ -125,8 +131,8 @@ func (m *memory) answer(ctx context.Context, method string, args any) (proto.Mes
 	case *accessv1.ListAccountsRequest:
 		resp := &accessv1.ListAccountsResponse{}
 		for _, p := range m.people {
-			if p.GetRoles()[0] == req.GetRole() {
-				resp.Accounts = append(resp.Accounts, &accessv1.Account{Id: p.GetAccount(), Name: p.GetName(), Roles: p.GetRoles()})
+			if p.GetAccount() == req.GetAccount() {
+				resp.Accounts = append(resp.Accounts, &accessv1.Account{Id: p.GetAccount(), Name: p.GetName(), Roles: p.GetRoles(), Disabled: m.disabled[p.GetAccount()]})
 			}
 		}
 		return resp, nil
@@ -190,6 +196,7 @@ type house struct {
 	memory  *memory
 	module  *module
 	url     string
+	db      *sql.DB
 	mu      sync.Mutex
 	clock   time.Time
 	auditor *guard.Auditor
@@ -213,7 +220,7 @@ var monday = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 func newHouse(t testing.TB) *house {
 	t.Helper()
 	db, dsn := pgtest.New(t, pgtest.Schema{Service: "consults", Migrations: postgres.Migrations()})
-	h := &house{t: t, memory: newMemory(), clock: monday}
+	h := &house{t: t, db: db, memory: newMemory(), clock: monday}
 	log := slog.New(slog.DiscardHandler)
 	reg := prometheus.NewRegistry()
 	access := accessv1.NewAccessClient(h.memory)

@@ -3,10 +3,12 @@ package consults
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
 	"sync"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/yba-health/yba/pkg/rtc"
 	accessv1 "github.com/yba-health/yba/proto/gen/yba/access/v1"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/consults/consult"
 	"github.com/yba-health/yba/services/consults/postgres"
 )
 
@@ -51,6 +54,7 @@ func New(d app.Deps) (app.Service, error) {
 		records: recordsv1.NewRecordsClient(d.Conn("records")),
 		access:  accessv1.NewAccessClient(d.Conn("access")),
 		hub:     h, hall: newHall(engine, func(doctor, _ string) { h.wake(doctor) }),
+		owner: owner(engine), recheck: checkEvery,
 		guard: d.Guard, ice: ice, origins: origins(&d.Config), log: log, now: d.Now,
 	}
 	if m.table, err = m.Service.table(); err != nil {
@@ -67,6 +71,16 @@ func (m *module) fail(err error) error {
 		_ = m.turn.Close()
 	}
 	return err
+}
+
+// owner names the process by its media port, which no other one can have: a
+// process that is started anew takes its rooms over at once.
+func owner(e *rtc.Engine) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s/%v:%d", host, e.Addresses(), e.Port())
 }
 
 // relay starts the embedded TURN server, or names the configured ones.
@@ -129,23 +143,29 @@ func (m *module) Start(ctx context.Context) error {
 		cancel()
 		return err
 	}
+	m.every(ctx, recordEvery, "sweep", m.sweep)
+	m.every(ctx, consult.LeaseEvery, "leases of rooms", m.holdRooms)
+	return nil
+}
+
+// every calls f again and again until ctx ends.
+func (m *module) every(ctx context.Context, d time.Duration, what string, f func(context.Context) error) {
 	m.work.Add(1)
 	go func() { // ends with ctx
 		defer m.work.Done()
-		tick := time.NewTicker(recordEvery)
+		tick := time.NewTicker(d)
 		defer tick.Stop()
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				if err := m.sweep(ctx); err != nil && ctx.Err() == nil {
-					m.log.Warn("sweep", "error", err)
+				if err := f(ctx); err != nil && ctx.Err() == nil {
+					m.log.Warn(what, "error", err)
 				}
 			}
 		}
 	}()
-	return nil
 }
 
 // Drain takes nobody into a room any more and waits for those in one.
@@ -162,5 +182,5 @@ func (m *module) Stop(ctx context.Context) error {
 	}
 	err := m.engine.Close(ctx)
 	m.work.Wait()
-	return err
+	return errors.Join(err, m.store.ReleaseRooms(ctx, m.owner))
 }

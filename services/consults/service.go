@@ -28,6 +28,10 @@ type Service struct {
 	hub     *hub
 	guard   *guard.Guard
 	origins []string
+	// owner names this process in the leases of rooms.
+	owner string
+	// recheck is how often a seat's right to be in the room is asked again.
+	recheck time.Duration
 	ice     iceServers
 	log     *slog.Logger
 	now     func() time.Time

@@ -3,6 +3,7 @@ package consults
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/coder/websocket"
 	"golang.org/x/time/rate"
@@ -15,6 +16,9 @@ import (
 	consultsv1 "github.com/yba-health/yba/proto/gen/yba/consults/v1"
 	"github.com/yba-health/yba/services/consults/consult"
 )
+
+// maxHistory is how many lines of chat a page gets at the start.
+const maxHistory = 500
 
 const joinOperation = "consults.Join"
 
@@ -52,6 +56,10 @@ func (s *Service) serveRoom(w http.ResponseWriter, r *http.Request) {
 		out.finish("refused")
 		return
 	}
+	watching, stop := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() { defer close(watched); s.watch(watching, principal, out, room, p) }() // ends with watching
+	defer func() { stop(); <-watched }()
 	left := s.converse(ctx, ws, out, room, p)
 	if !out.finished() {
 		cancel() // nobody is there to write to
@@ -79,7 +87,7 @@ func (s *Service) admit(r *http.Request) (t consult.SeatToken, p *guard.Principa
 	if len(token) != 32 {
 		return t, p, c, fault.New(fault.Unauthenticated, "the seat's token is missing: call Join", nil)
 	}
-	t, err = s.store.UseSeat(ctx, consult.HashToken(token), s.now())
+	t, err = s.store.UseSeat(ctx, consult.HashToken(token), s.owner, s.now())
 	if fault.Is(err, fault.NotFound) {
 		return t, p, c, fault.New(fault.Unauthenticated, "this token was used, has expired or was revoked: call Join again", nil)
 	}
@@ -103,6 +111,46 @@ func (s *Service) admit(r *http.Request) (t consult.SeatToken, p *guard.Principa
 	return t, p, c, err
 }
 
+// watch asks again and again whether p may be in the room: the account may be
+// disabled, the session signed out, a guardian's relation ended.
+func (s *Service) watch(ctx context.Context, principal *guard.Principal, out *conn, r *room, p *person) {
+	check := time.NewTicker(s.recheck)
+	defer check.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-check.C:
+		}
+		patient, err := s.welcome(ctx, principal, r.id)
+		switch fault.Of(err).Class {
+		case fault.Forbidden, fault.Unauthenticated, fault.Precondition, fault.NotFound:
+		default:
+			continue // allowed, or nobody can say at the moment
+		}
+		s.guard.Note(guard.WithPrincipal(ctx, principal), joinOperation, patient, target(r.id), err)
+		if err := s.store.RevokeSeats(context.WithoutCancel(ctx), r.id, p.account); err != nil {
+			s.log.Error("seat not revoked", "error", err)
+		}
+		out.end("removed")
+		s.hall.gone(r, p)
+		return
+	}
+}
+
+// welcome says whether the principal may still be in the room.
+func (s *Service) welcome(ctx context.Context, principal *guard.Principal, consultation string) (patient string, err error) {
+	entered, err := s.guard.Enter(guard.WithPrincipal(ctx, principal), joinOperation, guard.Rules{}, &consultsv1.JoinRequest{Id: consultation})
+	if err != nil {
+		return "", err
+	}
+	c, role, err := s.get(entered, consultation)
+	if err == nil {
+		err = c.MayJoin(role)
+	}
+	return c.Patient, err
+}
+
 func target(consultation string) string {
 	if consultation == "" {
 		return ""
@@ -116,7 +164,7 @@ func (s *Service) sit(ctx context.Context, c consult.Consultation, p *person, ou
 	if err != nil {
 		return nil, err
 	}
-	chat, err := s.store.Chat(ctx, c.ID)
+	chat, err := s.store.Chat(ctx, c.ID, maxHistory)
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +191,7 @@ func (s *Service) sit(ctx context.Context, c consult.Consultation, p *person, ou
 			Silent: func(source rtc.Source, silent bool) {
 				s.hall.send(r, silentMessage{"silent", p.seat, source, silent})
 			},
+			Again:   func() { after(func() { out.end("draining") }) },
 			Quality: func(l rtc.Level) { after(func() { out.send(qualityMessage{"quality", l}) }) },
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pion/dtls/v2"
 	"github.com/pion/ice/v2"
 	"github.com/pion/interceptor"
 	"github.com/pion/rtcp"
@@ -42,6 +43,15 @@ type Stream struct {
 // New returns a client whose payloads carry name. The servers, of which there
 // may be none, are for relaying; relayOnly uses nothing else.
 func New(name string, relayOnly bool, servers ...webrtc.ICEServer) (*Client, error) {
+	return build(name, relayOnly, servers)
+}
+
+// NewWithoutGCM returns a client that encrypts as old browsers do.
+func NewWithoutGCM(name string) (*Client, error) {
+	return build(name, false, nil, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
+}
+
+func build(name string, relayOnly bool, servers []webrtc.ICEServer, profiles ...dtls.SRTPProtectionProfile) (*Client, error) {
 	m := &webrtc.MediaEngine{}
 	if err := m.RegisterDefaultCodecs(); err != nil {
 		return nil, err
@@ -51,6 +61,9 @@ func New(name string, relayOnly bool, servers ...webrtc.ICEServer) (*Client, err
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	// So that a packet that comes twice is seen twice.
 	s.DisableSRTPReplayProtection(true)
+	if len(profiles) > 0 {
+		s.SetSRTPProtectionProfiles(profiles...)
+	}
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(m), webrtc.WithSettingEngine(s), webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
 	config := webrtc.Configuration{ICEServers: servers}
 	if relayOnly {

@@ -98,7 +98,8 @@ func New(o Options) (*Provider, error) {
 // Routes adds the provider's endpoints and the sign-in pages to mux.
 func (p *Provider) Routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+oidc.DiscoveryEndpoint, p.discover)
-	for _, path := range []string{"authorize", "authorize/callback", "token", "userinfo", "revoke", "end_session", "keys"} {
+	mux.Handle("/oauth/authorize/callback", limitBody(noStore(p.ownRequest(p.op))))
+	for _, path := range []string{"authorize", "token", "userinfo", "revoke", "end_session", "keys"} {
 		mux.Handle("/oauth/"+path, limitBody(noStore(p.op)))
 	}
 	p.signinRoutes(mux)

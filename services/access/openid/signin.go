@@ -214,6 +214,26 @@ func (p *Provider) goOn(w http.ResponseWriter, r *http.Request, req *Request, s 
 	http.Redirect(w, r, "/oauth/authorize/callback?id="+req.ID, http.StatusSeeOther) //nolint:gosec // a path of ours; the id is one we gave
 }
 
+// ownRequest gives the code of a request only to the browser whose session
+// answered it. Else somebody could begin a request, lead a person to its
+// sign-in page, and fetch the code of that person's session with the request's
+// id (RFC 9700 section 4.7 on what binds a flow to a browser).
+func (p *Provider) ownRequest(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		req, err := p.store.Request(r.Context(), r.FormValue("id"), p.now())
+		if err == nil {
+			if s, ok := p.session(r); ok && req.Answer != nil && req.Answer.Session.ID == s.ID {
+				next.ServeHTTP(w, r)
+				return
+			}
+		} else if !fault.Is(err, fault.NotFound) {
+			p.log.Error("sign-in", "error", err)
+		}
+		lang := langOf(r, nil)
+		p.show(w, r, http.StatusNotFound, view{Lang: lang, Title: catalogue[lang].Expired, Lead: catalogue[lang].ExpiredLead})
+	})
+}
+
 // cookie is the session's: for this host only, out of reach of scripts, and
 // sent when a link leads here but not with other sites' forms.
 func (p *Provider) cookie(value string) *http.Cookie {

@@ -37,22 +37,30 @@ type Store interface {
 	// counts as recorded.
 	Record(ctx context.Context, id string, f func(*Consultation) error) error
 	// Unrecorded lists consultations whose latest revision is not in the
-	// record and whose latest change is older than the time given.
+	// record, whose latest change is older than the time given, and whose next
+	// try is due: after each failure the wait doubles.
 	Unrecorded(ctx context.Context, before time.Time, limit int) ([]string, error)
 
 	// PutSeat keeps a token for a seat.
 	PutSeat(ctx context.Context, s SeatToken) error
 	// UseSeat returns what the token with the hash stands for and makes it
-	// void: of two callers one gets NotFound.
-	UseSeat(ctx context.Context, hash []byte, now time.Time) (SeatToken, error)
+	// void: of two callers one gets NotFound. It takes the lease of the room
+	// for owner; while another process holds it, the answer is Unavailable and
+	// the token stays good.
+	UseSeat(ctx context.Context, hash []byte, owner string, now time.Time) (SeatToken, error)
+	// HoldRooms renews owner's leases of the rooms, lets go of its others, and
+	// lists the rooms that another process has taken over.
+	HoldRooms(ctx context.Context, owner string, consultations []string) (lost []string, err error)
+	// ReleaseRooms lets go of all of owner's rooms.
+	ReleaseRooms(ctx context.Context, owner string) error
 	// RevokeSeats makes an account's tokens void, or everybody's when account is empty.
 	RevokeSeats(ctx context.Context, consultation, account string) error
 
 	// Say keeps a chat message. A repeated id of the same account returns the
 	// one that was kept.
 	Say(ctx context.Context, m Message) (Message, error)
-	// Chat lists the messages of a consultation, oldest first.
-	Chat(ctx context.Context, consultation string) ([]Message, error)
+	// Chat lists the latest messages of a consultation, oldest first.
+	Chat(ctx context.Context, consultation string, limit int) ([]Message, error)
 }
 
 // Filter chooses consultations.
@@ -73,6 +81,13 @@ type Filter struct {
 const (
 	TokenLife  = 5 * time.Minute
 	ResumeLife = 4 * time.Hour
+)
+
+// LeaseLife is how long a room stays a process's own without being renewed;
+// LeaseEvery how often it is renewed.
+const (
+	LeaseLife  = 15 * time.Second
+	LeaseEvery = 5 * time.Second
 )
 
 // SeatToken is a token as the store knows it: hashed.

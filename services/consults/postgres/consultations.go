@@ -136,7 +136,7 @@ func (s *Store) Change(ctx context.Context, id string, f func(*consult.Consultat
 		}
 		changed.Revision++
 		_, err = tx.ExecContext(ctx, `UPDATE consults.consultations SET start = $2, until = $3, soon = $4, status = $5, members = $6, body = $7,
-			revision = revision + 1, changed = now() WHERE id = $1`, id, c.Start, c.End, c.Soon, string(c.Status), members, body)
+			revision = revision + 1, changed = now(), tries = 0, retry = '-infinity' WHERE id = $1`, id, c.Start, c.End, c.Soon, string(c.Status), members, body)
 		if err != nil {
 			return uniqueSlot(err)
 		}
@@ -219,8 +219,11 @@ func (s *Store) Record(ctx context.Context, id string, f func(*consult.Consultat
 	if failed != nil {
 		recorded = 0
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE consults.consultations SET relations = $2, written = $3, recorded = greatest(recorded, $4) WHERE id = $1`,
-		id, string(relations), string(written), recorded)
+	// After a failure the wait doubles, to ten minutes at most.
+	_, err = tx.ExecContext(ctx, `UPDATE consults.consultations SET relations = $2, written = $3, recorded = greatest(recorded, $4),
+			tries = CASE WHEN $5 THEN tries + 1 ELSE 0 END,
+			retry = CASE WHEN $5 THEN now() + least(5 * 2 ^ least(tries, 20) - 5, 600) * interval '1 second' ELSE retry END
+		WHERE id = $1`, id, string(relations), string(written), recorded, failed != nil)
 	if err == nil {
 		err = tx.Commit()
 	}
@@ -235,5 +238,5 @@ func (s *Store) Unrecorded(ctx context.Context, before time.Time, limit int) ([]
 	return query(ctx, s.db, func(r row) (string, error) {
 		var id string
 		return id, pg.Fault(r.Scan(&id))
-	}, `SELECT id::text FROM consults.consultations WHERE recorded < revision AND changed < $1 ORDER BY changed LIMIT $2`, before, int64(limit))
+	}, `SELECT id::text FROM consults.consultations WHERE recorded < revision AND changed < $1 AND retry < $1 ORDER BY retry, changed LIMIT $2`, before, int64(limit))
 }

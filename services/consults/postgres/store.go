@@ -118,19 +118,6 @@ func (s *Store) PutSeat(ctx context.Context, t consult.SeatToken) error {
 	})
 }
 
-// UseSeat implements consult.Store.
-func (s *Store) UseSeat(ctx context.Context, hash []byte, now time.Time) (consult.SeatToken, error) {
-	t := consult.SeatToken{Hash: hash}
-	var role string
-	err := s.db.QueryRowContext(ctx, `DELETE FROM consults.seats WHERE hash = $1 RETURNING consultation::text, account, role, principal, expires`, hash).
-		Scan(&t.Consultation, &t.Account, &role, &t.Principal, &t.Expires)
-	t.Role = consult.Role(role)
-	if err == nil && now.After(t.Expires) {
-		err = sql.ErrNoRows
-	}
-	return t, pg.Fault(err)
-}
-
 // RevokeSeats implements consult.Store.
 func (s *Store) RevokeSeats(ctx context.Context, consultation, account string) error {
 	_, err := s.db.ExecContext(ctx, `DELETE FROM consults.seats WHERE consultation = $1 AND ($2 = '' OR account = $2)`, consultation, account)
@@ -147,11 +134,12 @@ func (s *Store) Say(ctx context.Context, m consult.Message) (consult.Message, er
 }
 
 // Chat implements consult.Store.
-func (s *Store) Chat(ctx context.Context, consultation string) ([]consult.Message, error) {
+func (s *Store) Chat(ctx context.Context, consultation string, limit int) ([]consult.Message, error) {
 	return query(ctx, s.db, func(r row) (consult.Message, error) {
 		m := consult.Message{Consultation: consultation}
 		return m, pg.Fault(r.Scan(&m.ID, &m.Account, &m.Name, (*string)(&m.Role), &m.Text, &m.At))
-	}, `SELECT id, account, name, role, body, at FROM consults.chat WHERE consultation = $1 ORDER BY seq LIMIT 2000`, consultation)
+	}, `SELECT id, account, name, role, body, at FROM
+		(SELECT * FROM consults.chat WHERE consultation = $1 ORDER BY seq DESC LIMIT $2) AS latest ORDER BY seq`, consultation, int64(limit))
 }
 
 func notify(ctx context.Context, tx *sql.Tx, c *consult.Consultation) error {

@@ -242,8 +242,12 @@ func (s *suite) listen(ctx context.Context, mux *http.ServeMux) error {
 		if err != nil {
 			return err
 		}
+		proxies, err := gateway.ParseProxies(s.cfg.Proxies)
+		if err != nil {
+			return err
+		}
 		h = gateway.New(gateway.Options{
-			BaseURL: s.cfg.BaseURL(), Web: web.Dist, Routes: routes, RateLimit: s.cfg.RateLimit,
+			BaseURL: s.cfg.BaseURL(), Web: web.Dist, Routes: routes, RateLimit: s.cfg.RateLimit, Proxies: proxies,
 			Ready: s.readiness, Metrics: s.show, Log: s.log, Reg: s.metrics,
 		})
 	} else {
@@ -346,14 +350,15 @@ func (s *suite) stop(ctx context.Context) error {
 		}
 		done()
 	}
+	// Calls of other processes end before what they use does.
+	if s.grpc != nil {
+		stopGRPC(s.grpc)
+	}
 	for _, svc := range slices.Backward(s.running) {
 		errs = append(errs, svc.Stop(ctx))
 	}
 	if s.auditor != nil {
 		s.auditor.Close()
-	}
-	if s.grpc != nil {
-		s.grpc.Stop()
 	}
 	for _, db := range s.pools {
 		errs = append(errs, db.Close())
@@ -362,4 +367,12 @@ func (s *suite) stop(ctx context.Context) error {
 		errs = append(errs, f())
 	}
 	return errors.Join(errs...)
+}
+
+// stopGRPC lets running calls end, but readers that wait for changes do not
+// hold it up for long.
+func stopGRPC(g *grpc.Server) {
+	cut := time.AfterFunc(2*time.Second, g.Stop)
+	defer cut.Stop()
+	g.GracefulStop()
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -36,6 +37,8 @@ type Options struct {
 	Routes []Route
 	// RateLimit is requests a second for one address; 0 turns it off.
 	RateLimit int
+	// Proxies are the networks of proxies that stand before the edge.
+	Proxies []netip.Prefix
 	// Ready reports why the process is not ready, or nil.
 	Ready   func() error
 	Metrics http.Handler
@@ -61,7 +64,7 @@ func New(o Options) http.Handler {
 		mux.Handle(r.Prefix+"/", h)
 	}
 	mux.Handle("/", counted(requests, "web", apps(o.Web)))
-	return headers(o.BaseURL, mux)
+	return visitors(o.Proxies, headers(o.BaseURL, mux))
 }
 
 // Readiness answers 200 when ready says nil, else 503 with the reason.

@@ -179,3 +179,37 @@ func TestProxyKeepsTheBrowsersHostAndSaysWhenAServiceIsAway(t *testing.T) {
 		t.Error("an address without a scheme was accepted")
 	}
 }
+
+func TestBehindATrustedProxyVisitorsAreCountedEach(t *testing.T) {
+	trusted, err := gateway.ParseProxies([]string{"10.0.0.0/8", "2001:db8::1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.RemoteAddr) })
+	h := edge(t, func(o *gateway.Options) {
+		o.Proxies = trusted
+		o.Routes = []gateway.Route{{Prefix: "/fhir/R4", Handler: seen, Service: "records"}}
+	})
+	for _, c := range []struct{ name, peer, forwarded, want string }{
+		{"through the proxy", "10.1.2.3:9", "203.0.113.7", "203.0.113.7:9"},
+		{"through two proxies", "10.1.2.3:9", "203.0.113.7, 10.9.9.9", "203.0.113.7:9"},
+		{"what the visitor wrote is not believed", "10.1.2.3:9", "198.51.100.1, 203.0.113.7", "203.0.113.7:9"},
+		{"IPv6", "[2001:db8::1]:9", "2001:db8:5::7", "[2001:db8:5::7]:9"},
+		{"not through the proxy", "203.0.113.9:9", "198.51.100.1", "203.0.113.9:9"},
+		{"no address", "10.1.2.3:9", "unknown", "10.1.2.3:9"},
+		{"no header", "10.1.2.3:9", "", "10.1.2.3:9"},
+	} {
+		w := get(h, "/fhir/R4/x", func(r *http.Request) {
+			r.RemoteAddr = c.peer
+			if c.forwarded != "" {
+				r.Header.Set("X-Forwarded-For", c.forwarded)
+			}
+		})
+		if w.Body.String() != c.want {
+			t.Errorf("%s: %s, want %s", c.name, w.Body, c.want)
+		}
+	}
+	if _, err := gateway.ParseProxies([]string{"proxy.example"}); err == nil {
+		t.Error("a name was accepted as a network")
+	}
+}

@@ -459,7 +459,7 @@ type Figure struct {
 	Share *float64 `protobuf:"fixed64,5,opt,name=share,proto3,oneof" json:"share,omitempty"`
 	// Where the denominator is from, and its date.
 	DenominatorSource string `protobuf:"bytes,6,opt,name=denominator_source,json=denominatorSource,proto3" json:"denominator_source,omitempty"`
-	// The share 30 days ago.
+	// The share 30 days ago; not set while the log is younger than that.
 	Before        *float64 `protobuf:"fixed64,7,opt,name=before,proto3,oneof" json:"before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -264,7 +264,7 @@ export class Call {
     for (const [id, text] of this.unacknowledged) this.send({ type: 'chat', id, text });
   }
 
-  private end(reason: 'ended' | 'left' | 'replaced' | 'draining'): void {
+  private end(reason: 'ended' | 'left' | 'replaced' | 'removed' | 'draining'): void {
     // Draining: the server restarts, and the socket's end brings us back with the resume token.
     if (reason === 'draining') return;
     sessionStorage.removeItem(keptAt(this.consultation));

@@ -28,7 +28,7 @@ export type FromServer =
   | { type: 'chat'; message: ChatMessage }
   | { type: 'quality'; level: Quality }
   | { type: 'silent'; seat: string; source: Source; silent: boolean }
-  | { type: 'ended'; reason: 'ended' | 'left' | 'replaced' | 'draining' }
+  | { type: 'ended'; reason: 'ended' | 'left' | 'replaced' | 'removed' | 'draining' }
   | { type: 'error'; class: string; message: string };
 
 /** unseen are the lines after the first seen ones that somebody else wrote. */

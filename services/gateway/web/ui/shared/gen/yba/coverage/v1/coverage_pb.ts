@@ -431,7 +431,7 @@ export type Figure = Message<"yba.coverage.v1.Figure"> & {
   denominatorSource: string;
 
   /**
-   * The share 30 days ago.
+   * The share 30 days ago; not set while the log is younger than that.
    *
    * @generated from field: optional double before = 7;
    */
@@ -477,7 +477,7 @@ export type FigureJson = {
   denominatorSource?: string;
 
   /**
-   * The share 30 days ago.
+   * The share 30 days ago; not set while the log is younger than that.
    *
    * @generated from field: optional double before = 7;
    */

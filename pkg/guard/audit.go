@@ -18,7 +18,10 @@ type Auditor struct {
 	entries chan *accessv1.AuditEntry
 	flushes chan chan struct{}
 	done    chan struct{}
-	once    sync.Once
+
+	// state guards closed: whoever adds holds it for reading.
+	state  sync.RWMutex
+	closed bool
 }
 
 const (
@@ -39,8 +42,17 @@ func NewAuditor(access accessv1.AccessClient, log *slog.Logger) *Auditor {
 	return a
 }
 
-// Add hands over one entry.
-func (a *Auditor) Add(e *accessv1.AuditEntry) { a.entries <- e }
+// Add hands over one entry. An operation that outlives Close, cut off at the
+// end of the process, leaves its entry in the process's own log.
+func (a *Auditor) Add(e *accessv1.AuditEntry) {
+	a.state.RLock()
+	defer a.state.RUnlock()
+	if a.closed {
+		a.log.Error("an operation ended after the audit log was closed", "operation", e.GetOperation(), "account", e.GetAccount(), "outcome", e.GetOutcome())
+		return
+	}
+	a.entries <- e
+}
 
 // Flush waits until everything added before is in the log.
 func (a *Auditor) Flush() {
@@ -52,9 +64,14 @@ func (a *Auditor) Flush() {
 	}
 }
 
-// Close writes what is left and ends the goroutine. Nothing may be added after it.
+// Close writes what is left and ends the goroutine.
 func (a *Auditor) Close() {
-	a.once.Do(func() { close(a.entries) })
+	a.state.Lock()
+	if !a.closed {
+		a.closed = true
+		close(a.entries)
+	}
+	a.state.Unlock()
 	<-a.done
 }
 
@@ -77,7 +94,9 @@ func (a *Auditor) run() {
 			batch = a.write(batch, false)
 		case ack := <-a.flushes:
 			for n := len(a.entries); n > 0; n-- {
-				batch = append(batch, <-a.entries)
+				if e, ok := <-a.entries; ok {
+					batch = append(batch, e)
+				}
 			}
 			batch = a.write(batch, false)
 			close(ack)

@@ -96,24 +96,42 @@ func Covers(s *Scope, patient, commune string) bool {
 type touched struct {
 	mu   sync.Mutex
 	list []touch
+	seen map[touch]struct{}
 }
 
 type touch struct{ patient, target string }
 
-// maxTouched bounds the audit entries of one operation. A list longer than a
-// page is read in pages, each of them an operation.
+// maxTouched bounds the targets that are named for one operation. Beyond it
+// only the patients are: whose record was opened is never left out.
 const maxTouched = 1000
+
+func (t *touched) add(x touch) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.list) >= maxTouched {
+		x.target = ""
+	}
+	if _, twice := t.seen[x]; twice {
+		return
+	}
+	if t.seen == nil {
+		t.seen = map[touch]struct{}{}
+	}
+	t.seen[x] = struct{}{}
+	t.list = append(t.list, x)
+}
+
+// entries returns what was touched so far.
+func (t *touched) entries() []touch {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.list)
+}
 
 // Touch notes for the audit log that the running operation touched target in
 // patient's compartment. A patient is noted once per operation and target "".
 func Touch(ctx context.Context, patient, target string) {
-	t, ok := ctx.Value(touchedKey).(*touched)
-	if !ok {
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.list) < maxTouched && !slices.Contains(t.list, touch{patient, target}) {
-		t.list = append(t.list, touch{patient, target})
+	if t, ok := ctx.Value(touchedKey).(*touched); ok {
+		t.add(touch{patient, target})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/go-kit/kit/endpoint"
@@ -148,7 +149,7 @@ func (g *Guard) finish(ctx context.Context, operation string, rules Rules, reque
 	if rules.Unaudited && err == nil || rules.Internal {
 		return
 	}
-	list := seen.list
+	list := seen.entries()
 	if len(list) == 0 {
 		t := touch{}
 		if named, ok := request.(interface{ GetPatient() string }); ok {
@@ -156,6 +157,9 @@ func (g *Guard) finish(ctx context.Context, operation string, rules Rules, reque
 		}
 		if named, ok := request.(interface{ GetId() string }); ok {
 			t.target = named.GetId()
+			if typed, ok := request.(interface{ GetType() string }); ok && t.target != "" {
+				t.target = typed.GetType() + "/" + t.target
+			}
 		}
 		list = []touch{t}
 	}
@@ -169,7 +173,7 @@ func entry(ctx context.Context, operation string, at time.Time, t touch, err err
 	e := &accessv1.AuditEntry{
 		At: at.UTC().Format("2006-01-02T15:04:05.000Z"), Operation: operation,
 		Account: p.GetAccount(), Name: p.GetName(), Roles: p.GetRoles(), Service: p.GetService(), Facility: p.GetFacility(),
-		Patient: t.patient, Target: t.target, Outcome: "ok", Reason: ReasonOf(ctx),
+		Patient: writable(t.patient), Target: writable(t.target), Outcome: "ok", Reason: writable(ReasonOf(ctx)),
 	}
 	if err != nil {
 		e.Outcome = "failed"
@@ -181,4 +185,17 @@ func entry(ctx context.Context, operation string, at time.Time, t touch, err err
 		e.Reason = f.Class.String()
 	}
 	return e
+}
+
+// maxWritable bounds what a caller's own words add to an entry, in bytes.
+const maxWritable = 500
+
+// writable makes a caller's text fit for the log. One entry that the wire or
+// the database refuses would hold up every entry behind it for ever: neither
+// takes invalid UTF-8, and PostgreSQL no U+0000.
+func writable(s string) string {
+	if len(s) > maxWritable {
+		s = s[:maxWritable]
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }

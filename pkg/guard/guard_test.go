@@ -2,17 +2,21 @@ package guard_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/guard"
 	accessv1 "github.com/yba-health/yba/proto/gen/yba/access/v1"
 	consultsv1 "github.com/yba-health/yba/proto/gen/yba/consults/v1"
+	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 )
 
 // decider answers every question with one decision and counts the questions.
@@ -156,4 +160,69 @@ func TestTouchedPatientsAreAuditedOneByOne(t *testing.T) {
 	if !got["p1"] || !got["p2"] || len(d.entries) != 0 {
 		t.Errorf("audited %v and %d more", got, len(d.entries))
 	}
+}
+
+func TestAnEntryThatCannotBeSentHoldsNobodyUp(t *testing.T) {
+	g, d := newGuard(t, allowed(&accessv1.Scope{}))
+	e := g.Middleware("records.Read", guard.Rules{})(func(context.Context, any) (any, error) { return nil, nil })
+	ctx := guard.WithReason(guard.WithToken(t.Context(), "x"), "a\x00b")
+	for _, id := range []string{"\xff", "\x00", strings.Repeat("ế", 100_000)} {
+		_, _ = e(ctx, &recordsv1.ReadRequest{Type: "Patient", Id: id})
+		_, _ = e(ctx, &recordsv1.EverythingRequest{Patient: id})
+		for range 2 {
+			got := <-d.entries
+			text := got.GetTarget() + got.GetPatient() + got.GetReason()
+			if _, err := proto.Marshal(got); err != nil || strings.ContainsRune(text, 0) || len(text) > 2000 {
+				t.Errorf("%.10q: %v, %d bytes", id, err, len(text))
+			}
+		}
+	}
+}
+
+func TestADeniedReadNamesTheResource(t *testing.T) {
+	g, d := newGuard(t, &accessv1.Decision{Principal: &accessv1.Principal{Account: "a1"}})
+	e := g.Middleware("records.Read", guard.Rules{})(func(context.Context, any) (any, error) { return nil, nil })
+	if _, err := e(guard.WithToken(t.Context(), "x"), &recordsv1.ReadRequest{Type: "Patient", Id: "p1"}); !fault.Is(err, fault.Forbidden) {
+		t.Fatal(err)
+	}
+	if got := <-d.entries; got.GetTarget() != "Patient/p1" || got.GetOutcome() != "denied" {
+		t.Errorf("audited as %v", got)
+	}
+}
+
+func TestNoPatientIsLeftOutOfTheLogHoweverManyAreTouched(t *testing.T) {
+	d := &decider{decision: allowed(&accessv1.Scope{All: true}), entries: make(chan *accessv1.AuditEntry, 10_000)}
+	a := guard.NewAuditor(d, slog.New(slog.DiscardHandler))
+	g := guard.New(d, a, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	e := g.Middleware("records.Transact", guard.Rules{})(func(ctx context.Context, _ any) (any, error) {
+		for i := range 3000 {
+			guard.Touch(ctx, fmt.Sprintf("p%d", i/2), fmt.Sprintf("Observation/%d", i))
+		}
+		return nil, nil
+	})
+	if _, err := e(guard.WithToken(t.Context(), "x"), nil); err != nil {
+		t.Fatal(err)
+	}
+	a.Close()
+	close(d.entries)
+	patients := map[string]bool{}
+	n := 0
+	for entry := range d.entries {
+		patients[entry.GetPatient()] = true
+		n++
+	}
+	if len(patients) != 1500 || n != 2000 {
+		t.Errorf("%d patients in %d entries, want 1500 in 2000", len(patients), n)
+	}
+}
+
+func TestAnOperationThatOutlivesTheAuditorDoesNotPanic(t *testing.T) {
+	d := &decider{decision: allowed(&accessv1.Scope{All: true}), entries: make(chan *accessv1.AuditEntry, 10)}
+	a := guard.NewAuditor(d, slog.New(slog.DiscardHandler))
+	g := guard.New(d, a, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	e := g.Middleware("records.Read", guard.Rules{})(func(context.Context, any) (any, error) { a.Close(); return nil, nil })
+	if _, err := e(guard.WithToken(t.Context(), "x"), nil); err != nil {
+		t.Error(err)
+	}
+	a.Close()
 }

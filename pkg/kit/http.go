@@ -49,11 +49,14 @@ func FromHTTP(ctx context.Context, r *http.Request) context.Context {
 	if h := r.Header.Get("Authorization"); len(h) > 7 && strings.EqualFold(h[:7], "Bearer ") {
 		ctx = guard.WithToken(ctx, h[7:])
 	}
-	if reason, err := url.PathUnescape(r.Header.Get(ReasonHeader)); err == nil && reason != "" && len(reason) <= maxReason && utf8.ValidString(reason) {
+	if reason, err := url.PathUnescape(r.Header.Get(ReasonHeader)); err == nil && reason != "" && len(reason) <= maxReason && printable(reason) {
 		ctx = guard.WithReason(ctx, reason)
 	}
 	return ctx
 }
+
+// printable refuses what neither the log nor the database takes.
+func printable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
 func (op Operation) decode(_ context.Context, r *http.Request) (any, error) {
 	// Requiring JSON keeps browsers from sending it across origins without a preflight.

@@ -5,9 +5,12 @@ package pg
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -134,9 +137,16 @@ func Fault(err error) error {
 			return fault.New(fault.Conflict, "it exists already", err)
 		case e.Code == "40001" || e.Code == "40P01":
 			return fault.New(fault.Conflict, "somebody else changed the same data at the same time; try again", err)
+		case e.Code == "22021" || e.Code == "22P05":
+			return fault.New(fault.Invalid, "a text holds a character that cannot be stored, such as U+0000", err)
+		case e.Code == "57014":
+			return fault.New(fault.Unavailable, "the request was given up before it was done", err)
 		case strings.HasPrefix(string(e.Code), "08"), strings.HasPrefix(string(e.Code), "53"), strings.HasPrefix(string(e.Code), "57P"):
 			return fault.New(fault.Unavailable, "the database is not available", err)
 		}
+	}
+	if _, ok := errors.AsType[*net.OpError](err); ok || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fault.New(fault.Unavailable, "the database is not available", err)
 	}
 	return fault.New(fault.Internal, "internal error", err)
 }

@@ -1,6 +1,7 @@
 package pg_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/pg"
@@ -123,5 +125,32 @@ func TestEmbeddedServerKeepsItsDataOverARestart(t *testing.T) {
 func TestOpenRefusesWhatIsNoURL(t *testing.T) {
 	if _, err := pg.Open("host=localhost", "test", 1); err == nil {
 		t.Error("accepted")
+	}
+}
+
+func TestWhatTheDatabaseRefusesHasTheRightClass(t *testing.T) {
+	db, _ := pgtest.New(t, counter)
+	_, nul := db.Exec(`SELECT length($1::text)`, "a\x00b")
+	_, broken := db.Exec(`SELECT length($1::text)`, "a\xff")
+	away, err := pg.Open("postgres://nobody@127.0.0.1:1/none?sslmode=disable", "test", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer away.Close()
+	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer stop()
+	_, slow := db.ExecContext(ctx, `SELECT pg_sleep(10)`)
+	for name, c := range map[string]struct {
+		err  error
+		want fault.Class
+	}{
+		"U+0000":             {nul, fault.Invalid},
+		"broken UTF-8":       {broken, fault.Invalid},
+		"nobody listens":     {away.Ping(), fault.Unavailable},
+		"the caller gave up": {slow, fault.Unavailable},
+	} {
+		if f := fault.Of(pg.Fault(c.err)); f.Class != c.want {
+			t.Errorf("%s: %v", name, f)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"time"
 
+	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	"github.com/yba-health/yba/services/records/record"
@@ -93,7 +94,7 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 		if bytes.Equal(same, c.old.Body) {
 			// Nothing changes, so there is no new version.
 			c.stored, c.settled = c.old, true
-			return b.covers(ctx, c.old)
+			return nil
 		}
 	}
 	body, err := b.body(ctx, c, w.Version, w.Updated)
@@ -110,7 +111,14 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 	if c.typ == "Patient" {
 		w.Commune = own
 	}
-	b.add(c, w, b.x.Patient(doc.Root(), c.id), own)
+	owner := b.x.Patient(doc.Root(), c.id)
+	if at, found := b.x.Elsewhere(doc.Root()); owner == "" && found {
+		// It would lie in no compartment, and be open to all.
+		f := fault.New(fault.Unprocessable, "a Patient is referred to as Patient/id; what belongs to a person on another server cannot be kept here", nil)
+		f.At = at.Path()
+		return f
+	}
+	b.add(c, w, owner, own)
 	c.created = w.Op == "create"
 	return nil
 }

@@ -136,17 +136,29 @@ func (b *batch) mine(old *record.Stored) bool {
 	return slices.Contains(b.scope.GetCommunes(), record.Commune(doc.Root()))
 }
 
-// covers checks the scope for a write that changes nothing.
-func (b *batch) covers(ctx context.Context, x *record.Stored) error {
+// within refuses to change what lies out of the scope now.
+func (b *batch) within(ctx context.Context) error {
 	if b.scope.GetAll() {
 		return nil
 	}
-	there, err := b.r.store.Compartments(ctx, b.tx, []string{x.PatientID})
+	var ids []string
+	for _, c := range b.list {
+		if c.old != nil && c.old.PatientID != "" {
+			ids = append(ids, c.old.PatientID)
+		}
+	}
+	there, err := b.r.store.Compartments(ctx, b.tx, ids)
 	if err != nil {
 		return err
 	}
-	if x.PatientID != "" && guard.Covers(b.scope, x.PatientID, there[x.PatientID].Commune) || x.PatientID == "" && b.mine(x) {
-		return nil
+	for _, c := range b.list {
+		if c.old == nil {
+			continue
+		}
+		owner := c.old.PatientID
+		if owner != "" && !guard.Covers(b.scope, owner, there[owner].Commune) || owner == "" && !b.mine(c.old) {
+			return c.fail(outside())
+		}
 	}
-	return outside()
+	return nil
 }

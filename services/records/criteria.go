@@ -33,7 +33,7 @@ func (b *batch) matches(ctx context.Context) error {
 			continue
 		}
 		first[key] = c
-		x, err := b.find(ctx, c.match)
+		x, err := b.find(ctx, c.match, identifies(c.match))
 		if err != nil {
 			return c.fail(err)
 		}
@@ -44,25 +44,49 @@ func (b *batch) matches(ctx context.Context) error {
 	return nil
 }
 
-// find returns the only match of a condition, nil for none.
-func (b *batch) find(ctx context.Context, q *record.Query) (*record.Stored, error) {
-	page, err := b.r.store.Search(ctx, b.tx, q, record.Reach{All: true})
+// identifies reports whether a condition asks for a Patient by nothing but
+// identifiers. One person must not be enrolled twice, wherever they live, so
+// this condition alone looks beyond the caller's reach; every other one would
+// tell what another's record holds.
+func identifies(q *record.Query) bool {
+	for _, f := range q.Filters {
+		if f.Param.Code != "identifier" || f.Modifier != "" {
+			return false
+		}
+		for _, v := range f.Values {
+			if v.System == "" || v.Code == "" {
+				return false
+			}
+		}
+	}
+	return q.Type == "Patient"
+}
+
+// find returns the only match of a condition, nil for none. everywhere also
+// looks beyond the caller's reach, and then refuses.
+func (b *batch) find(ctx context.Context, q *record.Query, everywhere bool) (*record.Stored, error) {
+	reach, err := b.r.reach(ctx)
 	if err != nil {
 		return nil, err
+	}
+	page, err := b.r.store.Search(ctx, b.tx, q, reach)
+	if err != nil {
+		return nil, err
+	}
+	if everywhere && !reach.All {
+		all, err := b.r.store.Search(ctx, b.tx, q, record.Reach{All: true})
+		if err != nil {
+			return nil, err
+		}
+		if len(all.Matches) > len(page.Matches) {
+			return nil, outside()
+		}
 	}
 	switch len(page.Matches) {
 	case 0:
 		return nil, nil
 	case 1:
-		x := &page.Matches[0]
-		reach, err := b.r.reach(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := b.r.store.Read(ctx, b.tx, x.Type, x.ID, reach); err != nil {
-			return nil, hidden(ctx, err)
-		}
-		return x, nil
+		return &page.Matches[0], nil
 	}
 	return nil, fault.New(fault.Precondition, "the condition matches several resources", nil)
 }
@@ -91,7 +115,7 @@ func (b *batch) resolve(ctx context.Context, at fhir.Value, reference string) (s
 		return "", fail("the Bundle has no entry with this fullUrl")
 	}
 	typ, query, ok := strings.Cut(reference, "?")
-	if !ok || b.r.defs.Number(typ) == 0 {
+	if !ok || b.r.defs.Number(typ) == 0 || !strings.HasSuffix(at.Path(), ".reference") {
 		return reference, nil
 	}
 	// https://hl7.org/fhir/R4/http.html#trules: conditional references
@@ -104,7 +128,7 @@ func (b *batch) resolve(ctx context.Context, at fhir.Value, reference string) (s
 			return c.typ + "/" + c.id, nil
 		}
 	}
-	x, err := b.find(ctx, q)
+	x, err := b.find(ctx, q, false)
 	if err != nil {
 		return "", err
 	}

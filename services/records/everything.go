@@ -63,9 +63,17 @@ func (r *Records) Everything(ctx context.Context, req *recordsv1.EverythingReque
 	if err != nil {
 		return nil, err
 	}
-	x, err := r.store.Read(ctx, nil, r.defs.Number("Patient"), req.GetPatient(), reach)
+	id, err := r.real(ctx, "Patient", req.GetPatient())
 	if err != nil {
 		return nil, hidden(ctx, err)
+	}
+	x, err := r.store.Read(ctx, nil, r.defs.Number("Patient"), id, reach)
+	if err != nil {
+		return nil, hidden(ctx, err)
+	}
+	if x.Deleted {
+		r.touch(ctx, x)
+		return nil, fault.New(fault.Gone, "the Patient was deleted; the history is kept", nil)
 	}
 	list, next, err := r.store.Compartment(ctx, x.Key, types, since, after, limit, reach)
 	if err != nil {

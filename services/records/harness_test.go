@@ -31,6 +31,7 @@ func open(t testing.TB) (*Records, context.Context) {
 		t.Fatal(err)
 	}
 	r := &Records{store: store, defs: defs, now: time.Now, log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4"}
+	r.enter = func(ctx context.Context, _ string) (context.Context, error) { return ctx, nil }
 	return r, all(t.Context())
 }
 

@@ -23,9 +23,7 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	limit := h.Limit
-	h.Limit++
-	list, err := r.store.History(ctx, h, reach)
+	list, more, err := r.store.History(ctx, h, reach)
 	if err != nil {
 		return nil, err
 	}
@@ -40,16 +38,16 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 			self += "/" + part
 		}
 	}
-	self += "/_history?_count=" + strconv.Itoa(limit)
+	self += "/_history?_count=" + strconv.Itoa(h.Limit)
 	if h.Since > 0 {
 		self += "&_since=" + url.QueryEscape(stamp(time.UnixMicro(h.Since)))
 	}
 	b.Links = append(b.Links, fhir.BundleLink{Relation: "self", URL: self})
-	if len(list) > limit {
-		list = list[:limit]
-		at := list[limit-1].Seq
+	if more {
+		last := list[len(list)-1]
+		at := last.Seq
 		if req.GetId() != "" {
-			at = list[limit-1].Version
+			at = last.Version
 		}
 		b.Links = append(b.Links, fhir.BundleLink{Relation: "next", URL: self + "&_cursor=" + record.Cursor{Key: at}.String()})
 	}

@@ -10,6 +10,7 @@ import (
 	kithttp "github.com/go-kit/kit/transport/http"
 
 	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	"github.com/yba-health/yba/pkg/kit"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
@@ -48,8 +49,8 @@ func newREST(t kit.Table, g *guard.Guard, public string) (*rest, error) {
 
 func (f *rest) routes(mux *http.ServeMux) {
 	serve := func(pattern, method string, decode kithttp.DecodeRequestFunc, encode kithttp.EncodeResponseFunc) {
-		mux.Handle(pattern, kithttp.NewServer(f.endpoints[method], decode, encode,
-			kithttp.ServerBefore(kit.FromHTTP, f.before), kithttp.ServerErrorEncoder(encodeError)))
+		mux.Handle(pattern, negotiated(kithttp.NewServer(f.endpoints[method], decode, encode,
+			kithttp.ServerBefore(kit.FromHTTP, f.before), kithttp.ServerErrorEncoder(encodeError))))
 	}
 	// A pattern with GET serves HEAD too.
 	serve("GET "+prefix+"/metadata", "Capabilities", decodeMetadata, encodeResource)
@@ -67,7 +68,50 @@ func (f *rest) routes(mux *http.ServeMux) {
 	serve("POST "+prefix, "Transact", decodeTransact, encodeBundle)
 	serve("POST "+prefix+"/{$}", "Transact", decodeTransact, encodeBundle)
 	mux.HandleFunc(prefix+"/", func(w http.ResponseWriter, r *http.Request) {
-		encodeError(r.Context(), fault.New(fault.NotFound, "the FHIR face has no such interaction; see "+prefix+"/metadata", nil), w)
+		f := fault.New(fault.NotFound, "the FHIR face has no such interaction; see "+prefix+"/metadata", nil)
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			refuse(r.Context(), w, http.StatusMethodNotAllowed, f.Message)
+			return
+		}
+		encodeError(r.Context(), f, w)
+	})
+}
+
+// refuse answers with a status that is HTTP's own business.
+func refuse(ctx context.Context, w http.ResponseWriter, status int, message string) {
+	// A client that left is no error.
+	_ = write(ctx, w, status, fhir.Outcome(fhir.Issue{Severity: "error", Code: "not-supported", Diagnostics: message}))
+}
+
+// negotiated refuses other formats than JSON, for the answer with 406 and for
+// the body with 415 (https://hl7.org/fhir/R4/http.html#mime-type).
+func negotiated(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked := strings.Join(r.Header.Values("Accept"), ",")
+		// _format overrides Accept for clients that cannot set headers.
+		if strings.Contains(r.URL.RawQuery, "_format=") {
+			asked = r.URL.Query().Get("_format")
+		}
+		if asked != "" && !strings.Contains(asked, "json") && !strings.Contains(asked, "*/*") && !strings.Contains(asked, "application/*") {
+			refuse(r.Context(), w, http.StatusNotAcceptable, "only application/fhir+json is spoken here")
+			return
+		}
+		if r.Method == http.MethodPost || r.Method == http.MethodPut {
+			ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+			form := strings.HasSuffix(r.URL.Path, "/_search")
+			switch ct = strings.ToLower(strings.TrimSpace(ct)); {
+			case form && ct == "application/x-www-form-urlencoded", !form && (ct == "application/fhir+json" || ct == "application/json"):
+			case r.Header.Get("Authorization") == "": // the guard says first that nobody is signed in
+			default:
+				refuse(r.Context(), w, http.StatusUnsupportedMediaType, "Content-Type must be application/fhir+json, for _search application/x-www-form-urlencoded")
+				return
+			}
+			if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
+				refuse(r.Context(), w, http.StatusUnsupportedMediaType, "a compressed body is not read; send it without Content-Encoding")
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 
@@ -104,12 +148,11 @@ func preference(list []string, name string) string {
 	return ""
 }
 
-func jsonBody(r *http.Request, limit int64) ([]byte, error) {
-	ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	switch strings.TrimSpace(ct) {
-	case "application/fhir+json", "application/json":
-	default:
-		return nil, fault.New(fault.Invalid, "Content-Type must be application/fhir+json", nil)
+// body reads the body of whoever shows a token; for the others the guard's
+// refusal needs none, and 50 MB of a stranger no memory.
+func body(r *http.Request, limit int64) ([]byte, error) {
+	if r.Header.Get("Authorization") == "" {
+		return nil, nil
 	}
 	return kit.ReadBody(r, limit)
 }
@@ -131,13 +174,21 @@ func decodeHistory(_ context.Context, r *http.Request) (any, error) {
 }
 
 func decodeCreate(_ context.Context, r *http.Request) (any, error) {
-	body, err := jsonBody(r, maxResource)
-	return &recordsv1.CreateRequest{Type: r.PathValue("type"), Body: body, IfNoneExist: r.Header.Get("If-None-Exist")}, err
+	b, err := body(r, maxResource)
+	return &recordsv1.CreateRequest{Type: r.PathValue("type"), Body: b, IfNoneExist: r.Header.Get("If-None-Exist")}, err
 }
 
 func decodeUpdate(_ context.Context, r *http.Request) (any, error) {
-	body, err := jsonBody(r, maxResource)
-	return &recordsv1.UpdateRequest{Type: r.PathValue("type"), Id: r.PathValue("id"), Body: body, IfMatch: r.Header.Get("If-Match")}, err
+	b, err := body(r, maxResource)
+	if err != nil {
+		return nil, err
+	}
+	// Required of a client (https://hl7.org/fhir/R4/http.html#update); what
+	// does not parse is refused behind the guard.
+	if doc, err := fhir.Parse(b); err == nil && !doc.Root().Get("id").Exists() {
+		return nil, fault.New(fault.Invalid, "the resource must have the id of the address", nil).In("id")
+	}
+	return &recordsv1.UpdateRequest{Type: r.PathValue("type"), Id: r.PathValue("id"), Body: b, IfMatch: r.Header.Get("If-Match")}, err
 }
 
 func decodeDelete(_ context.Context, r *http.Request) (any, error) {
@@ -154,14 +205,11 @@ func lenient(r *http.Request) bool {
 
 // decodeForm reads a search from a form, whose parameters do not stand in logs.
 func decodeForm(_ context.Context, r *http.Request) (any, error) {
-	if ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); strings.TrimSpace(ct) != "application/x-www-form-urlencoded" {
-		return nil, fault.New(fault.Invalid, "Content-Type must be application/x-www-form-urlencoded", nil)
-	}
-	body, err := kit.ReadBody(r, maxForm)
+	form, err := body(r, maxForm)
 	if err != nil {
 		return nil, err
 	}
-	query := string(body)
+	query := string(form)
 	if r.URL.RawQuery != "" {
 		query = strings.Trim(query+"&"+r.URL.RawQuery, "&")
 	}
@@ -173,8 +221,8 @@ func decodeEverything(_ context.Context, r *http.Request) (any, error) {
 }
 
 func decodeTransact(_ context.Context, r *http.Request) (any, error) {
-	body, err := jsonBody(r, maxBundle)
-	return &recordsv1.TransactRequest{Bundle: body}, err
+	b, err := body(r, maxBundle)
+	return &recordsv1.TransactRequest{Bundle: b}, err
 }
 
 // write sends a body; HEAD sends its headers only.

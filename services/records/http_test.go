@@ -57,6 +57,7 @@ func TestTheFHIRFaceSpeaksHTTP(t *testing.T) {
 	made := call("POST", "/fhir/R4/Organization", `{"resourceType":"Organization","name":"A"}`)
 	_, rest, _ := strings.Cut(made.Header().Get("Location"), "/fhir/R4/")
 	ref, _, _ := strings.Cut(rest, "/_history")
+	_, id, _ := strings.Cut(ref, "/")
 	if made.Code != 201 || made.Header().Get("ETag") != `W/"1"` || ref == "" {
 		t.Fatalf("create: %d %v %s", made.Code, made.Header(), made.Body)
 	}
@@ -72,8 +73,8 @@ func TestTheFHIRFaceSpeaksHTTP(t *testing.T) {
 		{"GET", "/" + ref + "/_history/1", "", nil, 200, `"name":"A"`},
 		{"GET", "/" + ref + "/_history", "", nil, 200, `"type":"history"`},
 		{"GET", "/" + ref, "", []string{"Authorization", "Bearer bad"}, 401, "login"},
-		{"PUT", "/" + ref, `{"resourceType":"Organization","name":"B"}`, []string{"If-Match", `W/"9"`}, 412, "OperationOutcome"},
-		{"PUT", "/" + ref, `{"resourceType":"Organization","name":"B"}`, []string{"Prefer", "return=minimal"}, 200, ""},
+		{"PUT", "/" + ref, `{"resourceType":"Organization","id":"` + id + `","name":"B"}`, []string{"If-Match", `W/"9"`}, 412, "OperationOutcome"},
+		{"PUT", "/" + ref, `{"resourceType":"Organization","id":"` + id + `","name":"B"}`, []string{"Prefer", "return=minimal"}, 200, ""},
 		{"GET", "/Organization?name=b", "", nil, 200, `"name":"B"`},
 		{"POST", "/Organization/_search", "name=b", []string{"Content-Type", "application/x-www-form-urlencoded"}, 200, `"name":"B"`},
 		{"GET", "/Organization?colour=b", "", nil, 400, "OperationOutcome"},
@@ -85,6 +86,30 @@ func TestTheFHIRFaceSpeaksHTTP(t *testing.T) {
 		{"DELETE", "/" + ref, "", nil, 204, ""},
 		{"GET", "/" + ref, "", nil, 410, "deleted"},
 		{"GET", "/Nothing/1", "", nil, 404, "not-found"},
+		{"GET", "/Organization/nobody", "", nil, 404, "not-found"},
+		{"GET", "/" + ref + "/_history/9", "", nil, 404, "not-found"},
+		{"GET", "/" + ref + "?_format=xml", "", nil, 406, "not-supported"},
+		{"GET", "/" + ref + "/_history/1?_format=json", "", nil, 200, `"name":"A"`},
+		{"GET", "/Organization", "", []string{"Accept", "application/fhir+xml"}, 406, "not-supported"},
+		{"GET", "/Organization?_format=application%2Ffhir%2Bjson", "", []string{"Accept", "text/html"}, 200, "searchset"},
+		{"POST", "/Organization", "<Organization/>", []string{"Content-Type", "application/fhir+xml"}, 415, "not-supported"},
+		{"POST", "/Organization", "x", []string{"Content-Encoding", "gzip"}, 415, "not-supported"},
+		{"POST", "/Organization", `{"resourceType":"Organization","id":"mine","name":"C"}`, nil, 201, `"name":"C"`},
+		{"POST", "/Nothing", `{"resourceType":"Nothing"}`, nil, 404, "not-found"},
+		{"POST", "/Organization", `{"resourceType":"Patient","active":true}`, nil, 400, "resourceType"},
+		{"PUT", "/Organization/other", `{"resourceType":"Organization","id":"mine","name":"C"}`, nil, 400, "Organization.id"},
+		{"PUT", "/Organization/other", `{"resourceType":"Organization","name":"C"}`, nil, 400, "id"},
+		{"PUT", "/Organization/other", `{"resourceType":"Organization","id":"other","name":"C"}`, nil, 201, `"name":"C"`},
+		{"PUT", "/Organization/other", `{"resourceType":"Organization","id":"other","name":"D"}`, []string{"If-Match", "*"}, 200, `"name":"D"`},
+		{"PATCH", "/Organization/other", `[]`, nil, 405, "not-supported"},
+		{"DELETE", "/Organization/other", "", nil, 204, ""},
+		{"DELETE", "/Organization/other", "", nil, 204, ""},
+		{"DELETE", "/Organization/nobody", "", nil, 404, "not-found"},
+		{"POST", "/Organization", "{", []string{"Authorization", ""}, 401, "login"},
+		{"GET", "/Patient/%00", "", nil, 404, "not-found"},
+		{"GET", "/Patient/%ff/$everything", "", nil, 404, "not-found"},
+		{"GET", "/Organization?name=%00", "", nil, 400, "invalid"},
+		{"POST", "/Organization", `{"resourceType":"Organization","name":"D"}`, []string{"Yba-Reason", "a%00b"}, 201, ""},
 	} {
 		w := call(tt.method, "/fhir/R4"+tt.path, tt.body, tt.headers...)
 		if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.holds) || tt.method == "HEAD" && w.Body.Len() > 0 {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/yba-health/yba/pkg/app"
 	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/guard"
 	"github.com/yba-health/yba/pkg/kit"
 	"github.com/yba-health/yba/services/records/postgres"
 )
@@ -37,6 +38,9 @@ func New(d app.Deps) (app.Service, error) {
 	}
 	base := strings.TrimSuffix(d.Config.PublicURL, "/")
 	r := &Records{store: store, defs: defs, now: d.Now, log: d.Log, base: base + "/fhir/R4"}
+	r.enter = func(ctx context.Context, method string) (context.Context, error) {
+		return d.Guard.Enter(ctx, "records."+method, guard.Rules{}, nil)
+	}
 	table, err := r.operations()
 	if err != nil {
 		return nil, err

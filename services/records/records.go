@@ -23,6 +23,9 @@ type Records struct {
 	// base is the public address of /fhir/R4, for links that are made without
 	// a request.
 	base string
+	// enter asks whether the caller may use another operation than the one
+	// that runs, and returns a context with its scope.
+	enter func(ctx context.Context, method string) (context.Context, error)
 
 	pseudonyms struct {
 		sync.Mutex
@@ -93,9 +96,11 @@ func (r *Records) answer(ctx context.Context, x *record.Stored) (*recordsv1.Reso
 	if err != nil {
 		return nil, err
 	}
-	return &recordsv1.Resource{
-		Type: r.defs.TypeOf(x.Type), Id: id, Version: x.Version, LastUpdated: stamp(x.Updated), Body: body, Deleted: x.Deleted,
-	}, nil
+	a := &recordsv1.Resource{Type: r.defs.TypeOf(x.Type), Id: id, Version: x.Version, Body: body, Deleted: x.Deleted}
+	if !x.Updated.IsZero() {
+		a.LastUpdated = stamp(x.Updated)
+	}
+	return a, nil
 }
 
 func (r *Records) touch(ctx context.Context, x *record.Stored) {

@@ -30,8 +30,8 @@ type Store interface {
 	ReadMany(ctx context.Context, tx *sql.Tx, refs []record.Ref, r record.Reach) ([]record.Stored, error)
 	// ReadVersion returns one version; fault.NotFound as Read.
 	ReadVersion(ctx context.Context, typ int16, id string, version int64, r record.Reach) (*record.Stored, error)
-	// History returns versions, newest first.
-	History(ctx context.Context, h postgres.HistoryQuery, r record.Reach) ([]record.Stored, error)
+	// History returns versions, newest first; more tells that there are others.
+	History(ctx context.Context, h postgres.HistoryQuery, r record.Reach) (list []record.Stored, more bool, err error)
 	// Search returns a page in the query's order; ties are broken by key.
 	Search(ctx context.Context, tx *sql.Tx, q *record.Query, r record.Reach) (*postgres.Page, error)
 	// Referring returns resources that refer to targets by a parameter.

@@ -3,7 +3,6 @@ package records
 import (
 	"context"
 	"database/sql"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +14,9 @@ import (
 
 // maxEntries bounds a Bundle.
 const maxEntries = 5000
+
+// maxAnswer bounds what the GETs of a Bundle bring along, in bytes.
+const maxAnswer = 32 << 20
 
 // entry is one entry of a batch or transaction.
 type entry struct {
@@ -87,6 +89,12 @@ func (r *Records) read(ctx context.Context, e *entry, v fhir.Value) error {
 		e.get = target
 		return nil
 	}
+	// Who may send a Bundle may do in it what they may do without it.
+	if op := operationOf[e.method]; op != "" {
+		if _, err := r.enter(ctx, op); err != nil {
+			return err
+		}
+	}
 	path, query, _ := strings.Cut(target, "?")
 	typ, id, hasID := strings.Cut(path, "/")
 	n, err := r.number(typ)
@@ -139,6 +147,8 @@ func (r *Records) read(ctx context.Context, e *entry, v fhir.Value) error {
 	return r.defs.Validate(resource)
 }
 
+var operationOf = map[string]string{"POST": "Create", "PUT": "Update", "DELETE": "Delete"}
+
 // rank is the order of a transaction's verbs (https://hl7.org/fhir/R4/http.html#trules).
 var rank = []string{"delete", "create", "update"}
 
@@ -175,8 +185,9 @@ func (r *Records) transaction(ctx context.Context, list []*entry) error {
 		}
 	}
 	// GETs come last and change nothing, so they need not hold the locks.
+	left := maxAnswer
 	for _, e := range gets {
-		if err := r.get(ctx, e); err != nil {
+		if err := r.ask(ctx, e, &left); err != nil {
 			r.refuse(e, err)
 		}
 	}
@@ -184,12 +195,13 @@ func (r *Records) transaction(ctx context.Context, list []*entry) error {
 }
 
 func (r *Records) batch(ctx context.Context, list []*entry) {
+	left := maxAnswer
 	for _, e := range list {
 		err := e.err
 		switch {
 		case err != nil:
 		case e.change == nil:
-			err = r.get(ctx, e)
+			err = r.ask(ctx, e, &left)
 		default:
 			e.change.fullURL = "" // the entries of a batch do not refer to each other
 			if err = r.write(ctx, []*change{e.change}, nil); err == nil {
@@ -205,7 +217,10 @@ func (r *Records) batch(ctx context.Context, list []*entry) {
 func (r *Records) respond(ctx context.Context, e *entry) {
 	c := e.change
 	base := r.baseOf(ctx)
-	e.answer = fhir.BundleEntry{Status: "200 OK", ETag: etag(c.stored.Version), LastModified: stamp(c.stored.Updated)}
+	e.answer = fhir.BundleEntry{Status: "200 OK", ETag: etag(c.stored.Version)}
+	if !c.stored.Updated.IsZero() {
+		e.answer.LastModified = stamp(c.stored.Updated)
+	}
 	ref := c.typ + "/" + c.id
 	e.answer.Location = ref + "/_history/" + strconv.FormatInt(c.stored.Version, 10)
 	switch {
@@ -226,10 +241,33 @@ func (r *Records) refuse(e *entry, err error) {
 	e.answer = fhir.BundleEntry{Status: statusLine(f.Class), Outcome: outcome(f)}
 }
 
+// ask answers a GET as long as the Bundle's answer has room left.
+func (r *Records) ask(ctx context.Context, e *entry, left *int) error {
+	if *left <= 0 {
+		return fault.New(fault.TooLarge, "the answers to the Bundle's other entries are large already; ask for this one by itself", nil)
+	}
+	err := r.get(ctx, e)
+	*left -= len(e.answer.Resource)
+	return err
+}
+
 // get answers a GET within a Bundle: a read or a search.
 func (r *Records) get(ctx context.Context, e *entry) error {
 	path, query, _ := strings.Cut(e.get, "?")
 	parts := strings.Split(path, "/")
+	op := "Read"
+	switch {
+	case len(parts) == 1:
+		op = "Search"
+	case len(parts) == 4:
+		op = "ReadVersion"
+	case len(parts) == 3:
+		op = "Everything"
+	}
+	ctx, err := r.enter(ctx, op)
+	if err != nil {
+		return err
+	}
 	switch {
 	case len(parts) == 1:
 		b, err := r.Search(ctx, &recordsv1.SearchRequest{Type: parts[0], Query: query})
@@ -263,6 +301,5 @@ func (r *Records) get(ctx context.Context, e *entry) error {
 		e.answer = fhir.BundleEntry{Resource: b.GetBody(), Status: "200 OK"}
 		return nil
 	}
-	_, err := url.Parse(path)
-	return fault.New(fault.Invalid, "a GET within a Bundle reads Type/id, searches Type?… or asks Patient/id/$everything", err)
+	return fault.New(fault.Invalid, "a GET within a Bundle reads Type/id, searches Type?… or asks Patient/id/$everything", nil)
 }

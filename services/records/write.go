@@ -23,7 +23,9 @@ type change struct {
 	typ    string
 	number int16
 	id     string // of create: given by the server
-	body   fhir.Value
+	// given is the id that a create has unless its condition matches.
+	given string
+	body  fhir.Value
 	// ifMatch is the version that must be current, "" for any.
 	ifMatch string
 	// match are the criteria of a conditional create.
@@ -179,6 +181,9 @@ func (r *Records) write(ctx context.Context, list []*change, after func(*sql.Tx)
 	for _, c := range list {
 		plain = plain && c.verb == "create" && c.match == nil && !conditional(c.body)
 	}
+	for _, c := range list {
+		c.given = c.id
+	}
 	var err error
 	if plain {
 		// New ids only: one statement, which is a transaction by itself.
@@ -187,6 +192,9 @@ func (r *Records) write(ctx context.Context, list []*change, after func(*sql.Tx)
 		err = r.store.InTx(ctx, func(tx *sql.Tx) error {
 			for _, c := range list {
 				c.stored, c.old, c.created, c.settled = nil, nil, false, false
+				if c.verb == "create" {
+					c.id = c.given
+				}
 			}
 			if err := r.attempt(ctx, tx, list); err != nil {
 				return err
@@ -239,10 +247,19 @@ func (b *batch) lock(ctx context.Context) error {
 		return err
 	}
 	for _, c := range b.list {
+		if c.verb != "create" {
+			c.old = found[record.Ref{Type: c.number, Target: c.id}]
+		}
+	}
+	// Before anything else is said of a resource: whether it is there, deleted
+	// or of another version is nobody's business out of reach.
+	if err := b.within(ctx); err != nil {
+		return err
+	}
+	for _, c := range b.list {
 		if c.verb == "create" {
 			continue
 		}
-		c.old = found[record.Ref{Type: c.number, Target: c.id}]
 		if err := b.check(c); err != nil {
 			return c.fail(hidden(ctx, err))
 		}
@@ -251,7 +268,7 @@ func (b *batch) lock(ctx context.Context) error {
 }
 
 func (b *batch) check(c *change) error {
-	if c.ifMatch != "" && (c.old == nil || c.old.Deleted || strconv.FormatInt(c.old.Version, 10) != c.ifMatch) {
+	if c.ifMatch != "" && (c.old == nil || c.old.Deleted || c.ifMatch != "*" && strconv.FormatInt(c.old.Version, 10) != c.ifMatch) {
 		if c.old == nil && !b.scope.GetAll() {
 			return fault.New(fault.NotFound, "there is no such resource", nil)
 		}

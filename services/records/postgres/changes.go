@@ -109,17 +109,22 @@ func (s *Store) changes(ctx context.Context, at logCursor, wanted map[int16]bool
 	}
 	defer rows.Close()
 	var list []record.Stored
+	left := room(maxPage)
 	for rows.Next() {
 		var tx string
 		x, err := s.scanVersion(rows, &tx)
 		if err != nil {
 			return nil, at, err
 		}
+		taken := len(wanted) == 0 || wanted[x.Type]
+		if taken && !left.take(len(x.Body), len(list) == 0) {
+			break // the next call begins with it
+		}
 		if at.tx, err = strconv.ParseUint(tx, 10, 64); err != nil {
 			return nil, at, err
 		}
 		at.seq = uint64(x.Seq)
-		if len(wanted) == 0 || wanted[x.Type] {
+		if taken {
 			list = append(list, x)
 		}
 	}

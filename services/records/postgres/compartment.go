@@ -26,7 +26,8 @@ func (s *Store) Referring(ctx context.Context, param int16, targets []record.Ref
 		JOIN records.refs t ON t.param = ` + q.arg(param) + ` AND t.target = n.id AND t.type = n.type
 		WHERE ` + q.reach("t.patient", r) + ` ORDER BY t.key LIMIT ` + q.arg(limit) + `) f
 		JOIN records.current c ON c.patient = f.patient AND c.key = f.key`)
-	return s.current(ctx, nil, false, q)
+	list, _, err := s.current(ctx, nil, false, true, q)
+	return list, err
 }
 
 // Compartment returns a page of a patient's compartment, the Patient first,
@@ -53,11 +54,13 @@ func (s *Store) Compartment(ctx context.Context, patient int64, types []int16, s
 		q.WriteString(` AND ((c.key <> c.patient)::int * 1000 + c.type, c.key) > (` + q.arg(n) + `::int, ` + q.arg(after.Key) + `::bigint)`)
 	}
 	q.WriteString(` ORDER BY (c.key <> c.patient)::int * 1000 + c.type, c.key LIMIT ` + q.arg(limit+1))
-	list, err := s.current(ctx, nil, true, q)
-	if err != nil || len(list) <= limit {
+	list, more, err := s.current(ctx, nil, true, true, q)
+	if len(list) > limit {
+		list, more = list[:limit], true
+	}
+	if err != nil || !more {
 		return list, nil, err
 	}
-	list = list[:limit]
-	last := list[limit-1]
+	last := list[len(list)-1]
 	return list, &record.Cursor{Key: last.Key, Value: *last.SortValue}, nil
 }

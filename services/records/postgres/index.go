@@ -128,14 +128,27 @@ func row(c []array, values ...int64) {
 // each calls f for the rows to take away and to add; all of them when the
 // resource moved to another place in the index.
 func each[T comparable](old, now []T, moved bool, f func(add bool, r T)) {
-	for _, r := range old {
-		if moved || !slices.Contains(now, r) {
-			f(false, r)
+	without := func(list, other []T, add bool) {
+		has := holds(other)
+		for _, r := range list {
+			if moved || !has(r) {
+				f(add, r)
+			}
 		}
 	}
-	for _, r := range now {
-		if moved || !slices.Contains(old, r) {
-			f(true, r)
-		}
+	without(old, now, false)
+	without(now, old, true)
+}
+
+// holds returns whether list has a row; long lists are looked up, since a
+// Group may have 100,000 members.
+func holds[T comparable](list []T) func(T) bool {
+	if len(list) <= 32 {
+		return func(r T) bool { return slices.Contains(list, r) }
 	}
+	set := make(map[T]struct{}, len(list))
+	for _, r := range list {
+		set[r] = struct{}{}
+	}
+	return func(r T) bool { _, ok := set[r]; return ok }
 }

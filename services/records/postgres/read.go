@@ -123,25 +123,42 @@ func (s *Store) scanVersion(rows *sql.Rows, more ...any) (record.Stored, error) 
 	return x, err
 }
 
-func (s *Store) versions(ctx context.Context, q *sqlText) ([]record.Stored, error) {
+// maxPage bounds the bytes of the bodies on one page. A page that would be
+// larger ends early, with a link to the rest: 1,000 documents of 16 MB fit
+// neither memory nor a message between processes.
+const maxPage = 24 << 20
+
+// room counts down what is left of a page.
+type room int
+
+// take reports whether another body still fits; the first one always does.
+func (r *room) take(n int, first bool) bool {
+	*r -= room(n)
+	return first || *r >= 0
+}
+
+func (s *Store) versions(ctx context.Context, q *sqlText) (list []record.Stored, cut bool, err error) {
 	rows, err := s.db.QueryContext(ctx, q.String(), q.args...)
 	if err != nil {
-		return nil, pg.Fault(err)
+		return nil, false, pg.Fault(err)
 	}
 	defer rows.Close()
-	var list []record.Stored
+	left := room(maxPage)
 	for rows.Next() {
 		x, err := s.scanVersion(rows)
 		if err != nil {
-			return nil, err
+			return nil, false, err
+		}
+		if cut = !left.take(len(x.Body), len(list) == 0); cut {
+			break
 		}
 		list = append(list, x)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, pg.Fault(err)
+		return nil, false, pg.Fault(err)
 	}
 	rows.Close()
-	return list, s.name(ctx, s.db, list)
+	return list, cut, s.name(ctx, s.db, list)
 }
 
 // ReadVersion returns one version. The compartment that the resource has now
@@ -150,7 +167,7 @@ func (s *Store) ReadVersion(ctx context.Context, typ int16, id string, version i
 	q := &sqlText{}
 	q.WriteString(`SELECT ` + versionColumns + ` FROM records.directory d JOIN records.versions v ON v.key = d.key AND v.version = ` + q.arg(version) +
 		` WHERE d.type = ` + q.arg(typ) + ` AND d.id = ` + q.arg(id) + ` AND ` + q.reach("d.patient", r) + ` AND ` + q.reach("v.patient", r))
-	list, err := s.versions(ctx, q)
+	list, _, err := s.versions(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -170,8 +187,8 @@ type HistoryQuery struct {
 	Limit  int
 }
 
-// History returns versions, newest first.
-func (s *Store) History(ctx context.Context, h HistoryQuery, r record.Reach) ([]record.Stored, error) {
+// History returns versions, newest first; more tells that there are others.
+func (s *Store) History(ctx context.Context, h HistoryQuery, r record.Reach) (list []record.Stored, more bool, err error) {
 	q := &sqlText{}
 	q.WriteString(`SELECT ` + versionColumns + ` FROM records.versions v JOIN records.directory d ON d.type = v.type AND d.id = v.id WHERE ` +
 		q.reach("v.patient", r) + ` AND ` + q.reach("d.patient", r))
@@ -186,14 +203,19 @@ func (s *Store) History(ctx context.Context, h HistoryQuery, r record.Reach) ([]
 		if h.Before > 0 {
 			q.WriteString(` AND v.version < ` + q.arg(h.Before))
 		}
-		q.WriteString(` ORDER BY v.version DESC LIMIT ` + q.arg(h.Limit))
-		return s.versions(ctx, q)
+		q.WriteString(` ORDER BY v.version DESC`)
+	} else {
+		if h.Before > 0 {
+			q.WriteString(` AND v.seq < ` + q.arg(h.Before))
+		}
+		q.WriteString(` ORDER BY v.seq DESC`)
 	}
-	if h.Before > 0 {
-		q.WriteString(` AND v.seq < ` + q.arg(h.Before))
+	q.WriteString(` LIMIT ` + q.arg(h.Limit+1))
+	list, more, err = s.versions(ctx, q)
+	if len(list) > h.Limit {
+		list, more = list[:h.Limit], true
 	}
-	q.WriteString(` ORDER BY v.seq DESC LIMIT ` + q.arg(h.Limit))
-	return s.versions(ctx, q)
+	return list, more, err
 }
 
 // ReadMany returns the current resources of the given types and ids that are
@@ -212,20 +234,23 @@ func (s *Store) ReadMany(ctx context.Context, tx *sql.Tx, refs []record.Ref, r r
 		JOIN records.directory d ON d.type = n.type AND d.id = n.id
 		JOIN records.current c ON c.patient = d.patient AND c.key = d.key
 		WHERE ` + q.reach("d.patient", r))
-	return s.current(ctx, tx, false, q)
+	// What a Bundle writes is no larger than the Bundle.
+	list, _, err := s.current(ctx, tx, false, tx == nil, q)
+	return list, err
 }
 
 const currentColumns = `c.key, c.patient, c.type, c.id, c.version, c.updated, c.encoding, c.body`
 
-// current runs a query of currentColumns, optionally followed by the sort's value.
-func (s *Store) current(ctx context.Context, tx *sql.Tx, sorted bool, q *sqlText) ([]record.Stored, error) {
+// current runs a query of currentColumns, optionally followed by the sort's
+// value. A bounded one ends when the page is full, which cut tells.
+func (s *Store) current(ctx context.Context, tx *sql.Tx, sorted, bounded bool, q *sqlText) (list []record.Stored, cut bool, err error) {
 	keep := tx == nil && len(q.args) < 40
 	rows, err := s.query(ctx, s.on(tx), keep, q.String(), q.args...)
 	if err != nil {
-		return nil, pg.Fault(err)
+		return nil, false, pg.Fault(err)
 	}
 	defer rows.Close()
-	var list []record.Stored
+	left := room(maxPage)
 	for rows.Next() {
 		var x record.Stored
 		var updated int64
@@ -236,19 +261,22 @@ func (s *Store) current(ctx context.Context, tx *sql.Tx, sorted bool, q *sqlText
 			to = append(to, &x.SortValue)
 		}
 		if err := rows.Scan(to...); err != nil {
-			return nil, pg.Fault(err)
+			return nil, false, pg.Fault(err)
 		}
 		x.Updated = time.UnixMicro(updated).UTC()
 		if x.Body, err = s.packer.unpack(body, encoding); err != nil {
-			return nil, err
+			return nil, false, err
+		}
+		if cut = bounded && !left.take(len(x.Body), len(list) == 0); cut {
+			break
 		}
 		list = append(list, x)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, pg.Fault(err)
+		return nil, false, pg.Fault(err)
 	}
 	rows.Close()
-	return list, s.name(ctx, s.on(tx), list)
+	return list, cut, s.name(ctx, s.on(tx), list)
 }
 
 // IsNotFound reports whether nothing was found.

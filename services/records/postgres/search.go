@@ -85,12 +85,14 @@ func (s *Store) page(ctx context.Context, tx *sql.Tx, x *record.Indexer, q *reco
 		" WHERE " + strings.Join(b.where, " AND ") + " ORDER BY " + order + " LIMIT " + strconv.Itoa(q.Count+1)
 	b.WriteString("SELECT " + currentColumns + ", f.sort::text FROM (" + inner + ") f" +
 		" JOIN records.current c ON c.patient = f.patient AND c.key = f.key ORDER BY f.sort" + direction + nulls + ", f.key" + direction)
-	list, err := s.current(ctx, tx, true, b.sqlText)
+	list, more, err := s.current(ctx, tx, true, true, b.sqlText)
 	if err != nil {
 		return err
 	}
 	if len(list) > q.Count {
-		list = list[:q.Count]
+		list, more = list[:q.Count], true
+	}
+	if more {
 		last := list[len(list)-1]
 		page.Next = &record.Cursor{Key: last.Key, Null: last.SortValue == nil}
 		if last.SortValue != nil {

@@ -79,7 +79,24 @@ func (s *Store) Lock(ctx context.Context, tx *sql.Tx, refs []record.Ref) (map[re
 			found[ref] = &list[i]
 		}
 	}
-	return found, nil
+	return found, s.nameDeleted(ctx, tx, found)
+}
+
+// nameDeleted fills PatientID of deletions, which ReadMany leaves out.
+func (s *Store) nameDeleted(ctx context.Context, tx *sql.Tx, found map[record.Ref]*record.Stored) error {
+	var list []record.Stored
+	for _, x := range found {
+		if x.Deleted {
+			list = append(list, *x)
+		}
+	}
+	if err := s.name(ctx, tx, list); err != nil {
+		return err
+	}
+	for i := range list {
+		found[record.Ref{Type: list[i].Type, Target: list[i].ID}].PatientID = list[i].PatientID
+	}
+	return nil
 }
 
 // Hold makes whoever uses the same criteria wait until the transaction ends.

@@ -58,12 +58,13 @@ func (s *Store) Put(ctx context.Context, tx *sql.Tx, by record.Author, writes []
 	} else {
 		_, err = tx.ExecContext(ctx, text, w.args...)
 	}
+	if tx != nil {
+		return err // whoever holds the transaction looks whether to run it again
+	}
 	if err != nil {
-		return err
+		return pg.Fault(err)
 	}
-	if tx == nil {
-		s.Announce()
-	}
+	s.Announce()
 	return nil
 }
 

@@ -41,6 +41,26 @@ func (x *Indexer) Patient(resource fhir.Value, id string) string {
 	return ""
 }
 
+// Elsewhere returns the reference by which a resource without a compartment
+// names a Patient of another server, or of this one by a URL.
+func (x *Indexer) Elsewhere(resource fhir.Value) (at fhir.Value, found bool) {
+	t := x.types[resource.Get("resourceType").Str()]
+	if t == nil {
+		return at, false
+	}
+	for _, p := range t.compartment {
+		for _, path := range p.Paths {
+			path.Walk(resource, func(v fhir.Value) {
+				ref := v.Get("reference")
+				if s := ref.Str(); !found && strings.Contains(s, "://") && strings.Contains(s, "/Patient/") {
+					at, found = ref, true
+				}
+			})
+		}
+	}
+	return at, found
+}
+
 // Commune returns the key of the commune that the resource's address names
 // (code@version), or "".
 func Commune(resource fhir.Value) string {
@@ -111,13 +131,29 @@ func (r *Rows) dedupe() {
 	r.Tokens = slices.Compact(r.Tokens)
 	r.Strings = unique(r.Strings)
 	r.Refs = unique(r.Refs)
+	r.Dates = unique(r.Dates)
+	r.URIs = unique(r.URIs)
+	r.Quantities = unique(r.Quantities)
 }
 
-// unique drops repeated rows of a short list.
+// few is how many rows are compared one by one; a Group may have 100,000.
+const few = 32
+
+// unique drops repeated rows.
 func unique[T comparable](list []T) []T {
 	out := list[:0]
+	if len(list) <= few {
+		for _, v := range list {
+			if !slices.Contains(out, v) {
+				out = append(out, v)
+			}
+		}
+		return out
+	}
+	seen := make(map[T]struct{}, len(list))
 	for _, v := range list {
-		if !slices.Contains(out, v) {
+		if _, twice := seen[v]; !twice {
+			seen[v] = struct{}{}
 			out = append(out, v)
 		}
 	}
@@ -294,7 +330,7 @@ func quantity(r *Rows, n int16, v fhir.Value) {
 	}
 	// An exponent of thousands would cost numeric as many digits.
 	if raw := string(number.Raw()); number.Kind() == fhir.Number && len(raw) <= 40 && !strings.ContainsAny(raw, "eE") {
-		q.Value = raw
+		q.Value = plainNumber(raw)
 		r.Quantities = append(r.Quantities, q)
 	}
 }

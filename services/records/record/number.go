@@ -30,3 +30,15 @@ func isDigits(s string) bool {
 	}
 	return s != ""
 }
+
+// plainNumber drops the zeros that do not change a number. Index rows are
+// taken away by value, where 80 and 80.0 are the same row.
+func plainNumber(s string) string {
+	if strings.IndexByte(s, '.') >= 0 {
+		s = strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
+	}
+	if s == "-0" {
+		return "0"
+	}
+	return s
+}

@@ -37,7 +37,7 @@ func (x *Indexer) ParseQuery(typ, raw string, lenient bool) (*Query, error) {
 			self = append(self, url.QueryEscape(p[0])+"="+url.QueryEscape(p[1]))
 		}
 	}
-	if len(q.Filters) > maxFilters {
+	if len(q.Filters) > maxFilters || len(q.Ignored) > maxFilters {
 		return nil, fault.Newf(fault.Invalid, "at most %d search parameters are allowed", maxFilters)
 	}
 	q.Self = strings.Join(self, "&")
@@ -111,6 +111,9 @@ func (x *Indexer) parameter(q *Query, name, value string) (known bool, err error
 	if base == "_include" || base == "_revinclude" {
 		if modifier != "" {
 			return false, nil
+		}
+		if q.includes++; q.includes > maxIncludes {
+			return true, fault.Newf(fault.Invalid, "at most %d _include and _revinclude are allowed", maxIncludes)
 		}
 		inc, err := x.include(q.Type, value, base == "_revinclude")
 		q.Includes = append(q.Includes, inc...)

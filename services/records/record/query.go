@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
@@ -17,6 +18,7 @@ const (
 	MaxCount     = 1000
 	maxValues    = 200
 	maxFilters   = 30
+	maxIncludes  = 30
 )
 
 // Query is a search as it was understood.
@@ -33,6 +35,7 @@ type Query struct {
 	CountOnly bool
 	Cursor    *Cursor
 	Includes  []Include
+	includes  int // as they were given
 	// Ignored are parameters that a lenient search left out.
 	Ignored []string
 	// Self are the parameters that were used, encoded, without the cursor.
@@ -113,7 +116,7 @@ func ParseCursor(s string) (*Cursor, error) {
 		return nil, fail
 	}
 	key, err := strconv.ParseInt(parts[0], 36, 64)
-	if err != nil || strings.ContainsRune(parts[2], 0) {
+	if err != nil || strings.ContainsRune(parts[2], 0) || !utf8.ValidString(parts[2]) {
 		return nil, fail
 	}
 	return &Cursor{Key: key, Null: parts[1] == "1", Value: parts[2]}, nil

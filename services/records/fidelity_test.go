@@ -1,0 +1,196 @@
+package records
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/fhir"
+	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+)
+
+// stamped are the members that the server sets, in the two forms in which it
+// inserts them.
+var stamped = regexp.MustCompile(`,"id":"[^"]*"|,"meta":\{"versionId":"[^"]*","lastUpdated":"[^"]*"\}|"versionId":"[^"]*","lastUpdated":"[^"]*",|"lastUpdated":"[^"]*","versionId":"[^"]*",`)
+
+// faithful creates a resource without id and compares what is read with what
+// was sent, byte by byte, but for the members that the server inserted.
+func faithful(t *testing.T, r *Records, typ string, sent []byte) bool {
+	t.Helper()
+	ctx := all(t.Context())
+	made, err := r.Create(ctx, &recordsv1.CreateRequest{Type: typ, Body: sent})
+	if err != nil {
+		if fault.Is(err, fault.Unprocessable) || fault.Is(err, fault.Invalid) {
+			return false // refused, not altered
+		}
+		t.Fatal(err)
+	}
+	got, err := r.Read(ctx, &recordsv1.ReadRequest{Type: typ, Id: made.GetId()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := bytes.Replace(got.GetBody(), []byte(`,"id":"`+made.GetId()+`"`), nil, 1)
+	loc := stamped.FindIndex(b)
+	if loc == nil {
+		t.Fatalf("%s: no stamp in %.200s", typ, b)
+	}
+	b = append(append([]byte(nil), b[:loc[0]]...), b[loc[1]:]...)
+	if !bytes.Equal(b, bytes.TrimSpace(sent)) {
+		t.Errorf("%s was altered:\nsent %.300s\ngot  %.300s", typ, sent, b)
+	}
+	return true
+}
+
+func TestOddSpellingsAreServedAsTheyWereSent(t *testing.T) {
+	r, _ := open(t)
+	for _, sent := range []string{
+		"\n {\t\"resourceType\" : \"Observation\" ,\r\n \"status\":\"final\", \"code\":{\"text\":\"\\u0041\\/\\ud83d\\ude00 Ngh\\u1ec7 An\"} , \"valueQuantity\" : { \"value\" : 1.50e0 } }\n",
+		`{"status":"final","resourceType":"Observation","meta":{ "tag":[ {"code":"a"} ] },"code":{"text":"x"},"valueQuantity":{"value":0.0010000000000000000000000000001}}`,
+		`{"resourceType":"Patient","active":true,"_birthDate":{"extension":[{"url":"http://x/y","valueCode":"unknown"}]},"name":[{"given":["A",null],"_given":[null,{"id":"q"}]}]}`,
+		`{"resourceType":"Organization","name":"A","contained":[{"resourceType":"Organization","id":"c","name":"B"}],"partOf":{"reference":"#c"}}`,
+	} {
+		typ := "Observation"
+		for _, other := range []string{"Patient", "Organization"} {
+			if strings.HasPrefix(sent, `{"resourceType":"`+other) {
+				typ = other
+			}
+		}
+		faithful(t, r, typ, []byte(sent))
+	}
+	if n := search(all(t.Context()), t, r, "Observation", "_total=accurate").total; n != 2 {
+		t.Errorf("%d of 2 observations were taken", n)
+	}
+}
+
+func TestRealFilesAreServedAsTheyWereSent(t *testing.T) {
+	files, _ := filepath.Glob("../../../shared/data/synthea-r4/*.json")
+	if len(files) == 0 {
+		t.Skip("../shared/data/synthea-r4 is absent")
+	}
+	r, _ := open(t)
+	own := regexp.MustCompile(`^(\{\s*"resourceType"\s*:\s*"\w+"),\s*"id"\s*:\s*"[^"]*"`)
+	types, taken := map[string]int{}, 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := fhir.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for e := range doc.Root().Get("entry").Items() {
+			resource := e.Get("resource")
+			typ := resource.Get("resourceType").Str()
+			if types[typ]++; types[typ] > 8 {
+				continue
+			}
+			// A Patient that is not here is nobody's; the rest stays as it is.
+			sent := bytes.ReplaceAll(own.ReplaceAll(resource.Raw(), []byte("$1")), []byte(`"urn:uuid:`), []byte(`"#`))
+			if !json.Valid(sent) {
+				t.Fatal("the test spoils its data")
+			}
+			if faithful(t, r, typ, sent) {
+				taken++
+			}
+		}
+	}
+	if len(types) < 10 || taken < 50 {
+		t.Errorf("only %d resources of %d types were taken", taken, len(types))
+	}
+}
+
+func TestAPersonNamedByAURLIsNotLeftOpenToAll(t *testing.T) {
+	r, ctx := open(t)
+	p := create(ctx, t, r, "Patient", person("Lê", "An", "1", "95012", "1950"))
+	for _, base := range []string{"http://test/fhir/R4", "https://elsewhere.example/fhir"} {
+		body := strings.Replace(observation("x", "1", "2026", "1"), "Patient/x", base+"/Patient/"+p.GetId(), 1)
+		_, err := r.Create(ctx, &recordsv1.CreateRequest{Type: "Observation", Body: []byte(body)})
+		if f := fault.Of(err); f.Class != fault.Unprocessable || f.At != "Observation.subject.reference" {
+			t.Errorf("%s: %v", base, err)
+		}
+	}
+}
+
+// TestLargeBodiesMakeShortPages reads bodies that together are larger than a
+// page may be: every list ends early and goes on.
+func TestLargeBodiesMakeShortPages(t *testing.T) {
+	r, ctx := open(t)
+	p := create(ctx, t, r, "Patient", person("Lê", "An", "1", "95012", "1950"))
+	data := strings.Repeat("QUJD", 2<<20) // 8 MB
+	const n = 5
+	for range n {
+		create(ctx, t, r, "DocumentReference", `{"resourceType":"DocumentReference","status":"current","subject":{"reference":"Patient/`+p.GetId()+`"},
+			"content":[{"attachment":{"contentType":"image/png","data":"`+data+`"}}]}`)
+	}
+	pages := map[string]func(query string) []byte{
+		"search": func(q string) []byte {
+			b, err := r.Search(ctx, &recordsv1.SearchRequest{Type: "DocumentReference", Query: q})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b.GetBody()
+		},
+		"$everything": func(q string) []byte {
+			b, err := r.Everything(ctx, &recordsv1.EverythingRequest{Patient: p.GetId(), Query: q})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b.GetBody()
+		},
+		"history": func(q string) []byte {
+			b, err := r.History(ctx, &recordsv1.HistoryRequest{Type: "DocumentReference", Query: q})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b.GetBody()
+		},
+	}
+	for name, page := range pages {
+		seen := map[string]bool{}
+		query := "_count=1000"
+		for query != "" {
+			body := page(query)
+			if len(body) > 40<<20 {
+				t.Errorf("%s: a page of %d bytes", name, len(body))
+			}
+			f := bundle(t, body)
+			for i, id := range f.ids {
+				if f.types[i] == "DocumentReference" {
+					seen[id] = true
+				}
+			}
+			_, query, _ = strings.Cut(f.next, "?")
+		}
+		if len(seen) != n {
+			t.Errorf("%s shows %d of %d", name, len(seen), n)
+		}
+	}
+	got, cursor := 0, ""
+	for {
+		c, err := r.Changes(ctx, &recordsv1.ChangesRequest{Cursor: cursor, Types: []string{"DocumentReference"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(c.GetChanges()) == 0 {
+			break
+		}
+		if len(c.GetChanges()) == n {
+			t.Error("the log gave 40 MB at once")
+		}
+		got, cursor = got+len(c.GetChanges()), c.GetCursor()
+	}
+	if got != n {
+		t.Errorf("the log shows %d of %d", got, n)
+	}
+	get := `{"request":{"method":"GET","url":"DocumentReference"}},`
+	b, err := r.Transact(ctx, &recordsv1.TransactRequest{Bundle: []byte(`{"resourceType":"Bundle","type":"batch","entry":[` + strings.TrimSuffix(strings.Repeat(get, 4), ",") + `]}`)})
+	if err != nil || len(b.GetBody()) > 60<<20 || !bytes.Contains(b.GetBody(), []byte("413")) {
+		t.Errorf("a batch answered %d bytes: %v", len(b.GetBody()), err)
+	}
+}

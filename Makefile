@@ -10,12 +10,12 @@ DIST    := services/gateway/web/dist
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
 GO      := go
 BUF     := go tool -modfile=tools/go.mod buf
-LINT    := go tool -modfile=tools/lint/go.mod golangci-lint
+LINT    := go tool -modfile=tests/lint/go.mod golangci-lint
 # Packages are installed when the lock file is newer than what is there.
 NPM_CI  := { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; }
 WEBSRC  := $(shell find $(WEB) -type f -not -path '*/node_modules/*' 2>/dev/null)
 
-.PHONY: help demo demo-reset build web embedded test unit e2e fuzz lint check generate proto definitions charts bench clean node
+.PHONY: help demo demo-reset build web embedded test unit e2e fuzz lint generate proto definitions charts bench clean node bin
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,6 @@ demo-reset: ## Throw the demo's data away
 
 build: web embedded bin ## Build the browser apps and the program bin/yba
 
-.PHONY: bin
 bin:
 	@$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/yba ./cmd/yba
 

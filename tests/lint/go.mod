@@ -1,4 +1,4 @@
-module github.com/yba-health/yba/tools/lint
+module github.com/yba-health/yba/tests/lint
 
 go 1.26.0
 

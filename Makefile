@@ -18,13 +18,13 @@ WEBSRC  := $(shell find $(WEB) -type f -not -path '*/node_modules/*' 2>/dev/null
 .PHONY: help demo demo-reset build web embedded test unit e2e fuzz lint generate proto definitions charts bench clean node bin
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## Build and start the whole suite with a synthetic province (PEOPLE, SEED, PORT, YBA_DATA)
 	@./bin/yba demo --people $(PEOPLE) --seed $(SEED) --listen localhost:$(PORT)
 
-demo-reset: ## Throw the demo's data away
-	@if [ -e "$(YBA_DATA)/demo.json" ]; then rm -rf "$(YBA_DATA)" && echo "The demo's data in $(YBA_DATA) are gone."; else echo "$(YBA_DATA) holds no demo data; nothing was removed."; fi
+demo-reset: bin ## Throw the demo's data away
+	@./bin/yba demo reset
 
 build: web embedded bin ## Build the browser apps and the program bin/yba
 

@@ -76,8 +76,33 @@ func demoCommand(cfg *config.Config) *cobra.Command {
 	}
 	flags(load)
 	load.Flags().StringVar(&url, "url", "", "address of the server (default: the configured one)")
-	cmd.AddCommand(load)
+	reset := &cobra.Command{
+		Use:   "reset",
+		Short: "Throw the demo's data away",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return resetDemo(cfg, cmd.OutOrStdout()) },
+	}
+	cmd.AddCommand(load, reset)
 	return cmd
+}
+
+// resetDemo removes a data folder that holds the demo and nothing else, and
+// that no server uses.
+func resetDemo(cfg *config.Config, out io.Writer) error {
+	if _, err := os.Stat(statePath(cfg)); errors.Is(err, os.ErrNotExist) {
+		fmt.Fprintf(out, "%s holds no demo data; nothing was removed.\n", cfg.Data)
+		return nil
+	}
+	release, err := lock(cfg)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := os.RemoveAll(cfg.Data); err != nil {
+		return fmt.Errorf("the data folder could not be removed whole: %w", err)
+	}
+	fmt.Fprintf(out, "The demo's data in %s are gone.\n", cfg.Data)
+	return nil
 }
 
 // onlyHere refuses to show the demo, whose passwords are printed, to others.

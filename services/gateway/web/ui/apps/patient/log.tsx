@@ -44,7 +44,7 @@ function Row({ look: { entry, said } }: { look: Look }) {
     <li className="y-row" data-testid="access-row" data-outcome={entry.outcome}>
       {denied ? <IconBan aria-hidden color="var(--lotus)" style={{ flex: 'none' }} /> : <IconEye aria-hidden color="var(--jade)" style={{ flex: 'none' }} />}
       <span className="y-grow">
-        <span style={{ fontWeight: 600, display: 'block' }}>{own ? t('log.you') : entry.name || t('log.system')}</span>
+        <span style={{ fontWeight: 600, display: 'block' }}>{own ? t('log.you') : (entry.account ? entry.name : t(entry.service === 'yba' ? 'log.operator' : 'log.system'))}</span>
         {entry.facility && <span style={{ display: 'block' }}><RefName reference={{ reference: `Organization/${entry.facility}` }} /></span>}
         <span style={{ display: 'block' }}>{denied ? t('log.tried', { what: said.join(', ') }) : said.join(', ')}</span>
         <span className="y-quiet y-small" style={{ display: 'block' }}>{formatDateTime(entry.at)}</span>

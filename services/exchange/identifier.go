@@ -73,12 +73,22 @@ func Check(kind, typed string, now time.Time) Checked {
 // Normalize returns s without blanks, dots and dashes, in capitals. Digits of
 // other widths, as some keyboards type them, become plain ones.
 func Normalize(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || strings.ContainsRune(".-–‐", r) {
-			return -1
+	// A spacing accent becomes a blank and a combining one, and where the blank
+	// goes the accent joins the letter before: so it is done until nothing
+	// changes, which two or three rounds reach; the bound is for foreign bytes.
+	for range 8 {
+		clean := strings.Map(func(r rune) rune {
+			if unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || strings.ContainsRune(".-–‐", r) {
+				return -1
+			}
+			return unicode.ToUpper(r)
+		}, norm.NFKC.String(s))
+		if clean == s {
+			return s
 		}
-		return unicode.ToUpper(r)
-	}, norm.NFKC.String(s))
+		s = clean
+	}
+	return s
 }
 
 // guess tells the kind by the form. Ten digits are also what a phone number

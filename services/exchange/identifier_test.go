@@ -95,7 +95,7 @@ func TestEveryKindHasItsSystem(t *testing.T) {
 }
 
 func FuzzCheck(f *testing.F) {
-	for _, s := range []string{"", "066180012345", "TE1660123456789", "6612345678", "66001", "TÊ1660123456789", "０６６\u200b"} {
+	for _, s := range []string{"", "066180012345", "TE1660123456789", "6612345678", "66001", "TÊ1660123456789", "０６６\u200b", "00000A´", "ŉ", "ΐ", "ǰ", "ﬁ"} {
 		for _, kind := range []string{"", "cccd", "bhyt", "bhxh", "facility"} {
 			f.Add(kind, s)
 		}

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lib/pq"
 
@@ -229,4 +230,30 @@ func relate(ctx context.Context, tx *sql.Tx, systems []int32, strict bool) error
 		return fault.Newf(fault.Unprocessable, "the code %s is below itself", code)
 	}
 	return err
+}
+
+// Imported is a version of a code system that was imported.
+type Imported struct {
+	URL, Version string
+	Concepts     int
+	Loaded       time.Time
+}
+
+// Imported lists what was imported, by url and the last loaded first.
+func (s *Store) Imported(ctx context.Context) ([]Imported, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT url, version, (SELECT count(*) FROM records.concepts c WHERE c.system = s.id), loaded
+		FROM records.code_systems s WHERE source = 'import' AND replaced IS NULL ORDER BY url, id DESC`)
+	if err != nil {
+		return nil, pg.Fault(err)
+	}
+	defer rows.Close()
+	var list []Imported
+	for rows.Next() {
+		var x Imported
+		if err := rows.Scan(&x.URL, &x.Version, &x.Concepts, &x.Loaded); err != nil {
+			return nil, pg.Fault(err)
+		}
+		list = append(list, x)
+	}
+	return list, pg.Fault(rows.Err())
 }

@@ -24,7 +24,7 @@ CREATE INDEX code_systems_value_set ON records.code_systems (value_set) WHERE va
 CREATE INDEX code_systems_replaced ON records.code_systems (replaced) WHERE replaced IS NOT NULL;
 
 CREATE TABLE records.concepts (
-    system       integer NOT NULL REFERENCES records.code_systems ON DELETE CASCADE,
+    system       integer NOT NULL, -- no foreign key: it would be checked row by row
     ordinal      integer NOT NULL, -- the place in the source
     code         text COLLATE "C" NOT NULL,
     display      text NOT NULL,
@@ -45,7 +45,7 @@ CREATE INDEX concepts_words ON records.concepts USING gin (words);
 
 -- Who is below whom, at any distance; direct tells parent and child.
 CREATE TABLE records.concept_ancestors (
-    system     integer NOT NULL REFERENCES records.code_systems ON DELETE CASCADE,
+    system     integer NOT NULL,
     ancestor   integer NOT NULL, -- ordinals
     descendant integer NOT NULL,
     direct     boolean NOT NULL,

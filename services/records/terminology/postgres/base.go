@@ -105,7 +105,7 @@ func loadBase(ctx context.Context, tx *sql.Tx, digest []byte) error {
 	if err := c.end(ctx); err != nil {
 		return err
 	}
-	if err := relate(ctx, tx, ids, false); err != nil {
+	if err := relate(ctx, tx, ids, manyConcepts, false); err != nil {
 		return err
 	}
 	return insertSets(ctx, tx, urls, sets)

@@ -84,7 +84,9 @@ func load(ctx context.Context, tx *sql.Tx, l Load, concepts iter.Seq2[terminolog
 	if !errors.Is(err, sql.ErrNoRows) {
 		return done, err
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM records.code_systems WHERE replaced < now() - interval '1 hour'`); err != nil {
+	if _, err := tx.ExecContext(ctx, `WITH old AS (DELETE FROM records.code_systems WHERE replaced < now() - interval '1 hour' RETURNING id),
+		names AS (DELETE FROM records.concepts WHERE system IN (SELECT id FROM old))
+		DELETE FROM records.concept_ancestors WHERE system IN (SELECT id FROM old)`); err != nil {
 		return done, err
 	}
 	if _, err := tx.ExecContext(ctx, `UPDATE records.code_systems SET replaced = now() WHERE `+same, kind, id, l.Head.URL, l.Head.Version); err != nil {
@@ -115,7 +117,7 @@ func load(ctx context.Context, tx *sql.Tx, l Load, concepts iter.Seq2[terminolog
 	if done.Concepts == 0 {
 		return done, fault.New(fault.Invalid, "there is no concept to load", nil)
 	}
-	return done, relate(ctx, tx, systems, l.Strict)
+	return done, relate(ctx, tx, systems, done.Concepts, l.Strict)
 }
 
 func insertSystems(ctx context.Context, tx *sql.Tx, list []Load) ([]int32, error) {
@@ -193,8 +195,17 @@ func arrayOf(list []string) any {
 	return pq.Array(list)
 }
 
+// manyConcepts are so many that the planner must know of them.
+const manyConcepts = 1000
+
 // relate computes who is below whom at any distance.
-func relate(ctx context.Context, tx *sql.Tx, systems []int32, strict bool) error {
+func relate(ctx context.Context, tx *sql.Tx, systems []int32, concepts int, strict bool) error {
+	// Many new rows would be planned for as if they were none.
+	if concepts >= manyConcepts {
+		if _, err := tx.ExecContext(ctx, `ANALYZE records.concepts`); err != nil {
+			return err
+		}
+	}
 	if strict {
 		var code, parent string
 		err := tx.QueryRowContext(ctx, `SELECT c.code, p.code FROM records.concepts c, unnest(c.parents) AS p(code)
@@ -211,25 +222,27 @@ func relate(ctx context.Context, tx *sql.Tx, systems []int32, strict bool) error
 		WITH RECURSIVE edge AS MATERIALIZED (
 			SELECT c.system, c.ordinal AS child, x.ordinal AS parent FROM records.concepts c, unnest(c.parents) AS p(code), records.concepts x
 			WHERE c.system = ANY($1) AND c.parents IS NOT NULL AND x.system = c.system AND x.code = p.code
-		), up (system, ancestor, descendant) AS (
-			SELECT system, parent, child FROM edge
-			UNION SELECT u.system, e.parent, u.descendant FROM up u JOIN edge e ON e.system = u.system AND e.child = u.ancestor
+		), up (system, ancestor, descendant, direct) AS (
+			SELECT system, parent, child, true FROM edge
+			UNION SELECT u.system, e.parent, u.descendant, false FROM up u JOIN edge e ON e.system = u.system AND e.child = u.ancestor
 		)
-		SELECT u.system, u.ancestor, u.descendant, EXISTS (SELECT FROM edge e WHERE e.system = u.system AND e.child = u.descendant AND e.parent = u.ancestor)
-		FROM up u`, pq.Array(systems))
+		SELECT system, ancestor, descendant, bool_or(direct) FROM up GROUP BY 1, 2, 3`, pq.Array(systems))
 	if err != nil {
 		return err
 	}
 	var code string
 	err = tx.QueryRowContext(ctx, `SELECT c.code FROM records.concept_ancestors a JOIN records.concepts c ON c.system = a.system AND c.ordinal = a.ancestor
 		WHERE a.system = ANY($1) AND a.ancestor = a.descendant LIMIT 1`, pq.Array(systems)).Scan(&code)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	if err == nil {
+	switch {
+	case err == nil:
 		return fault.Newf(fault.Unprocessable, "the code %s is below itself", code)
+	case !errors.Is(err, sql.ErrNoRows):
+		return err
+	case concepts >= manyConcepts:
+		_, err = tx.ExecContext(ctx, `ANALYZE records.concept_ancestors`)
+		return err
 	}
-	return err
+	return nil
 }
 
 // Imported is a version of a code system that was imported.

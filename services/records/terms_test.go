@@ -3,12 +3,19 @@ package records
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/guard"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 )
 
@@ -145,23 +152,16 @@ func TestAnExpansionIsWhatTheDefinitionComposes(t *testing.T) {
 func TestTheBaseValueSetsExpand(t *testing.T) {
 	r, ctx := open(t)
 	for url, codes := range map[string]string{
-		"http://hl7.org/fhir/ValueSet/administrative-gender":           "male female other unknown",
-		"http://hl7.org/fhir/ValueSet/observation-status":              "registered preliminary final amended corrected cancelled entered-in-error unknown",
-		"http://hl7.org/fhir/ValueSet/administrative-gender|4.0.1":     "male female other unknown",
-		"http://hl7.org/fhir/administrative-gender?fhir_vs":            "male female other unknown",
-		"http://hl7.org/fhir/ValueSet/condition-clinical":              "active recurrence relapse inactive remission resolved",
-		"http://terminology.hl7.org/ValueSet/v3-AddressPartType":       "",
-		"http://terminology.hl7.org/ValueSet/v2-0001":                  "A F M N O U",
-		"http://hl7.org/fhir/ValueSet/v3-ActEncounterCode":             "",
-		"http://terminology.hl7.org/ValueSet/v3-ActEncounterCode":      "AMB EMER FLD HH IMP ACUTE NONAC OBSENC PRENC SS VR",
-		"http://hl7.org/fhir/ValueSet/observation-vitalsignresult":     "",
-		"http://hl7.org/fhir/ValueSet/allergy-intolerance-criticality": "",
+		"http://hl7.org/fhir/ValueSet/administrative-gender":       "male female other unknown",
+		"http://hl7.org/fhir/ValueSet/administrative-gender|4.0.1": "male female other unknown",
+		"http://hl7.org/fhir/administrative-gender?fhir_vs":        "male female other unknown",
+		"http://hl7.org/fhir/ValueSet/observation-status":          "registered preliminary final amended corrected cancelled entered-in-error unknown",
+		"http://hl7.org/fhir/ValueSet/condition-clinical":          "active recurrence relapse inactive remission resolved",
+		"http://terminology.hl7.org/ValueSet/v2-0001":              "A F M N O U",
+		"http://terminology.hl7.org/ValueSet/v3-ActEncounterCode":  "AMB EMER FLD HH IMP ACUTE NONAC OBSENC PRENC SS VR",
 	} {
 		x, err := expand(ctx, t, r, "url="+url, "")
-		if codes == "" {
-			continue
-		}
-		if err != nil || x.codes() != codes || x.Expansion.Contains[0].Display == "" || x.URL != strings.Split(url, "|")[0] {
+		if err != nil || x.codes() != codes || x.Expansion.Contains[0].Display == "" || x.URL == "" || x.Expansion.Identifier == "" {
 			t.Errorf("%s: %q, %v", url, x.codes(), err)
 		}
 	}
@@ -386,13 +386,83 @@ func TestSearchModifiersGetTheirCodes(t *testing.T) {
 	if err != nil || !slices.Equal(above, []string{"crimson", "warm", "red"}) {
 		t.Errorf("above: %v %v", above, err)
 	}
-	if _, err := r.terms.Below(ctx, "http://nowhere", "warm"); !fault.Is(err, fault.NotFound) {
+	if _, err := r.terms.Below(ctx, "http://nowhere", "warm"); !fault.Is(err, fault.Unprocessable) {
 		t.Errorf("no system: %v", err)
 	}
 	if _, err := r.terms.Below(ctx, "http://test/colours", "pink"); !fault.Is(err, fault.Unprocessable) {
 		t.Errorf("no code: %v", err)
 	}
-	if _, err := r.terms.Codes(ctx, "http://nowhere"); !fault.Is(err, fault.NotFound) {
+	if _, err := r.terms.Codes(ctx, "http://nowhere"); !fault.Is(err, fault.Unprocessable) {
 		t.Errorf("no value set: %v", err)
+	}
+}
+
+func TestTerminologyOverHTTP(t *testing.T) {
+	r, ctx := open(t)
+	set := create(ctx, t, r, "ValueSet", composed(`{"include":[{"system":"http://hl7.org/fhir/administrative-gender","concept":[{"code":"male"}]}]}`))
+	var many []string
+	for i := range 5001 {
+		many = append(many, `{"code":"`+strconv.Itoa(i)+`"}`)
+	}
+	create(ctx, t, r, "CodeSystem", `{"resourceType":"CodeSystem","url":"http://test/many","status":"active","content":"complete","concept":[`+strings.Join(many, ",")+`]}`)
+	table, err := r.operations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	auditor := guard.NewAuditor(gate{}, slog.New(slog.DiscardHandler))
+	defer auditor.Close()
+	face, err := newREST(table, guard.New(gate{}, auditor, slog.New(slog.DiscardHandler), prometheus.NewRegistry()), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	face.routes(mux)
+	const gender = "url=http://hl7.org/fhir/ValueSet/administrative-gender"
+	for _, tt := range []struct {
+		method, path, body string
+		status             int
+		holds              string
+	}{
+		{"GET", "/ValueSet/$expand?" + gender, "", 200, `"code":"female"`},
+		{"GET", "/ValueSet/" + set.GetId() + "/$expand", "", 200, `"total":1,`},
+		{"POST", "/ValueSet/$expand", `{"resourceType":"Parameters","parameter":[{"name":"url","valueUri":"http://hl7.org/fhir/ValueSet/administrative-gender"}]}`, 200, `"code":"female"`},
+		{"POST", "/ValueSet/$expand", composed(`{"include":[{"system":"http://hl7.org/fhir/administrative-gender"}]}`), 200, `"url":"http://test/set"`},
+		{"POST", "/ValueSet/" + set.GetId() + "/$expand", `{"resourceType":"Parameters","parameter":[{"name":"count","valueInteger":0}]}`, 200, `"total":1,"offset":0,`},
+		{"POST", "/ValueSet/$expand", `{"resourceType":"Patient"}`, 400, "Parameters"},
+		{"POST", "/ValueSet/$expand", `{"resourceType":"Parameters","parameter":[{"name":"colour","valueCode":"red"}]}`, 400, `the parameter \"colour\"`},
+		{"GET", "/ValueSet/$expand?url=http://nowhere", "", 404, `"code":"not-found"`},
+		{"GET", "/ValueSet/$expand?url=http://test/many?fhir_vs", "", 413, `"code":"too-costly"`},
+		{"GET", "/ValueSet/$expand?url=http://test/many?fhir_vs&count=3&offset=4999", "", 200, `"total":5001,"offset":4999`},
+		{"GET", "/ValueSet/nobody/$expand", "", 404, `"code":"not-found"`},
+		{"GET", "/ValueSet/$validate-code?" + gender + "&code=male&system=http://hl7.org/fhir/administrative-gender", "", 200, `"valueBoolean":true`},
+		{"GET", "/ValueSet/" + set.GetId() + "/$validate-code?code=female&system=http://hl7.org/fhir/administrative-gender", "", 200, `"valueBoolean":false`},
+		{"GET", "/CodeSystem/$lookup?system=http://hl7.org/fhir/administrative-gender&code=male", "", 200, `{"name":"display","valueString":"Male"}`},
+		{"POST", "/CodeSystem/$lookup", `{"resourceType":"Parameters","parameter":[{"name":"code","valueCode":"male"},{"name":"system","valueUri":"http://hl7.org/fhir/administrative-gender"}]}`, 200, "Male"},
+		{"GET", "/CodeSystem/$lookup?system=http://hl7.org/fhir/administrative-gender&code=m", "", 404, `"code":"not-found"`},
+		{"GET", "/CodeSystem/$validate-code?url=http://hl7.org/fhir/administrative-gender&code=male", "", 200, `"valueBoolean":true`},
+		{"POST", "/CodeSystem/$validate-code?url=http://hl7.org/fhir/administrative-gender", `{"resourceType":"Parameters","parameter":[{"name":"code","valueCode":"m"}]}`, 200, `"valueBoolean":false`},
+		{"GET", "/metadata", "", 200, `"definition":"http://hl7.org/fhir/OperationDefinition/CodeSystem-lookup"`},
+	} {
+		req := httptest.NewRequest(tt.method, "/fhir/R4"+tt.path, strings.NewReader(tt.body))
+		req.Header.Set("Authorization", "Bearer good")
+		req.Header.Set("Content-Type", "application/fhir+json")
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, req)
+		if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.holds) {
+			t.Errorf("%s %s: %d %.500s", tt.method, tt.path, w.Code, w.Body)
+		}
+	}
+}
+
+func TestTerminologyAsksForNoScope(t *testing.T) {
+	r, ctx := open(t)
+	set := create(ctx, t, r, "ValueSet", composed(`{"include":[{"system":"http://hl7.org/fhir/administrative-gender"}]}`))
+	nobody := scoped(guard.WithPrincipal(t.Context(), &guard.Principal{Account: "a"}), &guard.Scope{})
+	if x, err := expand(nobody, t, r, "url=http://test/set", ""); err != nil || x.Expansion.Total != 4 {
+		t.Errorf("%+v %v", x, err)
+	}
+	a, err := r.ValidateCode(nobody, &recordsv1.TerminologyRequest{Type: "ValueSet", Id: set.GetId(), Query: "system=http://hl7.org/fhir/administrative-gender&code=male"})
+	if err != nil || !strings.Contains(string(a.GetBody()), "true") {
+		t.Errorf("%s %v", a.GetBody(), err)
 	}
 }

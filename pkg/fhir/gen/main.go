@@ -53,7 +53,7 @@ func run(ctx context.Context, from, out string) error {
 		return err
 	}
 	return errors.Join(parameters(from, out, resources), compartment(from, out, resources),
-		terminology(from, filepath.Join(out, "terminology.ndjson.zst")))
+		packTerminology(from, filepath.Join(out, "terminology.ndjson.zst")))
 }
 
 func fetch(ctx context.Context, dir string) (string, error) {

@@ -22,9 +22,9 @@ var kept = map[string][]string{
 	"ValueSet": {"resourceType", "url", "version", "name", "title", "language", "compose", "expansion"},
 }
 
-// terminology writes the R4 code systems that are complete and all value sets,
+// packTerminology writes the R4 code systems that are complete and all value sets,
 // one a line, code systems first, packed with zstd.
-func terminology(from, file string) error {
+func packTerminology(from, file string) error {
 	var lines []string
 	seen := map[string]bool{}
 	for _, name := range []string{"valuesets.json", "v3-codesystems.json", "v2-tables.json"} {

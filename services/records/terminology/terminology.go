@@ -57,7 +57,7 @@ func (s *Server) Codes(ctx context.Context, valueSet string) ([]Coding, error) {
 	r := resolver{store: s.store}
 	set, err := r.named(ctx, valueSet)
 	if err != nil {
-		return nil, err
+		return nil, unsearchable(err)
 	}
 	slices.Sort(r.keys)
 	key := valueSet + " " + strings.Join(slices.Compact(r.keys), " ")
@@ -93,11 +93,11 @@ func (s *Server) Above(ctx context.Context, system, code string) ([]string, erro
 func (s *Server) related(ctx context.Context, system, code string, up bool) ([]string, error) {
 	r := resolver{store: s.store}
 	sys, err := r.system(ctx, system, "")
-	if err != nil {
-		return nil, err
+	if err == nil && sys == nil {
+		err = unknownSystem(system)
 	}
-	if sys == nil {
-		return nil, unknownSystem(system)
+	if err != nil {
+		return nil, unsearchable(err)
 	}
 	list, err := s.store.Related(ctx, sys, code, up, maxCodes+1)
 	if err != nil {
@@ -110,4 +110,13 @@ func (s *Server) related(ctx context.Context, system, code string, up bool) ([]s
 		return nil, fault.New(fault.Unprocessable, "the code has more than 50,000 others below it, which is too many to search by", ErrTooCostly)
 	}
 	return list, nil
+}
+
+// unsearchable makes what is not found a fault of the search that names it:
+// the address that was asked for is there.
+func unsearchable(err error) error {
+	if f := fault.Of(err); f.Class == fault.NotFound {
+		return fault.New(fault.Unprocessable, f.Message, err)
+	}
+	return err
 }

@@ -170,6 +170,10 @@ func TestTheBaseValueSetsExpand(t *testing.T) {
 func TestExpandPagesAndNarrows(t *testing.T) {
 	r, ctx := open(t)
 	create(ctx, t, r, "CodeSystem", colours)
+	// What is excluded need not be named, and is excluded all the same.
+	create(ctx, t, r, "ValueSet", `{"resourceType":"ValueSet","url":"http://test/picked","status":"active","compose":{"include":[
+		{"system":"http://nowhere","concept":[{"code":"apple","display":"Fruit A"},{"code":"pear","display":"Fruit B"}]},
+		{"system":"http://test/colours","concept":[{"code":"red","display":"Rouge"}]}],"exclude":[{"system":"http://nowhere","concept":[{"code":"apple"}]}]}}`)
 	const all = "url=http://test/colours?fhir_vs"
 	for _, tt := range []struct {
 		query, codes string
@@ -185,6 +189,9 @@ func TestExpandPagesAndNarrows(t *testing.T) {
 		{all + "&filter=do", "red", 1},
 		{all + "&filter=%C4%91%E1%BB%8F", "red", 1},
 		{all + "&filter=lam+xanh", "blue", 1},
+		{"url=http://test/picked&filter=fruit", "pear", 1},
+		{"url=http://test/picked&filter=red", "red", 1},
+		{"url=http://test/picked&filter=rouge", "red", 1},
 		{all + "&activeOnly=true", "warm red crimson yellow blue", 5},
 		{all + "&excludeNotForUI=true", "red crimson yellow blue mauve", 5},
 		{all + "&exclude-system=http://test/colours", "", 0},
@@ -352,6 +359,8 @@ func TestValidateCodeSaysYesOrWhyNot(t *testing.T) {
 		{"ValueSet", "", "url=http://test/reds&system=http://test/colours&code=blue", "", false, "is not in the value set http://test/reds", 0},
 		{"ValueSet", "", "url=http://test/reds&system=http://other&code=red", "", false, "is not in", 0},
 		{"ValueSet", "", "url=http://test/reds&code=red", "", false, "", fault.Invalid},
+		{"ValueSet", "", "", parameters(`{"name":"coding","valueCoding":{"system":"http://test/colours","code":"red","display":"RED"}},{"name":"valueSet","resource":` +
+			composed(`{"include":[{"system":"http://test/colours","concept":[{"code":"red","display":"Rouge"}]}]}`) + `}`), true, "Rouge", 0},
 		{"ValueSet", "", "url=http://nowhere&system=http://test/colours&code=red", "", false, "", fault.NotFound},
 		{"ValueSet", set.GetId(), "system=http://test/colours&code=red", "", true, "Red", 0},
 		{"ValueSet", "", "url=http://hl7.org/fhir/ValueSet/administrative-gender", parameters(

@@ -134,9 +134,17 @@ func readExpansion(in *Input) (*expansion, error) {
 		x.want.ExcludeSystems = append(x.want.ExcludeSystems, system)
 	}
 	for _, e := range []struct{ name, typ string }{
-		{"filter", "String"}, {"offset", "Integer"}, {"count", "Integer"}, {"includeDesignations", "Boolean"}, {"activeOnly", "Boolean"},
-		{"excludeNested", "Boolean"}, {"excludeNotForUI", "Boolean"}, {"displayLanguage", "Code"}, {"exclude-system", "Uri"},
-		{"system-version", "Uri"}, {"force-system-version", "Uri"},
+		{"filter", "String"},
+		{"offset", "Integer"},
+		{"count", "Integer"},
+		{"includeDesignations", "Boolean"},
+		{"activeOnly", "Boolean"},
+		{"excludeNested", "Boolean"},
+		{"excludeNotForUI", "Boolean"},
+		{"displayLanguage", "Code"},
+		{"exclude-system", "Uri"},
+		{"system-version", "Uri"},
+		{"force-system-version", "Uri"},
 	} {
 		for _, v := range in.texts[e.name] {
 			if v != "" {

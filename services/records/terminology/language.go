@@ -29,8 +29,8 @@ func speaks(have, want string) bool {
 	return h == w && (region == "" || !strings.Contains(have, "-") || strings.EqualFold(have, want))
 }
 
-func sameName(a, b string) bool { return comparable(a) == comparable(b) }
+func sameName(a, b string) bool { return plainName(a) == plainName(b) }
 
-func comparable(s string) string {
+func plainName(s string) string {
 	return strings.ToLower(strings.Join(strings.Fields(norm.NFC.String(s)), " "))
 }

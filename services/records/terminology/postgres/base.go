@@ -112,17 +112,11 @@ func loadBase(ctx context.Context, tx *sql.Tx, digest []byte) error {
 }
 
 func insertSets(ctx context.Context, tx *sql.Tx, urls []string, sets []terminology.Definition) error {
-	stmt, err := tx.PrepareContext(ctx, pq.CopyInSchema("records", "value_sets", "url", "version", "body")) //nolint:staticcheck // the way lib/pq copies
-	if err != nil {
-		return err
-	}
+	versions, bodies := make([]string, len(sets)), make([]string, len(sets))
 	for i, d := range sets {
-		if _, err := stmt.ExecContext(ctx, urls[i], d.Version, string(d.Body)); err != nil {
-			return errors.Join(err, stmt.Close())
-		}
+		versions[i], bodies[i] = d.Version, string(d.Body)
 	}
-	if _, err := stmt.ExecContext(ctx); err != nil {
-		return errors.Join(err, stmt.Close())
-	}
-	return stmt.Close()
+	_, err := tx.ExecContext(ctx, `INSERT INTO records.value_sets (url, version, body) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])`,
+		pq.Array(urls), pq.Array(versions), pq.Array(bodies))
+	return err
 }

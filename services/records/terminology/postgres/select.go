@@ -17,8 +17,8 @@ import (
 // Select returns a page of a set.
 func (s *Store) Select(ctx context.Context, set *terminology.Set, w terminology.Want) ([]terminology.Entry, error) {
 	q := newQuery(w)
-	body := q.distinct(set)
-	text := `SELECT t.url, t.version, t.code, t.display, t.designations, t.inactive, t.abstract, t.language FROM (` + body + `) t`
+	var text strings.Builder
+	text.WriteString(`SELECT t.url, t.version, t.code, t.display, t.designations, t.inactive, t.abstract, t.language FROM (` + q.distinct(set) + `) t`)
 	order := ` ORDER BY t.n, t.ord, t.url, t.code`
 	if len(w.Text.Words) > 0 {
 		// What was typed is a code, a whole name, the beginning of a name, or
@@ -28,8 +28,8 @@ func (s *Store) Select(ctx context.Context, set *terminology.Set, w terminology.
 			WHEN starts_with(lower(t.code), ` + phrase + `) THEN 2 WHEN strpos(t.folded, E'\n' || ` + phrase + `) > 0 THEN 3
 			WHEN strpos(t.folded, ' ' || ` + phrase + `) > 0 THEN 4 ELSE 5 END, length(t.display), t.n, t.ord, t.url, t.code`
 	}
-	text += order + ` LIMIT ` + q.arg(w.Count) + ` OFFSET ` + q.arg(w.Offset)
-	rows, err := s.db.QueryContext(ctx, text, q.args...)
+	text.WriteString(order + ` LIMIT ` + q.arg(w.Count) + ` OFFSET ` + q.arg(w.Offset))
+	rows, err := s.db.QueryContext(ctx, text.String(), q.args...)
 	if err != nil {
 		return nil, filterFault(err)
 	}
@@ -71,10 +71,13 @@ type query struct {
 	want  terminology.Want
 	words string // as a tsquery
 	args  []any
+	// named asks for the words; what only says whether a code is in another
+	// set need not name it.
+	named bool
 }
 
 func newQuery(w terminology.Want) *query {
-	q := &query{want: w}
+	q := &query{want: w, named: len(w.Text.Words) > 0}
 	for i, word := range w.Text.Words {
 		if i > 0 {
 			q.words += " & "
@@ -108,7 +111,7 @@ func (q *query) set(set *terminology.Set) string {
 	text := q.parts(set.Parts)
 	var cond []string
 	if len(set.Without) > 0 {
-		cond = append(cond, `NOT EXISTS (SELECT FROM (`+q.parts(set.Without)+`) w WHERE w.url = s.url AND w.code = s.code)`)
+		cond = append(cond, `NOT EXISTS (SELECT FROM (`+q.unnamed(func() string { return q.parts(set.Without) })+`) w WHERE w.url = s.url AND w.code = s.code)`)
 	}
 	if set.ActiveOnly || q.want.Active {
 		cond = append(cond, `NOT s.inactive`)
@@ -154,7 +157,7 @@ func (q *query) part(n int, p *terminology.Part) string {
 		text = `SELECT ` + strconv.Itoa(n) + ` AS n, c.ordinal::bigint AS ord, ` + url + ` AS url, ` + q.arg(p.Version) + `::text AS version, c.code, c.display,
 			c.designations, c.folded, c.inactive, c.abstract, ` + q.arg(p.System.Language) + `::text AS language FROM records.concepts c`
 		cond = append(cond, `c.system = `+q.arg(p.System.ID))
-		if q.words != "" {
+		if q.named {
 			cond = append(cond, `c.words @@ `+q.arg(q.words)+`::tsquery`)
 		}
 		if q.want.Code != "" {
@@ -179,7 +182,15 @@ func (q *query) part(n int, p *terminology.Part) string {
 
 // within asks whether the code is in another set too.
 func (q *query) within(set *terminology.Set, url, code string) string {
-	return `EXISTS (SELECT FROM (` + q.set(set) + `) y WHERE y.url = ` + url + ` AND y.code = ` + code + `)`
+	return `EXISTS (SELECT FROM (` + q.unnamed(func() string { return q.set(set) }) + `) y WHERE y.url = ` + url + ` AND y.code = ` + code + `)`
+}
+
+func (q *query) unnamed(build func() string) string {
+	before := q.named
+	q.named = false
+	text := build()
+	q.named = before
+	return text
 }
 
 // listed returns the rows of a part that lists its codes. Where the system is
@@ -203,14 +214,16 @@ func (q *query) listed(n int, p *terminology.Part, url string, cond *[]string) s
 	if p.System != nil {
 		language, id, join = p.System.Language, p.System.ID, "JOIN"
 	}
+	lang := q.arg(language) + `::text`
 	text := `SELECT ` + strconv.Itoa(n) + ` AS n, l.ord, ` + url + ` AS url, ` + q.arg(p.Version) + `::text AS version, l.code,
-		coalesce(nullif(l.display, ''), c.display, '') AS display, coalesce(nullif(l.designations, '')::jsonb, c.designations) AS designations,
+		coalesce(nullif(l.display, ''), c.display, '') AS display, coalesce(nullif(l.designations, '')::jsonb, c.designations, '[]') ||
+			CASE WHEN l.display <> '' AND c.display <> l.display THEN jsonb_build_array(jsonb_strip_nulls(jsonb_build_object('language', nullif(` + lang + `, ''), 'value', c.display))) ELSE '[]' END AS designations,
 		l.folded || coalesce(c.folded, '') AS folded, coalesce(c.inactive, false) AS inactive, coalesce(c.abstract, false) AS abstract,
-		` + q.arg(language) + `::text AS language
+		` + lang + ` AS language
 		FROM unnest(` + q.arg(pq.Array(codes)) + `::text[], ` + q.arg(pq.Array(displays)) + `::text[], ` + q.arg(pq.Array(designations)) + `::text[], ` +
 		q.arg(pq.Array(folded)) + `::text[], ` + q.arg(pq.Array(matched)) + `::bool[]) WITH ORDINALITY AS l(code, display, designations, folded, matched, ord)
 		` + join + ` records.concepts c ON c.system = ` + q.arg(id) + ` AND c.code = l.code COLLATE "C"`
-	if q.words != "" {
+	if q.named {
 		*cond = append(*cond, `(l.matched OR c.words @@ `+q.arg(q.words)+`::tsquery)`)
 	}
 	if q.want.Code != "" {

@@ -14,20 +14,28 @@ func (v Value) Span() (start, end int) {
 	return int(n.start), int(n.end)
 }
 
-// Literals yields every string of the document that is the member
-// "reference": in R4 that is always Reference.reference.
-func (d *Doc) Literals() iter.Seq[Value] {
+// Strings yields every string within v, v included.
+func (v Value) Strings() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
-		for i := range d.nodes {
-			n := &d.nodes[i]
-			if n.kind != String || !n.keyEscaped && string(d.src[n.keyStart:n.keyEnd]) != "reference" || n.keyEscaped && d.key(int32(i)) != "reference" {
-				continue
-			}
-			if !yield(Value{d, int32(i)}) {
+		if v.d == nil {
+			return
+		}
+		// The nodes stand in the order of the text.
+		for i, end := v.n, v.node().end; int(i) < len(v.d.nodes) && v.d.nodes[i].start < end; i++ {
+			if v.d.nodes[i].kind == String && !yield(Value{v.d, i}) {
 				return
 			}
 		}
 	}
+}
+
+// Named reports whether v is the member of an object with this name.
+func (v Value) Named(name string) bool {
+	if v.d == nil {
+		return false
+	}
+	n := v.node()
+	return !n.keyEscaped && string(v.d.src[n.keyStart:n.keyEnd]) == name || n.keyEscaped && v.d.key(v.n) == name
 }
 
 // Child returns the element that a JSON name stands for in a type, and the

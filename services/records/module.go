@@ -32,12 +32,16 @@ func New(d app.Deps) (app.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	chosen, err := newSettings(d.Config, defs)
+	if err != nil {
+		return nil, err
+	}
 	store, err := postgres.New(d.DB, d.DSN, defs, d.Log)
 	if err != nil {
 		return nil, err
 	}
 	base := strings.TrimSuffix(d.Config.PublicURL, "/")
-	r := &Records{store: store, defs: defs, now: d.Now, log: d.Log, base: base + "/fhir/R4"}
+	r := &Records{store: store, defs: defs, now: d.Now, log: d.Log, settings: chosen, base: base + "/fhir/R4"}
 	r.enter = func(ctx context.Context, method string) (context.Context, error) {
 		return d.Guard.Enter(ctx, "records."+method, guard.Rules{}, nil)
 	}

@@ -20,6 +20,8 @@ type Records struct {
 	defs  *fhir.Definitions
 	now   func() time.Time
 	log   *slog.Logger
+	// settings are the installation's.
+	settings settings
 	// base is the public address of /fhir/R4, for links that are made without
 	// a request.
 	base string

@@ -18,7 +18,6 @@ func definitions(t testing.TB) *fhir.Definitions {
 	return defs
 }
 
-
 // plain makes the XHTML of two texts comparable, whose blanks differ.
 func plain(s string) string {
 	s = strings.ReplaceAll(s, `\n`, " ")

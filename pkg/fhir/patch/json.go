@@ -153,8 +153,6 @@ func (t *jsonTarget) apply(o operation) error {
 	}
 }
 
-
-
 func absent() error {
 	return unprocessable("there is nothing at this place of the resource").In("path")
 }

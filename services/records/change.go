@@ -73,6 +73,11 @@ func (c *change) fail(err error) error {
 	if strings.HasPrefix(f.At, "Bundle.") {
 		return f
 	}
+	if within, ok := strings.CutPrefix(f.At, c.typ+"."); ok {
+		g := fault.New(f.Class, f.Message, err)
+		g.At = "resource." + within
+		return g.In(c.place)
+	}
 	return f.In(c.place)
 }
 

@@ -12,29 +12,22 @@ import (
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 )
 
-// answers are the entries of a Bundle's answer.
-func answers(t testing.TB, b *recordsv1.Bundle) (list []struct {
+// answer is an entry of a Bundle's answer.
+type answer struct {
 	Resource json.RawMessage
 	Response struct {
-		Status, Location, Etag string
-		Outcome                json.RawMessage
+		Status, Location string
+		Outcome          json.RawMessage
 	}
-}) {
+}
+
+func answers(t testing.TB, b *recordsv1.Bundle) []answer {
 	t.Helper()
-	var x struct {
-		Entry *[]struct {
-			Resource json.RawMessage
-			Response struct {
-				Status, Location, Etag string
-				Outcome                json.RawMessage
-			}
-		}
-	}
-	x.Entry = &list
+	var x struct{ Entry []answer }
 	if err := json.Unmarshal(b.GetBody(), &x); err != nil {
 		t.Fatal(err)
 	}
-	return list
+	return x.Entry
 }
 
 func request(method, url, more string) string {

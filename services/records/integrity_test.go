@@ -133,14 +133,14 @@ func TestDeletingAndReferringNeverBothSucceed(t *testing.T) {
 		if deleted != nil && !fault.Is(deleted, fault.Conflict) {
 			t.Fatal(deleted)
 		}
-		any := false
+		referred := false
 		for _, err := range made {
 			if err != nil && !fault.Is(err, fault.Unprocessable) {
 				t.Fatal(err)
 			}
-			any = any || err == nil
+			referred = referred || err == nil
 		}
-		if deleted == nil == any {
+		if deleted == nil == referred {
 			t.Fatalf("round %d: deleted: %v, referred to: %v", round, deleted, made)
 		}
 	}

@@ -27,8 +27,6 @@ type types struct {
 
 func (t types) has(typ string) bool { return t.all || slices.Contains(t.list, typ) }
 
-func (t types) any() bool { return t.all || len(t.list) > 0 }
-
 // maxDelete bounds what one conditional delete deletes.
 const maxDelete = 1000
 

@@ -3,6 +3,7 @@ package patch
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -47,7 +48,7 @@ func readXML(t *testing.T, text []byte) *element {
 	stack := []*element{root}
 	for {
 		token, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return root.kids[0]
 		}
 		if err != nil {

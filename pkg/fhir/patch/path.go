@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/yba-health/yba/pkg/fhir"
 )
 
 // path is the part of FHIRPath that can name an element to change
@@ -319,12 +317,4 @@ func (p *pathParser) operand() (operand, error) {
 	}
 	out, err := p.path()
 	return operand{path: out}, err
-}
-
-// text returns a node's characters: a string's without quotes.
-func (n *node) text() string {
-	if n == nil || n.kind == fhir.Object || n.kind == fhir.Array {
-		return ""
-	}
-	return n.from.Text()
 }

@@ -169,3 +169,11 @@ func (n *node) item(i int) *node {
 	}
 	return n.kids[i].value
 }
+
+// text returns a node's characters: a string's without quotes.
+func (n *node) text() string {
+	if n == nil || n.kind == fhir.Object || n.kind == fhir.Array {
+		return ""
+	}
+	return n.from.Text()
+}

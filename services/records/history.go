@@ -27,7 +27,7 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	if len(list) == 0 && req.GetId() != "" && h.Before == 0 && h.Since == 0 {
+	if len(list) == 0 && req.GetId() != "" && h.Before == 0 && h.Since == 0 && h.During == nil {
 		return nil, hidden(ctx, fault.New(fault.NotFound, "there is no such resource", nil))
 	}
 	base := r.baseOf(ctx)
@@ -41,6 +41,9 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 	self += "/_history?_count=" + strconv.Itoa(h.Limit)
 	if h.Since > 0 {
 		self += "&_since=" + url.QueryEscape(stamp(time.UnixMicro(h.Since)))
+	}
+	if at, err := url.ParseQuery(req.GetQuery()); err == nil && at.Has("_at") {
+		self += "&_at=" + url.QueryEscape(at.Get("_at"))
 	}
 	b.Links = append(b.Links, fhir.BundleLink{Relation: "self", URL: self})
 	if more {
@@ -72,6 +75,35 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 		b.Entry = append(b.Entry, e)
 	}
 	return &recordsv1.Bundle{Body: b.JSON()}, nil
+}
+
+// during reads _at, with the prefixes of dates (https://hl7.org/fhir/R4/search.html#date).
+func during(s string) (*[2]int64, error) {
+	prefix := ""
+	if len(s) > 2 && s[0] >= 'a' {
+		prefix, s = s[:2], s[2:]
+	}
+	from, to, err := fhir.TimeRange(s, record.Zone)
+	if err != nil {
+		return nil, err
+	}
+	low, high := from.UnixMicro(), to.UnixMicro()
+	switch prefix {
+	case "", "eq":
+	case "ge", "gt", "sa":
+		if prefix != "ge" {
+			low = high
+		}
+		high = fhir.FarFuture.UnixMicro()
+	case "le", "lt", "eb":
+		if prefix != "le" {
+			high = low
+		}
+		low = fhir.FarPast.UnixMicro()
+	default:
+		return nil, fault.New(fault.Invalid, "a date has the prefix eq, ge, gt, le, lt, sa or eb", nil)
+	}
+	return &[2]int64{low, high}, nil
 }
 
 func etag(version int64) string { return `W/"` + strconv.FormatInt(version, 10) + `"` }
@@ -107,6 +139,10 @@ func (r *Records) historyQuery(ctx context.Context, req *recordsv1.HistoryReques
 				return h, fault.Of(err).In("_since")
 			}
 			h.Since = low.UnixMicro()
+		case "_at":
+			if h.During, err = during(v[0]); err != nil {
+				return h, fault.Of(err).In("_at")
+			}
 		case "_cursor":
 			c, err := record.ParseCursor(v[0])
 			if err != nil {
@@ -115,7 +151,7 @@ func (r *Records) historyQuery(ctx context.Context, req *recordsv1.HistoryReques
 			h.Before = c.Key
 		case "_format":
 		default:
-			return h, fault.New(fault.Invalid, "a history has the parameters _count and _since", nil)
+			return h, fault.New(fault.Invalid, "a history has the parameters _count, _since and _at", nil)
 		}
 	}
 	return h, nil

@@ -35,13 +35,19 @@ func New(d app.Deps) (app.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	chosen, err := newSettings(d.Config, defs)
+	if err != nil {
+		return nil, err
+	}
 	store, err := postgres.New(d.DB, d.DSN, defs, d.Log)
 	if err != nil {
 		return nil, err
 	}
 	base := strings.TrimSuffix(d.Config.PublicURL, "/")
 	terms := store.Terms()
-	r := &Records{store: store, defs: defs, terms: terminology.New(terms), now: d.Now, log: d.Log, base: base + "/fhir/R4"}
+	r := &Records{
+		store: store, defs: defs, terms: terminology.New(terms), settings: chosen, now: d.Now, log: d.Log, base: base + "/fhir/R4",
+	}
 	r.enter = func(ctx context.Context, method string) (context.Context, error) {
 		return d.Guard.Enter(ctx, "records."+method, guard.Rules{}, nil)
 	}

@@ -12,6 +12,7 @@ func (r *Records) operations() (kit.Table, error) {
 		kit.Op("ReadVersion", r.ReadVersion),
 		kit.Op("Create", r.Create),
 		kit.Op("Update", r.Update),
+		kit.Op("Patch", r.Patch),
 		kit.Op("Delete", r.Delete),
 		kit.Op("History", r.History),
 		kit.Op("Search", r.Search),

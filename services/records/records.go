@@ -22,6 +22,8 @@ type Records struct {
 	terms *terminology.Server
 	now   func() time.Time
 	log   *slog.Logger
+	// settings are the installation's.
+	settings settings
 	// base is the public address of /fhir/R4, for links that are made without
 	// a request.
 	base string

@@ -58,7 +58,11 @@ func routes() []route {
 
 		on("POST /{type}", "Create", "create", "Store a new resource", decodeCreate, encodeWrite),
 		on("PUT /{type}/{id}", "Update", "update", "Replace a resource, or create it under this id", decodeUpdate, encodeWrite),
+		on("PUT /{type}", "Update", "update", "Replace the resource that the criteria match, or create it", decodeUpdate, encodeWrite),
+		on("PATCH /{type}/{id}", "Patch", "patch", "Change a resource by JSON Patch or FHIRPath Patch", decodePatch, encodeWrite),
+		on("PATCH /{type}", "Patch", "patch", "Change the resource that the criteria match", decodePatch, encodeWrite),
 		on("DELETE /{type}/{id}", "Delete", "delete", "Delete a resource; its history stays", decodeDelete, encodeDelete),
+		on("DELETE /{type}", "Delete", "delete", "Delete what the criteria match", decodeDelete, encodeDelete),
 
 		on("GET /{type}", "Search", "search-type", "Search a type", decodeSearch, encodeBundle),
 		on("POST /{type}/_search", "Search", "search-type", "Search a type, with the parameters in a form", decodeSearchForm, encodeBundle),

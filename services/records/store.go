@@ -44,9 +44,17 @@ type Store interface {
 	// Hold makes others that use the same criteria wait for the transaction's end.
 	Hold(ctx context.Context, tx *sql.Tx, types []int16, criteria []string) error
 	// Lock locks resources until the transaction's end and returns them.
-	Lock(ctx context.Context, tx *sql.Tx, refs []record.Ref) (map[record.Ref]*record.Stored, error)
-	// Put stores all writes or none.
-	Put(ctx context.Context, tx *sql.Tx, by record.Author, writes []record.Write) error
+	// deletes keeps also those waiting who write references to them.
+	Lock(ctx context.Context, tx *sql.Tx, refs []record.Ref, deletes bool) (map[record.Ref]*record.Stored, error)
+	// Put stores all writes or none. What they need is kept from deletion
+	// until the transaction ends; without it nothing is stored and
+	// postgres.Dangling is true of the error.
+	Put(ctx context.Context, tx *sql.Tx, by record.Author, writes []record.Write, needs record.Needs) error
+	// Live returns which of the needed resources are there.
+	Live(ctx context.Context, n record.Needs) (map[record.Ref]bool, error)
+	// Referrers returns the types of resources that refer to the targets, but
+	// for those with the given keys. Locked targets get no new ones.
+	Referrers(ctx context.Context, tx *sql.Tx, params []int16, targets []record.Ref, except []int64, r record.Reach) ([]postgres.Referrer, error)
 
 	// Changes returns rows of the log after cursor and the next cursor.
 	Changes(ctx context.Context, cursor string, types []int16, limit int, wait time.Duration) ([]record.Stored, string, error)

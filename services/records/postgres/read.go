@@ -182,6 +182,9 @@ type HistoryQuery struct {
 	Type  int16  // 0: of all types
 	ID    string // "": of all resources of the type
 	Since int64  // microseconds; only versions written at or after it
+	// During, if not nil, are the ends of a half-open range of time: only
+	// versions that were current at some point of it.
+	During *[2]int64
 	// Before continues after the page that ended with this sequence number.
 	Before int64
 	Limit  int
@@ -197,6 +200,10 @@ func (s *Store) History(ctx context.Context, h HistoryQuery, r record.Reach) (li
 	}
 	if h.Since > 0 {
 		q.WriteString(` AND v.at >= ` + q.arg(h.Since))
+	}
+	if h.During != nil {
+		q.WriteString(` AND v.at < ` + q.arg(h.During[1]) + ` AND NOT EXISTS (SELECT FROM records.versions n
+			WHERE n.key = v.key AND n.version = v.version + 1 AND n.at <= ` + q.arg(h.During[0]) + `)`)
 	}
 	if h.ID != "" {
 		q.WriteString(` AND v.key = (SELECT key FROM records.directory WHERE type = ` + q.arg(h.Type) + ` AND id = ` + q.arg(h.ID) + `)`)

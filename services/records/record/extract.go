@@ -115,6 +115,7 @@ func (x *Indexer) Extract(resource fhir.Value) (Rows, int64) {
 		}
 	}
 	r.dedupe()
+	x.others(&r, resource)
 	return r, at
 }
 

@@ -26,9 +26,11 @@ type ReadRequest struct {
 	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	Id    string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	// If-None-Match: the version the caller has; an equal current version answers with an empty body.
-	IfNoneMatch   string `protobuf:"bytes,3,opt,name=if_none_match,json=ifNoneMatch,proto3" json:"if_none_match,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	IfNoneMatch string `protobuf:"bytes,3,opt,name=if_none_match,json=ifNoneMatch,proto3" json:"if_none_match,omitempty"`
+	// If-Modified-Since: an HTTP date or an instant; it counts where if_none_match is empty.
+	IfModifiedSince string `protobuf:"bytes,4,opt,name=if_modified_since,json=ifModifiedSince,proto3" json:"if_modified_since,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ReadRequest) Reset() {
@@ -78,6 +80,13 @@ func (x *ReadRequest) GetId() string {
 func (x *ReadRequest) GetIfNoneMatch() string {
 	if x != nil {
 		return x.IfNoneMatch
+	}
+	return ""
+}
+
+func (x *ReadRequest) GetIfModifiedSince() string {
+	if x != nil {
+		return x.IfModifiedSince
 	}
 	return ""
 }
@@ -209,8 +218,12 @@ type UpdateRequest struct {
 	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	Id    string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	Body  []byte                 `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
-	// If-Match: the version that must be current, without W/ and quotes; empty means any.
-	IfMatch       string `protobuf:"bytes,4,opt,name=if_match,json=ifMatch,proto3" json:"if_match,omitempty"`
+	// If-Match: the version that must be current, as a tag or a bare number; empty means any.
+	IfMatch string `protobuf:"bytes,4,opt,name=if_match,json=ifMatch,proto3" json:"if_match,omitempty"`
+	// If-None-Match: "*" creates only; a version must not be the current one.
+	IfNoneMatch string `protobuf:"bytes,5,opt,name=if_none_match,json=ifNoneMatch,proto3" json:"if_none_match,omitempty"`
+	// Instead of the id: search parameters that match what is to be updated.
+	Query         string `protobuf:"bytes,6,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -273,18 +286,120 @@ func (x *UpdateRequest) GetIfMatch() string {
 	return ""
 }
 
+func (x *UpdateRequest) GetIfNoneMatch() string {
+	if x != nil {
+		return x.IfNoneMatch
+	}
+	return ""
+}
+
+func (x *UpdateRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+type PatchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	Id    string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Body  []byte                 `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
+	// application/json-patch+json, or application/fhir+json for a Parameters resource.
+	ContentType string `protobuf:"bytes,4,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
+	IfMatch     string `protobuf:"bytes,5,opt,name=if_match,json=ifMatch,proto3" json:"if_match,omitempty"`
+	// Instead of the id: search parameters that match what is to be patched.
+	Query         string `protobuf:"bytes,6,opt,name=query,proto3" json:"query,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PatchRequest) Reset() {
+	*x = PatchRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PatchRequest) ProtoMessage() {}
+
+func (x *PatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PatchRequest.ProtoReflect.Descriptor instead.
+func (*PatchRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *PatchRequest) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *PatchRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PatchRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *PatchRequest) GetContentType() string {
+	if x != nil {
+		return x.ContentType
+	}
+	return ""
+}
+
+func (x *PatchRequest) GetIfMatch() string {
+	if x != nil {
+		return x.IfMatch
+	}
+	return ""
+}
+
+func (x *PatchRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
 type DeleteRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
-	IfMatch       string                 `protobuf:"bytes,3,opt,name=if_match,json=ifMatch,proto3" json:"if_match,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Type    string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	Id      string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	IfMatch string                 `protobuf:"bytes,3,opt,name=if_match,json=ifMatch,proto3" json:"if_match,omitempty"`
+	// Instead of the id: search parameters that match what is to be deleted.
+	Query         string `protobuf:"bytes,4,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeleteRequest) Reset() {
 	*x = DeleteRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[4]
+	mi := &file_yba_records_v1_records_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -296,7 +411,7 @@ func (x *DeleteRequest) String() string {
 func (*DeleteRequest) ProtoMessage() {}
 
 func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[4]
+	mi := &file_yba_records_v1_records_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -309,7 +424,7 @@ func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{4}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *DeleteRequest) GetType() string {
@@ -333,6 +448,13 @@ func (x *DeleteRequest) GetIfMatch() string {
 	return ""
 }
 
+func (x *DeleteRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
 // Resource is one version of a resource.
 type Resource struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -346,14 +468,16 @@ type Resource struct {
 	// True when this call made the resource.
 	Created bool `protobuf:"varint,6,opt,name=created,proto3" json:"created,omitempty"`
 	// True when the version is a deletion.
-	Deleted       bool `protobuf:"varint,7,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	Deleted bool `protobuf:"varint,7,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	// How many resources a conditional delete deleted.
+	Count         int32 `protobuf:"varint,8,opt,name=count,proto3" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Resource) Reset() {
 	*x = Resource{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[5]
+	mi := &file_yba_records_v1_records_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -365,7 +489,7 @@ func (x *Resource) String() string {
 func (*Resource) ProtoMessage() {}
 
 func (x *Resource) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[5]
+	mi := &file_yba_records_v1_records_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -378,7 +502,7 @@ func (x *Resource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resource.ProtoReflect.Descriptor instead.
 func (*Resource) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{5}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Resource) GetType() string {
@@ -430,6 +554,13 @@ func (x *Resource) GetDeleted() bool {
 	return false
 }
 
+func (x *Resource) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 type HistoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
@@ -442,7 +573,7 @@ type HistoryRequest struct {
 
 func (x *HistoryRequest) Reset() {
 	*x = HistoryRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[6]
+	mi := &file_yba_records_v1_records_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -454,7 +585,7 @@ func (x *HistoryRequest) String() string {
 func (*HistoryRequest) ProtoMessage() {}
 
 func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[6]
+	mi := &file_yba_records_v1_records_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -467,7 +598,7 @@ func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
 func (*HistoryRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{6}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *HistoryRequest) GetType() string {
@@ -505,7 +636,7 @@ type SearchRequest struct {
 
 func (x *SearchRequest) Reset() {
 	*x = SearchRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[7]
+	mi := &file_yba_records_v1_records_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -517,7 +648,7 @@ func (x *SearchRequest) String() string {
 func (*SearchRequest) ProtoMessage() {}
 
 func (x *SearchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[7]
+	mi := &file_yba_records_v1_records_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -530,7 +661,7 @@ func (x *SearchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
 func (*SearchRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{7}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SearchRequest) GetType() string {
@@ -557,14 +688,16 @@ func (x *SearchRequest) GetLenient() bool {
 type TransactRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A Bundle of type batch or transaction.
-	Bundle        []byte `protobuf:"bytes,1,opt,name=bundle,proto3" json:"bundle,omitempty"`
+	Bundle []byte `protobuf:"bytes,1,opt,name=bundle,proto3" json:"bundle,omitempty"`
+	// Prefer: return=…, for every entry: minimal (or empty), representation or OperationOutcome.
+	Prefer        string `protobuf:"bytes,2,opt,name=prefer,proto3" json:"prefer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TransactRequest) Reset() {
 	*x = TransactRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[8]
+	mi := &file_yba_records_v1_records_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -576,7 +709,7 @@ func (x *TransactRequest) String() string {
 func (*TransactRequest) ProtoMessage() {}
 
 func (x *TransactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[8]
+	mi := &file_yba_records_v1_records_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -589,7 +722,7 @@ func (x *TransactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactRequest.ProtoReflect.Descriptor instead.
 func (*TransactRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{8}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TransactRequest) GetBundle() []byte {
@@ -597,6 +730,13 @@ func (x *TransactRequest) GetBundle() []byte {
 		return x.Bundle
 	}
 	return nil
+}
+
+func (x *TransactRequest) GetPrefer() string {
+	if x != nil {
+		return x.Prefer
+	}
+	return ""
 }
 
 type EverythingRequest struct {
@@ -610,7 +750,7 @@ type EverythingRequest struct {
 
 func (x *EverythingRequest) Reset() {
 	*x = EverythingRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[9]
+	mi := &file_yba_records_v1_records_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -622,7 +762,7 @@ func (x *EverythingRequest) String() string {
 func (*EverythingRequest) ProtoMessage() {}
 
 func (x *EverythingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[9]
+	mi := &file_yba_records_v1_records_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -635,7 +775,7 @@ func (x *EverythingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EverythingRequest.ProtoReflect.Descriptor instead.
 func (*EverythingRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{9}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *EverythingRequest) GetPatient() string {
@@ -663,7 +803,7 @@ type CapabilitiesRequest struct {
 
 func (x *CapabilitiesRequest) Reset() {
 	*x = CapabilitiesRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[10]
+	mi := &file_yba_records_v1_records_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -675,7 +815,7 @@ func (x *CapabilitiesRequest) String() string {
 func (*CapabilitiesRequest) ProtoMessage() {}
 
 func (x *CapabilitiesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[10]
+	mi := &file_yba_records_v1_records_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -688,7 +828,7 @@ func (x *CapabilitiesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapabilitiesRequest.ProtoReflect.Descriptor instead.
 func (*CapabilitiesRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{10}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CapabilitiesRequest) GetForm() string {
@@ -715,7 +855,7 @@ type TerminologyRequest struct {
 
 func (x *TerminologyRequest) Reset() {
 	*x = TerminologyRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[11]
+	mi := &file_yba_records_v1_records_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -727,7 +867,7 @@ func (x *TerminologyRequest) String() string {
 func (*TerminologyRequest) ProtoMessage() {}
 
 func (x *TerminologyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[11]
+	mi := &file_yba_records_v1_records_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -740,7 +880,7 @@ func (x *TerminologyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TerminologyRequest.ProtoReflect.Descriptor instead.
 func (*TerminologyRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{11}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *TerminologyRequest) GetType() string {
@@ -781,7 +921,7 @@ type Bundle struct {
 
 func (x *Bundle) Reset() {
 	*x = Bundle{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[12]
+	mi := &file_yba_records_v1_records_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -793,7 +933,7 @@ func (x *Bundle) String() string {
 func (*Bundle) ProtoMessage() {}
 
 func (x *Bundle) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[12]
+	mi := &file_yba_records_v1_records_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -806,7 +946,7 @@ func (x *Bundle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bundle.ProtoReflect.Descriptor instead.
 func (*Bundle) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{12}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Bundle) GetBody() []byte {
@@ -832,7 +972,7 @@ type ChangesRequest struct {
 
 func (x *ChangesRequest) Reset() {
 	*x = ChangesRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[13]
+	mi := &file_yba_records_v1_records_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -844,7 +984,7 @@ func (x *ChangesRequest) String() string {
 func (*ChangesRequest) ProtoMessage() {}
 
 func (x *ChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[13]
+	mi := &file_yba_records_v1_records_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -857,7 +997,7 @@ func (x *ChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesRequest.ProtoReflect.Descriptor instead.
 func (*ChangesRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{13}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ChangesRequest) GetCursor() string {
@@ -899,7 +1039,7 @@ type ChangesResponse struct {
 
 func (x *ChangesResponse) Reset() {
 	*x = ChangesResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[14]
+	mi := &file_yba_records_v1_records_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -911,7 +1051,7 @@ func (x *ChangesResponse) String() string {
 func (*ChangesResponse) ProtoMessage() {}
 
 func (x *ChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[14]
+	mi := &file_yba_records_v1_records_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -924,7 +1064,7 @@ func (x *ChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesResponse.ProtoReflect.Descriptor instead.
 func (*ChangesResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{14}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ChangesResponse) GetChanges() []*Change {
@@ -962,7 +1102,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[15]
+	mi := &file_yba_records_v1_records_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -974,7 +1114,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[15]
+	mi := &file_yba_records_v1_records_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -987,7 +1127,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{15}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Change) GetSeq() int64 {
@@ -1057,11 +1197,12 @@ var File_yba_records_v1_records_proto protoreflect.FileDescriptor
 
 const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\n" +
-	"\x1cyba/records/v1/records.proto\x12\x0eyba.records.v1\"U\n" +
+	"\x1cyba/records/v1/records.proto\x12\x0eyba.records.v1\"\x81\x01\n" +
 	"\vReadRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\"\n" +
-	"\rif_none_match\x18\x03 \x01(\tR\vifNoneMatch\"R\n" +
+	"\rif_none_match\x18\x03 \x01(\tR\vifNoneMatch\x12*\n" +
+	"\x11if_modified_since\x18\x04 \x01(\tR\x0fifModifiedSince\"R\n" +
 	"\x12ReadVersionRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x18\n" +
@@ -1069,16 +1210,26 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\rCreateRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
 	"\x04body\x18\x02 \x01(\fR\x04body\x12\"\n" +
-	"\rif_none_exist\x18\x03 \x01(\tR\vifNoneExist\"b\n" +
+	"\rif_none_exist\x18\x03 \x01(\tR\vifNoneExist\"\x9c\x01\n" +
 	"\rUpdateRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
 	"\x04body\x18\x03 \x01(\fR\x04body\x12\x19\n" +
-	"\bif_match\x18\x04 \x01(\tR\aifMatch\"N\n" +
+	"\bif_match\x18\x04 \x01(\tR\aifMatch\x12\"\n" +
+	"\rif_none_match\x18\x05 \x01(\tR\vifNoneMatch\x12\x14\n" +
+	"\x05query\x18\x06 \x01(\tR\x05query\"\x9a\x01\n" +
+	"\fPatchRequest\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
+	"\x04body\x18\x03 \x01(\fR\x04body\x12!\n" +
+	"\fcontent_type\x18\x04 \x01(\tR\vcontentType\x12\x19\n" +
+	"\bif_match\x18\x05 \x01(\tR\aifMatch\x12\x14\n" +
+	"\x05query\x18\x06 \x01(\tR\x05query\"d\n" +
 	"\rDeleteRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x19\n" +
-	"\bif_match\x18\x03 \x01(\tR\aifMatch\"\xb3\x01\n" +
+	"\bif_match\x18\x03 \x01(\tR\aifMatch\x12\x14\n" +
+	"\x05query\x18\x04 \x01(\tR\x05query\"\xc9\x01\n" +
 	"\bResource\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x18\n" +
@@ -1086,7 +1237,8 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\flast_updated\x18\x04 \x01(\tR\vlastUpdated\x12\x12\n" +
 	"\x04body\x18\x05 \x01(\fR\x04body\x12\x18\n" +
 	"\acreated\x18\x06 \x01(\bR\acreated\x12\x18\n" +
-	"\adeleted\x18\a \x01(\bR\adeleted\"J\n" +
+	"\adeleted\x18\a \x01(\bR\adeleted\x12\x14\n" +
+	"\x05count\x18\b \x01(\x05R\x05count\"J\n" +
 	"\x0eHistoryRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
@@ -1094,9 +1246,10 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\rSearchRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n" +
 	"\x05query\x18\x02 \x01(\tR\x05query\x12\x18\n" +
-	"\alenient\x18\x03 \x01(\bR\alenient\")\n" +
+	"\alenient\x18\x03 \x01(\bR\alenient\"A\n" +
 	"\x0fTransactRequest\x12\x16\n" +
-	"\x06bundle\x18\x01 \x01(\fR\x06bundle\"C\n" +
+	"\x06bundle\x18\x01 \x01(\fR\x06bundle\x12\x16\n" +
+	"\x06prefer\x18\x02 \x01(\tR\x06prefer\"C\n" +
 	"\x11EverythingRequest\x12\x18\n" +
 	"\apatient\x18\x01 \x01(\tR\apatient\x12\x14\n" +
 	"\x05query\x18\x02 \x01(\tR\x05query\")\n" +
@@ -1126,12 +1279,13 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x02at\x18\x06 \x01(\tR\x02at\x12\x14\n" +
 	"\x05actor\x18\a \x01(\tR\x05actor\x12\x0e\n" +
 	"\x02op\x18\b \x01(\tR\x02op\x12\x12\n" +
-	"\x04body\x18\t \x01(\fR\x04body2\xe9\a\n" +
+	"\x04body\x18\t \x01(\fR\x04body2\xaa\b\n" +
 	"\aRecords\x12=\n" +
 	"\x04Read\x12\x1b.yba.records.v1.ReadRequest\x1a\x18.yba.records.v1.Resource\x12K\n" +
 	"\vReadVersion\x12\".yba.records.v1.ReadVersionRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
 	"\x06Create\x12\x1d.yba.records.v1.CreateRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
-	"\x06Update\x12\x1d.yba.records.v1.UpdateRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
+	"\x06Update\x12\x1d.yba.records.v1.UpdateRequest\x1a\x18.yba.records.v1.Resource\x12?\n" +
+	"\x05Patch\x12\x1c.yba.records.v1.PatchRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
 	"\x06Delete\x12\x1d.yba.records.v1.DeleteRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
 	"\aHistory\x12\x1e.yba.records.v1.HistoryRequest\x1a\x16.yba.records.v1.Bundle\x12?\n" +
 	"\x06Search\x12\x1d.yba.records.v1.SearchRequest\x1a\x16.yba.records.v1.Bundle\x12C\n" +
@@ -1156,57 +1310,60 @@ func file_yba_records_v1_records_proto_rawDescGZIP() []byte {
 	return file_yba_records_v1_records_proto_rawDescData
 }
 
-var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_yba_records_v1_records_proto_goTypes = []any{
 	(*ReadRequest)(nil),         // 0: yba.records.v1.ReadRequest
 	(*ReadVersionRequest)(nil),  // 1: yba.records.v1.ReadVersionRequest
 	(*CreateRequest)(nil),       // 2: yba.records.v1.CreateRequest
 	(*UpdateRequest)(nil),       // 3: yba.records.v1.UpdateRequest
-	(*DeleteRequest)(nil),       // 4: yba.records.v1.DeleteRequest
-	(*Resource)(nil),            // 5: yba.records.v1.Resource
-	(*HistoryRequest)(nil),      // 6: yba.records.v1.HistoryRequest
-	(*SearchRequest)(nil),       // 7: yba.records.v1.SearchRequest
-	(*TransactRequest)(nil),     // 8: yba.records.v1.TransactRequest
-	(*EverythingRequest)(nil),   // 9: yba.records.v1.EverythingRequest
-	(*CapabilitiesRequest)(nil), // 10: yba.records.v1.CapabilitiesRequest
-	(*TerminologyRequest)(nil),  // 11: yba.records.v1.TerminologyRequest
-	(*Bundle)(nil),              // 12: yba.records.v1.Bundle
-	(*ChangesRequest)(nil),      // 13: yba.records.v1.ChangesRequest
-	(*ChangesResponse)(nil),     // 14: yba.records.v1.ChangesResponse
-	(*Change)(nil),              // 15: yba.records.v1.Change
+	(*PatchRequest)(nil),        // 4: yba.records.v1.PatchRequest
+	(*DeleteRequest)(nil),       // 5: yba.records.v1.DeleteRequest
+	(*Resource)(nil),            // 6: yba.records.v1.Resource
+	(*HistoryRequest)(nil),      // 7: yba.records.v1.HistoryRequest
+	(*SearchRequest)(nil),       // 8: yba.records.v1.SearchRequest
+	(*TransactRequest)(nil),     // 9: yba.records.v1.TransactRequest
+	(*EverythingRequest)(nil),   // 10: yba.records.v1.EverythingRequest
+	(*CapabilitiesRequest)(nil), // 11: yba.records.v1.CapabilitiesRequest
+	(*TerminologyRequest)(nil),  // 12: yba.records.v1.TerminologyRequest
+	(*Bundle)(nil),              // 13: yba.records.v1.Bundle
+	(*ChangesRequest)(nil),      // 14: yba.records.v1.ChangesRequest
+	(*ChangesResponse)(nil),     // 15: yba.records.v1.ChangesResponse
+	(*Change)(nil),              // 16: yba.records.v1.Change
 }
 var file_yba_records_v1_records_proto_depIdxs = []int32{
-	15, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
+	16, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
 	0,  // 1: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
 	1,  // 2: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
 	2,  // 3: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
 	3,  // 4: yba.records.v1.Records.Update:input_type -> yba.records.v1.UpdateRequest
-	4,  // 5: yba.records.v1.Records.Delete:input_type -> yba.records.v1.DeleteRequest
-	6,  // 6: yba.records.v1.Records.History:input_type -> yba.records.v1.HistoryRequest
-	7,  // 7: yba.records.v1.Records.Search:input_type -> yba.records.v1.SearchRequest
-	8,  // 8: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
-	9,  // 9: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
-	10, // 10: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
-	11, // 11: yba.records.v1.Records.Expand:input_type -> yba.records.v1.TerminologyRequest
-	11, // 12: yba.records.v1.Records.Lookup:input_type -> yba.records.v1.TerminologyRequest
-	11, // 13: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
-	13, // 14: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
-	5,  // 15: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
-	5,  // 16: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
-	5,  // 17: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
-	5,  // 18: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
-	5,  // 19: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
-	12, // 20: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
-	12, // 21: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
-	12, // 22: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
-	12, // 23: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
-	5,  // 24: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
-	5,  // 25: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
-	5,  // 26: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
-	5,  // 27: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
-	14, // 28: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
-	15, // [15:29] is the sub-list for method output_type
-	1,  // [1:15] is the sub-list for method input_type
+	4,  // 5: yba.records.v1.Records.Patch:input_type -> yba.records.v1.PatchRequest
+	5,  // 6: yba.records.v1.Records.Delete:input_type -> yba.records.v1.DeleteRequest
+	7,  // 7: yba.records.v1.Records.History:input_type -> yba.records.v1.HistoryRequest
+	8,  // 8: yba.records.v1.Records.Search:input_type -> yba.records.v1.SearchRequest
+	9,  // 9: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
+	10, // 10: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
+	11, // 11: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
+	12, // 12: yba.records.v1.Records.Expand:input_type -> yba.records.v1.TerminologyRequest
+	12, // 13: yba.records.v1.Records.Lookup:input_type -> yba.records.v1.TerminologyRequest
+	12, // 14: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
+	14, // 15: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
+	6,  // 16: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
+	6,  // 17: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
+	6,  // 18: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
+	6,  // 19: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
+	6,  // 20: yba.records.v1.Records.Patch:output_type -> yba.records.v1.Resource
+	6,  // 21: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
+	13, // 22: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
+	13, // 23: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
+	13, // 24: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
+	13, // 25: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
+	6,  // 26: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
+	6,  // 27: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
+	6,  // 28: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
+	6,  // 29: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
+	15, // 30: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
+	16, // [16:31] is the sub-list for method output_type
+	1,  // [1:16] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name
@@ -1223,7 +1380,7 @@ func file_yba_records_v1_records_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_yba_records_v1_records_proto_rawDesc), len(file_yba_records_v1_records_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -23,6 +23,7 @@ const (
 	Records_ReadVersion_FullMethodName  = "/yba.records.v1.Records/ReadVersion"
 	Records_Create_FullMethodName       = "/yba.records.v1.Records/Create"
 	Records_Update_FullMethodName       = "/yba.records.v1.Records/Update"
+	Records_Patch_FullMethodName        = "/yba.records.v1.Records/Patch"
 	Records_Delete_FullMethodName       = "/yba.records.v1.Records/Delete"
 	Records_History_FullMethodName      = "/yba.records.v1.Records/History"
 	Records_Search_FullMethodName       = "/yba.records.v1.Records/Search"
@@ -51,6 +52,8 @@ type RecordsClient interface {
 	Create(ctx context.Context, in *CreateRequest, opts ...grpc.CallOption) (*Resource, error)
 	// Update replaces the current version, or creates the resource under the client's id.
 	Update(ctx context.Context, in *UpdateRequest, opts ...grpc.CallOption) (*Resource, error)
+	// Patch changes the current version by a JSON Patch or a FHIRPath Patch.
+	Patch(ctx context.Context, in *PatchRequest, opts ...grpc.CallOption) (*Resource, error)
 	// Delete marks the resource as deleted; its history stays.
 	Delete(ctx context.Context, in *DeleteRequest, opts ...grpc.CallOption) (*Resource, error)
 	// History lists versions, newest first, of an instance, a type or the system.
@@ -115,6 +118,16 @@ func (c *recordsClient) Update(ctx context.Context, in *UpdateRequest, opts ...g
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Resource)
 	err := c.cc.Invoke(ctx, Records_Update_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) Patch(ctx context.Context, in *PatchRequest, opts ...grpc.CallOption) (*Resource, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Resource)
+	err := c.cc.Invoke(ctx, Records_Patch_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -237,6 +250,8 @@ type RecordsServer interface {
 	Create(context.Context, *CreateRequest) (*Resource, error)
 	// Update replaces the current version, or creates the resource under the client's id.
 	Update(context.Context, *UpdateRequest) (*Resource, error)
+	// Patch changes the current version by a JSON Patch or a FHIRPath Patch.
+	Patch(context.Context, *PatchRequest) (*Resource, error)
 	// Delete marks the resource as deleted; its history stays.
 	Delete(context.Context, *DeleteRequest) (*Resource, error)
 	// History lists versions, newest first, of an instance, a type or the system.
@@ -277,6 +292,9 @@ func (UnimplementedRecordsServer) Create(context.Context, *CreateRequest) (*Reso
 }
 func (UnimplementedRecordsServer) Update(context.Context, *UpdateRequest) (*Resource, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Update not implemented")
+}
+func (UnimplementedRecordsServer) Patch(context.Context, *PatchRequest) (*Resource, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Patch not implemented")
 }
 func (UnimplementedRecordsServer) Delete(context.Context, *DeleteRequest) (*Resource, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Delete not implemented")
@@ -396,6 +414,24 @@ func _Records_Update_Handler(srv interface{}, ctx context.Context, dec func(inte
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(RecordsServer).Update(ctx, req.(*UpdateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_Patch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PatchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).Patch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_Patch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).Patch(ctx, req.(*PatchRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -602,6 +638,10 @@ var Records_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Update",
 			Handler:    _Records_Update_Handler,
+		},
+		{
+			MethodName: "Patch",
+			Handler:    _Records_Patch_Handler,
 		},
 		{
 			MethodName: "Delete",

@@ -45,7 +45,7 @@ const (
 // broken are the specification's examples that break a rule of the
 // specification, and the place where they do.
 var broken = map[string]string{
-	"bundle-questionnaire.json":       "Bundle.entry[0].resource.item[0].item[0]: linkId is required in Questionnaire.item",
+	"bundle-questionnaire.json":       "Questionnaire.item[0].item[0]: linkId is required in Questionnaire.item",
 	"codesystem-example.json":         "CodeSystem: csd-1: Within a code system definition, all the codes SHALL be unique",
 	"devicemetric-example.json":       "DeviceMetric.parent: a reference to DeviceDefinition is not allowed here, but to Device",
 	"deviceusestatement-example.json": "DeviceUseStatement.reasonReference[0]: a reference to Procedure is not allowed here, but to Condition, DiagnosticReport, DocumentReference, Media, Observation",

@@ -107,7 +107,11 @@ var issueOf = map[fault.Class]string{
 	fault.TooLarge: "too-long", fault.Limited: "throttled", fault.Unavailable: "transient", fault.Unprocessable: "processing",
 }
 
+// outcome tells what is wrong; of a resource that is not valid, all of it.
 func outcome(f *fault.Error) []byte {
+	if issues, ok := errors.AsType[fhir.Issues](f); ok {
+		return fhir.Outcome(issues...)
+	}
 	return fhir.Outcome(fhir.Issue{Severity: "error", Code: issueOf[f.Class], Diagnostics: f.Message, Expression: f.At})
 }
 

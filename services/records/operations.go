@@ -17,6 +17,7 @@ func (r *Records) operations() (kit.Table, error) {
 		kit.Op("Search", r.Search),
 		kit.Op("Transact", r.Transact),
 		kit.Op("Everything", r.Everything),
+		kit.Op("Validate", r.Validate),
 		kit.Op("Capabilities", r.Capabilities, kit.Unaudited),
 		// Services read the log all day; each of them audits what it shows.
 		kit.Op("Changes", r.Changes, kit.Unaudited),

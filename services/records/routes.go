@@ -66,6 +66,13 @@ func routes() []route {
 
 		on("GET /Patient/{id}/$everything", "Everything", "$everything", "Read a patient's whole record", decodeEverything, encodeBundle).
 			defined(coreOperation + "Patient-everything"),
+
+		on("POST /{type}/$validate", "Validate", "$validate", "Tell what is wrong with a resource, without storing it", decodeValidate, encodeOutcome).
+			defined(coreOperation + "Resource-validate"),
+		on("GET /{type}/{id}/$validate", "Validate", "$validate", "Tell what is wrong with a stored resource", decodeValidate, encodeOutcome).
+			defined(coreOperation + "Resource-validate"),
+		on("POST /{type}/{id}/$validate", "Validate", "$validate", "Tell what would be wrong with a change or a deletion", decodeValidate, encodeOutcome).
+			defined(coreOperation + "Resource-validate"),
 	}
 }
 

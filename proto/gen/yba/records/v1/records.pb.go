@@ -204,6 +204,86 @@ func (x *CreateRequest) GetIfNoneExist() string {
 	return ""
 }
 
+type ValidateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// The resource that exists already, if the question is about it.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// A resource, or Parameters with resource, mode and profile; empty: the stored one.
+	Body []byte `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
+	// create, update, delete, or empty for validity in general.
+	Mode string `protobuf:"bytes,4,opt,name=mode,proto3" json:"mode,omitempty"`
+	// The canonical of a profile.
+	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ValidateRequest) Reset() {
+	*x = ValidateRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ValidateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ValidateRequest) ProtoMessage() {}
+
+func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ValidateRequest.ProtoReflect.Descriptor instead.
+func (*ValidateRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ValidateRequest) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *ValidateRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ValidateRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *ValidateRequest) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *ValidateRequest) GetProfile() string {
+	if x != nil {
+		return x.Profile
+	}
+	return ""
+}
+
 type UpdateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
@@ -217,7 +297,7 @@ type UpdateRequest struct {
 
 func (x *UpdateRequest) Reset() {
 	*x = UpdateRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[3]
+	mi := &file_yba_records_v1_records_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -229,7 +309,7 @@ func (x *UpdateRequest) String() string {
 func (*UpdateRequest) ProtoMessage() {}
 
 func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[3]
+	mi := &file_yba_records_v1_records_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -242,7 +322,7 @@ func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateRequest.ProtoReflect.Descriptor instead.
 func (*UpdateRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{3}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *UpdateRequest) GetType() string {
@@ -284,7 +364,7 @@ type DeleteRequest struct {
 
 func (x *DeleteRequest) Reset() {
 	*x = DeleteRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[4]
+	mi := &file_yba_records_v1_records_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -296,7 +376,7 @@ func (x *DeleteRequest) String() string {
 func (*DeleteRequest) ProtoMessage() {}
 
 func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[4]
+	mi := &file_yba_records_v1_records_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -309,7 +389,7 @@ func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{4}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *DeleteRequest) GetType() string {
@@ -353,7 +433,7 @@ type Resource struct {
 
 func (x *Resource) Reset() {
 	*x = Resource{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[5]
+	mi := &file_yba_records_v1_records_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -365,7 +445,7 @@ func (x *Resource) String() string {
 func (*Resource) ProtoMessage() {}
 
 func (x *Resource) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[5]
+	mi := &file_yba_records_v1_records_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -378,7 +458,7 @@ func (x *Resource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resource.ProtoReflect.Descriptor instead.
 func (*Resource) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{5}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Resource) GetType() string {
@@ -442,7 +522,7 @@ type HistoryRequest struct {
 
 func (x *HistoryRequest) Reset() {
 	*x = HistoryRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[6]
+	mi := &file_yba_records_v1_records_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -454,7 +534,7 @@ func (x *HistoryRequest) String() string {
 func (*HistoryRequest) ProtoMessage() {}
 
 func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[6]
+	mi := &file_yba_records_v1_records_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -467,7 +547,7 @@ func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
 func (*HistoryRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{6}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *HistoryRequest) GetType() string {
@@ -505,7 +585,7 @@ type SearchRequest struct {
 
 func (x *SearchRequest) Reset() {
 	*x = SearchRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[7]
+	mi := &file_yba_records_v1_records_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -517,7 +597,7 @@ func (x *SearchRequest) String() string {
 func (*SearchRequest) ProtoMessage() {}
 
 func (x *SearchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[7]
+	mi := &file_yba_records_v1_records_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -530,7 +610,7 @@ func (x *SearchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
 func (*SearchRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{7}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SearchRequest) GetType() string {
@@ -564,7 +644,7 @@ type TransactRequest struct {
 
 func (x *TransactRequest) Reset() {
 	*x = TransactRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[8]
+	mi := &file_yba_records_v1_records_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -576,7 +656,7 @@ func (x *TransactRequest) String() string {
 func (*TransactRequest) ProtoMessage() {}
 
 func (x *TransactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[8]
+	mi := &file_yba_records_v1_records_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -589,7 +669,7 @@ func (x *TransactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactRequest.ProtoReflect.Descriptor instead.
 func (*TransactRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{8}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TransactRequest) GetBundle() []byte {
@@ -610,7 +690,7 @@ type EverythingRequest struct {
 
 func (x *EverythingRequest) Reset() {
 	*x = EverythingRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[9]
+	mi := &file_yba_records_v1_records_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -622,7 +702,7 @@ func (x *EverythingRequest) String() string {
 func (*EverythingRequest) ProtoMessage() {}
 
 func (x *EverythingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[9]
+	mi := &file_yba_records_v1_records_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -635,7 +715,7 @@ func (x *EverythingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EverythingRequest.ProtoReflect.Descriptor instead.
 func (*EverythingRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{9}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *EverythingRequest) GetPatient() string {
@@ -662,7 +742,7 @@ type CapabilitiesRequest struct {
 
 func (x *CapabilitiesRequest) Reset() {
 	*x = CapabilitiesRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[10]
+	mi := &file_yba_records_v1_records_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -674,7 +754,7 @@ func (x *CapabilitiesRequest) String() string {
 func (*CapabilitiesRequest) ProtoMessage() {}
 
 func (x *CapabilitiesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[10]
+	mi := &file_yba_records_v1_records_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -687,7 +767,7 @@ func (x *CapabilitiesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapabilitiesRequest.ProtoReflect.Descriptor instead.
 func (*CapabilitiesRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{10}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CapabilitiesRequest) GetForm() string {
@@ -707,7 +787,7 @@ type Bundle struct {
 
 func (x *Bundle) Reset() {
 	*x = Bundle{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[11]
+	mi := &file_yba_records_v1_records_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -719,7 +799,7 @@ func (x *Bundle) String() string {
 func (*Bundle) ProtoMessage() {}
 
 func (x *Bundle) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[11]
+	mi := &file_yba_records_v1_records_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -732,7 +812,7 @@ func (x *Bundle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bundle.ProtoReflect.Descriptor instead.
 func (*Bundle) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{11}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Bundle) GetBody() []byte {
@@ -758,7 +838,7 @@ type ChangesRequest struct {
 
 func (x *ChangesRequest) Reset() {
 	*x = ChangesRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[12]
+	mi := &file_yba_records_v1_records_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -770,7 +850,7 @@ func (x *ChangesRequest) String() string {
 func (*ChangesRequest) ProtoMessage() {}
 
 func (x *ChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[12]
+	mi := &file_yba_records_v1_records_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -783,7 +863,7 @@ func (x *ChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesRequest.ProtoReflect.Descriptor instead.
 func (*ChangesRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{12}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ChangesRequest) GetCursor() string {
@@ -825,7 +905,7 @@ type ChangesResponse struct {
 
 func (x *ChangesResponse) Reset() {
 	*x = ChangesResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[13]
+	mi := &file_yba_records_v1_records_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -837,7 +917,7 @@ func (x *ChangesResponse) String() string {
 func (*ChangesResponse) ProtoMessage() {}
 
 func (x *ChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[13]
+	mi := &file_yba_records_v1_records_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -850,7 +930,7 @@ func (x *ChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesResponse.ProtoReflect.Descriptor instead.
 func (*ChangesResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{13}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ChangesResponse) GetChanges() []*Change {
@@ -888,7 +968,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[14]
+	mi := &file_yba_records_v1_records_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -900,7 +980,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[14]
+	mi := &file_yba_records_v1_records_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -913,7 +993,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{14}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Change) GetSeq() int64 {
@@ -995,7 +1075,13 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\rCreateRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
 	"\x04body\x18\x02 \x01(\fR\x04body\x12\"\n" +
-	"\rif_none_exist\x18\x03 \x01(\tR\vifNoneExist\"b\n" +
+	"\rif_none_exist\x18\x03 \x01(\tR\vifNoneExist\"w\n" +
+	"\x0fValidateRequest\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
+	"\x04body\x18\x03 \x01(\fR\x04body\x12\x12\n" +
+	"\x04mode\x18\x04 \x01(\tR\x04mode\x12\x18\n" +
+	"\aprofile\x18\x05 \x01(\tR\aprofile\"b\n" +
 	"\rUpdateRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
@@ -1047,7 +1133,7 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x02at\x18\x06 \x01(\tR\x02at\x12\x14\n" +
 	"\x05actor\x18\a \x01(\tR\x05actor\x12\x0e\n" +
 	"\x02op\x18\b \x01(\tR\x02op\x12\x12\n" +
-	"\x04body\x18\t \x01(\fR\x04body2\x8b\x06\n" +
+	"\x04body\x18\t \x01(\fR\x04body2\xd2\x06\n" +
 	"\aRecords\x12=\n" +
 	"\x04Read\x12\x1b.yba.records.v1.ReadRequest\x1a\x18.yba.records.v1.Resource\x12K\n" +
 	"\vReadVersion\x12\".yba.records.v1.ReadVersionRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
@@ -1058,7 +1144,8 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x06Search\x12\x1d.yba.records.v1.SearchRequest\x1a\x16.yba.records.v1.Bundle\x12C\n" +
 	"\bTransact\x12\x1f.yba.records.v1.TransactRequest\x1a\x16.yba.records.v1.Bundle\x12G\n" +
 	"\n" +
-	"Everything\x12!.yba.records.v1.EverythingRequest\x1a\x16.yba.records.v1.Bundle\x12M\n" +
+	"Everything\x12!.yba.records.v1.EverythingRequest\x1a\x16.yba.records.v1.Bundle\x12E\n" +
+	"\bValidate\x12\x1f.yba.records.v1.ValidateRequest\x1a\x18.yba.records.v1.Resource\x12M\n" +
 	"\fCapabilities\x12#.yba.records.v1.CapabilitiesRequest\x1a\x18.yba.records.v1.Resource\x12J\n" +
 	"\aChanges\x12\x1e.yba.records.v1.ChangesRequest\x1a\x1f.yba.records.v1.ChangesResponseB>Z<github.com/yba-health/yba/proto/gen/yba/records/v1;recordsv1b\x06proto3"
 
@@ -1074,50 +1161,53 @@ func file_yba_records_v1_records_proto_rawDescGZIP() []byte {
 	return file_yba_records_v1_records_proto_rawDescData
 }
 
-var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_yba_records_v1_records_proto_goTypes = []any{
 	(*ReadRequest)(nil),         // 0: yba.records.v1.ReadRequest
 	(*ReadVersionRequest)(nil),  // 1: yba.records.v1.ReadVersionRequest
 	(*CreateRequest)(nil),       // 2: yba.records.v1.CreateRequest
-	(*UpdateRequest)(nil),       // 3: yba.records.v1.UpdateRequest
-	(*DeleteRequest)(nil),       // 4: yba.records.v1.DeleteRequest
-	(*Resource)(nil),            // 5: yba.records.v1.Resource
-	(*HistoryRequest)(nil),      // 6: yba.records.v1.HistoryRequest
-	(*SearchRequest)(nil),       // 7: yba.records.v1.SearchRequest
-	(*TransactRequest)(nil),     // 8: yba.records.v1.TransactRequest
-	(*EverythingRequest)(nil),   // 9: yba.records.v1.EverythingRequest
-	(*CapabilitiesRequest)(nil), // 10: yba.records.v1.CapabilitiesRequest
-	(*Bundle)(nil),              // 11: yba.records.v1.Bundle
-	(*ChangesRequest)(nil),      // 12: yba.records.v1.ChangesRequest
-	(*ChangesResponse)(nil),     // 13: yba.records.v1.ChangesResponse
-	(*Change)(nil),              // 14: yba.records.v1.Change
+	(*ValidateRequest)(nil),     // 3: yba.records.v1.ValidateRequest
+	(*UpdateRequest)(nil),       // 4: yba.records.v1.UpdateRequest
+	(*DeleteRequest)(nil),       // 5: yba.records.v1.DeleteRequest
+	(*Resource)(nil),            // 6: yba.records.v1.Resource
+	(*HistoryRequest)(nil),      // 7: yba.records.v1.HistoryRequest
+	(*SearchRequest)(nil),       // 8: yba.records.v1.SearchRequest
+	(*TransactRequest)(nil),     // 9: yba.records.v1.TransactRequest
+	(*EverythingRequest)(nil),   // 10: yba.records.v1.EverythingRequest
+	(*CapabilitiesRequest)(nil), // 11: yba.records.v1.CapabilitiesRequest
+	(*Bundle)(nil),              // 12: yba.records.v1.Bundle
+	(*ChangesRequest)(nil),      // 13: yba.records.v1.ChangesRequest
+	(*ChangesResponse)(nil),     // 14: yba.records.v1.ChangesResponse
+	(*Change)(nil),              // 15: yba.records.v1.Change
 }
 var file_yba_records_v1_records_proto_depIdxs = []int32{
-	14, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
+	15, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
 	0,  // 1: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
 	1,  // 2: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
 	2,  // 3: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
-	3,  // 4: yba.records.v1.Records.Update:input_type -> yba.records.v1.UpdateRequest
-	4,  // 5: yba.records.v1.Records.Delete:input_type -> yba.records.v1.DeleteRequest
-	6,  // 6: yba.records.v1.Records.History:input_type -> yba.records.v1.HistoryRequest
-	7,  // 7: yba.records.v1.Records.Search:input_type -> yba.records.v1.SearchRequest
-	8,  // 8: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
-	9,  // 9: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
-	10, // 10: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
-	12, // 11: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
-	5,  // 12: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
-	5,  // 13: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
-	5,  // 14: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
-	5,  // 15: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
-	5,  // 16: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
-	11, // 17: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
-	11, // 18: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
-	11, // 19: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
-	11, // 20: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
-	5,  // 21: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
-	13, // 22: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
-	12, // [12:23] is the sub-list for method output_type
-	1,  // [1:12] is the sub-list for method input_type
+	4,  // 4: yba.records.v1.Records.Update:input_type -> yba.records.v1.UpdateRequest
+	5,  // 5: yba.records.v1.Records.Delete:input_type -> yba.records.v1.DeleteRequest
+	7,  // 6: yba.records.v1.Records.History:input_type -> yba.records.v1.HistoryRequest
+	8,  // 7: yba.records.v1.Records.Search:input_type -> yba.records.v1.SearchRequest
+	9,  // 8: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
+	10, // 9: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
+	3,  // 10: yba.records.v1.Records.Validate:input_type -> yba.records.v1.ValidateRequest
+	11, // 11: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
+	13, // 12: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
+	6,  // 13: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
+	6,  // 14: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
+	6,  // 15: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
+	6,  // 16: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
+	6,  // 17: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
+	12, // 18: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
+	12, // 19: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
+	12, // 20: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
+	12, // 21: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
+	6,  // 22: yba.records.v1.Records.Validate:output_type -> yba.records.v1.Resource
+	6,  // 23: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
+	14, // 24: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
+	13, // [13:25] is the sub-list for method output_type
+	1,  // [1:13] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name
@@ -1134,7 +1224,7 @@ func file_yba_records_v1_records_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_yba_records_v1_records_proto_rawDesc), len(file_yba_records_v1_records_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

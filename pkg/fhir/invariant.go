@@ -104,10 +104,14 @@ func (c *checker) official(v Value, r *rule, typ string) (bool, error) {
 		return false, err
 	}
 	out, err := x.Evaluate(fhirpath.Input{
-		Focus: v.Raw(), Type: typ, Resource: c.resource.Raw(), Root: c.root.Raw(), Model: model{c.d},
+		Focus: element{d: c.d, typ: typ, v: v}, Resource: c.node(c.resource), Root: c.node(c.root), Model: model{c.d},
 	})
 	if err != nil {
 		return false, err
 	}
 	return !out.False(), nil
+}
+
+func (c *checker) node(resource Value) fhirpath.Node {
+	return element{d: c.d, typ: resource.Get("resourceType").Str(), v: resource}
 }

@@ -1,23 +1,461 @@
 package fhirpath
 
 import (
-	"github.com/gofhir/fhirpath/eval"
-	"github.com/gofhir/fhirpath/funcs"
-	"github.com/gofhir/fhirpath/types"
+	"maps"
+	"slices"
+	"sync"
 )
 
-// registry is the library's table of functions with ours before it.
-type registry struct{}
-
-// Get returns a function by its name.
-func (registry) Get(name string) (eval.FuncDef, bool) {
-	switch name {
-	case "trace":
-		// The library's writes what it sees, patients' data, to the log.
-		return eval.FuncDef{Name: name, MinArgs: 1, MaxArgs: 2, Fn: input}, true
-	}
-	return funcs.GetRegistry().Get(name)
+// function is a function by its name. A typed one has the name of a type
+// as its argument.
+type function struct {
+	min, max int
+	typed    bool
+	run      func(c *calling) ([]item, error)
 }
 
-// input returns what a function is called on.
-func input(_ *eval.Context, in types.Collection, _ []any) (types.Collection, error) { return in, nil }
+// calling is one call: what it is called on, and its arguments, which are
+// evaluated in the scope around the call or for each item.
+type calling struct {
+	*evaluation
+	name  string
+	input []item
+	args  []*expr
+	typ   string
+	scope scope
+}
+
+// functionNamed finds a function.
+func functionNamed(name string) (function, bool) {
+	f, ok := functions()[name]
+	return f, ok
+}
+
+// functions lists what may be called.
+var functions = sync.OnceValue(func() map[string]function {
+	out := map[string]function{}
+	for _, part := range []map[string]function{collections(), texts(), conversions(), math10(), elements()} {
+		maps.Copy(out, part)
+	}
+	return out
+})
+
+func (e *evaluation) call(x *expr, input []item, s scope) ([]item, error) {
+	out, err := x.function.run(&calling{e, x.name, input, x.args, x.typ, s})
+	if err != nil {
+		return nil, err
+	}
+	return e.bounded(out)
+}
+
+// arg evaluates an argument in the scope around the call.
+func (c *calling) arg(i int) ([]item, error) { return c.eval(c.args[i], c.scope) }
+
+// each evaluates an argument for the i-th item of the input.
+func (c *calling) each(arg, i int) ([]item, error) {
+	s := c.scope
+	s.this, s.index = c.input[i:i+1], i
+	return c.eval(c.args[arg], s)
+}
+
+// truthOf evaluates a criterion for an item.
+func (c *calling) truthOf(arg, i int) (bool, error) {
+	list, err := c.each(arg, i)
+	if err != nil {
+		return false, err
+	}
+	v, known, err := truth(list)
+	return v && known, err
+}
+
+// single returns the one item of the input; ok is false for none.
+func (c *calling) single() (i item, ok bool, err error) {
+	if len(c.input) > 1 {
+		return item{}, false, wrong("%s is called on several items", c.name)
+	}
+	if len(c.input) == 0 {
+		return item{}, false, nil
+	}
+	return c.input[0], true, nil
+}
+
+// text returns the one string of the input.
+func (c *calling) text() (s string, ok bool, err error) {
+	i, ok, err := c.single()
+	if err != nil || !ok {
+		return "", false, err
+	}
+	if i.kind == object {
+		return "", false, wrong("%s is called on a string", c.name)
+	}
+	return i.String(), true, nil
+}
+
+// textArg returns a string argument; ok is false for none.
+func (c *calling) textArg(i int) (s string, ok bool, err error) {
+	list, err := c.arg(i)
+	if err != nil || len(list) == 0 {
+		return "", false, err
+	}
+	if len(list) > 1 || list[0].kind != characters {
+		return "", false, wrong("%s needs a string", c.name)
+	}
+	return list[0].s, true, nil
+}
+
+// intArg returns a whole number; ok is false for none.
+func (c *calling) intArg(i int) (n int, ok bool, err error) {
+	list, err := c.arg(i)
+	if err != nil || len(list) == 0 {
+		return 0, false, err
+	}
+	if len(list) > 1 || list[0].kind != integer || !list[0].n.r.Num().IsInt64() {
+		return 0, false, wrong("%s needs a whole number", c.name)
+	}
+	return int(max(min(list[0].n.r.Num().Int64(), 1<<31), -1<<31)), true, nil
+}
+
+func one(i item) ([]item, error)   { return []item{i}, nil }
+func is(b bool) ([]item, error)    { return one(boolItem(b)) }
+func say(s string) ([]item, error) { return one(textItem(s)) }
+
+// collections are the functions over whole collections
+// (https://hl7.org/fhirpath/N1/#functions).
+func collections() map[string]function {
+	return map[string]function{
+		"empty":      {run: func(c *calling) ([]item, error) { return is(len(c.input) == 0) }},
+		"exists":     {max: 1, run: exists},
+		"all":        {min: 1, max: 1, run: all},
+		"allTrue":    {run: func(c *calling) ([]item, error) { return c.every(true, true) }},
+		"anyTrue":    {run: func(c *calling) ([]item, error) { return c.every(true, false) }},
+		"allFalse":   {run: func(c *calling) ([]item, error) { return c.every(false, true) }},
+		"anyFalse":   {run: func(c *calling) ([]item, error) { return c.every(false, false) }},
+		"subsetOf":   {min: 1, max: 1, run: func(c *calling) ([]item, error) { return c.subset(false) }},
+		"supersetOf": {min: 1, max: 1, run: func(c *calling) ([]item, error) { return c.subset(true) }},
+		"count":      {run: func(c *calling) ([]item, error) { return one(intItem(len(c.input))) }},
+		"distinct":   {run: func(c *calling) ([]item, error) { return c.distinct(c.input) }},
+		"isDistinct": {run: func(c *calling) ([]item, error) {
+			d, err := c.distinct(c.input)
+			return []item{boolItem(len(d) == len(c.input))}, err
+		}},
+		"where":  {min: 1, max: 1, run: where},
+		"select": {min: 1, max: 1, run: project},
+		"repeat": {min: 1, max: 1, run: repeat},
+		"ofType": {typed: true, run: func(c *calling) ([]item, error) { return c.evaluation.typed("ofType", c.typ, c.input) }},
+		"is":     {typed: true, run: func(c *calling) ([]item, error) { return c.evaluation.typed("is", c.typ, c.input) }},
+		"as":     {typed: true, run: func(c *calling) ([]item, error) { return c.evaluation.typed("as", c.typ, c.input) }},
+		"single": {run: func(c *calling) ([]item, error) {
+			_, _, err := c.single()
+			return c.input, err
+		}},
+		"first": {run: func(c *calling) ([]item, error) { return c.slice(0, 1) }},
+		"last":  {run: func(c *calling) ([]item, error) { return c.slice(len(c.input)-1, len(c.input)) }},
+		"tail":  {run: func(c *calling) ([]item, error) { return c.slice(1, len(c.input)) }},
+		"skip": {min: 1, max: 1, run: func(c *calling) ([]item, error) {
+			n, _, err := c.intArg(0)
+			if err != nil {
+				return nil, err
+			}
+			return c.slice(n, len(c.input))
+		}},
+		"take": {min: 1, max: 1, run: func(c *calling) ([]item, error) {
+			n, _, err := c.intArg(0)
+			if err != nil {
+				return nil, err
+			}
+			return c.slice(0, n)
+		}},
+		"intersect": {min: 1, max: 1, run: func(c *calling) ([]item, error) { return c.pick(true) }},
+		"exclude":   {min: 1, max: 1, run: func(c *calling) ([]item, error) { return c.pick(false) }},
+		"union": {min: 1, max: 1, run: func(c *calling) ([]item, error) {
+			other, err := c.arg(0)
+			if err != nil {
+				return nil, err
+			}
+			return c.distinct(append(slices.Clone(c.input), other...))
+		}},
+		"combine": {min: 1, max: 1, run: func(c *calling) ([]item, error) {
+			other, err := c.arg(0)
+			return append(slices.Clone(c.input), other...), err
+		}},
+		"aggregate":   {min: 1, max: 2, run: aggregate},
+		"iif":         {min: 2, max: 3, run: iif},
+		"sort":        {max: 10, run: sorted},
+		"trace":       {min: 1, max: 2, run: func(c *calling) ([]item, error) { return c.input, nil }},
+		"not":         {run: not},
+		"children":    {run: func(c *calling) ([]item, error) { return children(c.input), nil }},
+		"descendants": {run: descendants},
+	}
+}
+
+func exists(c *calling) ([]item, error) {
+	if len(c.args) == 0 {
+		return is(len(c.input) > 0)
+	}
+	for i := range c.input {
+		if yes, err := c.truthOf(0, i); yes || err != nil {
+			return []item{boolItem(yes)}, err
+		}
+	}
+	return is(false)
+}
+
+func all(c *calling) ([]item, error) {
+	for i := range c.input {
+		if yes, err := c.truthOf(0, i); !yes || err != nil {
+			return []item{boolItem(yes)}, err
+		}
+	}
+	return is(true)
+}
+
+// every asks whether all items are the boolean, or any.
+func (c *calling) every(want, allOf bool) ([]item, error) {
+	for _, i := range c.input {
+		if i.kind != boolean {
+			return nil, wrong("%s is called on booleans", c.name)
+		}
+		if (i.b == want) != allOf {
+			return is(!allOf)
+		}
+	}
+	return is(allOf)
+}
+
+func (c *calling) subset(swap bool) ([]item, error) {
+	other, err := c.arg(0)
+	if err != nil {
+		return nil, err
+	}
+	small, large := c.input, other
+	if swap {
+		small, large = other, c.input
+	}
+	for _, i := range small {
+		if !c.holds(large, i) {
+			return is(false)
+		}
+	}
+	return is(true)
+}
+
+func (c *calling) slice(from, to int) ([]item, error) {
+	from, to = max(from, 0), min(to, len(c.input))
+	if from >= to {
+		return nil, nil
+	}
+	return c.input[from:to], nil
+}
+
+// pick keeps what another collection has, or what it has not.
+func (c *calling) pick(want bool) ([]item, error) {
+	other, err := c.arg(0)
+	if err != nil {
+		return nil, err
+	}
+	var out []item
+	for _, i := range c.input {
+		if c.holds(other, i) == want && (!want || !c.holds(out, i)) {
+			out = append(out, i)
+		}
+	}
+	return out, nil
+}
+
+func where(c *calling) ([]item, error) {
+	var out []item
+	for i := range c.input {
+		yes, err := c.truthOf(0, i)
+		if err != nil {
+			return nil, err
+		}
+		if yes {
+			out = append(out, c.input[i])
+		}
+	}
+	return out, nil
+}
+
+func project(c *calling) ([]item, error) {
+	var out []item
+	for i := range c.input {
+		list, err := c.each(0, i)
+		if err != nil {
+			return nil, err
+		}
+		if out, err = c.bounded(append(out, list...)); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// repeat projects until nothing new is found.
+func repeat(c *calling) ([]item, error) {
+	var out []item
+	round := *c
+	for len(round.input) > 0 {
+		list, err := project(&round)
+		if err != nil {
+			return nil, err
+		}
+		round.input = nil
+		for _, i := range list {
+			if c.left < 0 {
+				return nil, wrong("the evaluation takes too long")
+			}
+			if !c.holds(out, i) {
+				out = append(out, i)
+				round.input = append(round.input, i)
+			}
+		}
+	}
+	return out, nil
+}
+
+func aggregate(c *calling) ([]item, error) {
+	s := c.scope
+	s.total = nil
+	if len(c.args) > 1 {
+		var err error
+		if s.total, err = c.arg(1); err != nil {
+			return nil, err
+		}
+	}
+	for i := range c.input {
+		s.this, s.index = c.input[i:i+1], i
+		var err error
+		if s.total, err = c.eval(c.args[0], s); err != nil {
+			return nil, err
+		}
+	}
+	return s.total, nil
+}
+
+// iif evaluates only the branch that is asked for.
+func iif(c *calling) ([]item, error) {
+	if len(c.input) > 1 {
+		return nil, wrong("iif is called on several items")
+	}
+	s := c.scope
+	if len(c.input) == 1 {
+		s.this = c.input
+	}
+	list, err := c.eval(c.args[0], s)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) > 1 || len(list) == 1 && list[0].kind != boolean {
+		return nil, wrong("the criterion of iif is a boolean")
+	}
+	switch {
+	case len(list) == 1 && list[0].b:
+		return c.eval(c.args[1], s)
+	case len(c.args) > 2:
+		return c.eval(c.args[2], s)
+	}
+	return nil, nil
+}
+
+// sorted orders by the arguments; "-" before one turns it.
+func sorted(c *calling) ([]item, error) {
+	type row struct {
+		item item
+		keys []item
+	}
+	rows := make([]row, len(c.input))
+	turned := make([]bool, max(len(c.args), 1))
+	for i := range c.input {
+		rows[i].item = c.input[i]
+		if len(c.args) == 0 {
+			rows[i].keys = []item{c.input[i]}
+		}
+		for a, arg := range c.args {
+			s := c.scope
+			s.this, s.index = c.input[i:i+1], i
+			if arg.form == unary && arg.name == "-" {
+				turned[a] = true
+				arg = arg.args[0]
+			}
+			list, err := c.eval(arg, s)
+			if err != nil || len(list) > 1 {
+				return nil, wrong("sort needs one value for each item")
+			}
+			key := item{}
+			if len(list) == 1 {
+				key = list[0]
+			}
+			rows[i].keys = append(rows[i].keys, key)
+		}
+	}
+	var failed error
+	slices.SortStableFunc(rows, func(a, b row) int {
+		for k := range a.keys {
+			n, err := rank(a.keys[k], b.keys[k])
+			if err != nil {
+				failed = err
+			}
+			// What is absent comes first in either direction.
+			if n != 0 && turned[k] && a.keys[k].kind != object && b.keys[k].kind != object {
+				return -n
+			}
+			if n != 0 {
+				return n
+			}
+		}
+		return 0
+	})
+	out := make([]item, len(rows))
+	for i, r := range rows {
+		out[i] = r.item
+	}
+	return out, failed
+}
+
+// rank orders two keys; what is absent comes first.
+func rank(a, b item) (int, error) {
+	if a.kind == object || b.kind == object {
+		return int(min(a.kind, 1)) - int(min(b.kind, 1)), nil
+	}
+	less, err := order("<", a, b)
+	if err != nil {
+		return 0, err
+	}
+	more, err := order(">", a, b)
+	switch {
+	case len(less) == 1 && less[0].b:
+		return -1, err
+	case len(more) == 1 && more[0].b:
+		return 1, err
+	}
+	return 0, err
+}
+
+func not(c *calling) ([]item, error) {
+	v, known, err := truth(c.input)
+	if err != nil || !known {
+		return nil, err
+	}
+	return is(!v)
+}
+
+func children(list []item) []item {
+	var out []item
+	for _, i := range list {
+		if i.node != nil {
+			out = append(out, fromNodes(i.node.Children(""))...)
+		}
+	}
+	return out
+}
+
+func descendants(c *calling) ([]item, error) {
+	var out []item
+	for list := children(c.input); len(list) > 0; list = children(list) {
+		var err error
+		if out, err = c.bounded(append(out, list...)); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}

@@ -77,6 +77,9 @@ func (x *Expression) Evaluate(in Input) (Result, error) {
 	}
 	e := evaluation{Input: in, now: time.Now(), left: maxSteps}
 	list, err := e.eval(x.tree, scope{this: []item{fromNode(in.Focus)}})
+	if err == nil && e.left < 0 {
+		err = errTooLong()
+	}
 	return Result{list}, err
 }
 
@@ -93,13 +96,15 @@ type scope struct {
 	total []item
 }
 
+func errTooLong() error { return wrong("the evaluation takes too long") }
+
 func wrong(format string, args ...any) error {
 	return fault.Newf(fault.Invalid, "FHIRPath: "+format, args...)
 }
 
 func (e *evaluation) eval(x *expr, s scope) ([]item, error) {
 	if e.left--; e.left < 0 {
-		return nil, wrong("the evaluation takes too long")
+		return nil, errTooLong()
 	}
 	input := s.this
 	if x.base != nil {

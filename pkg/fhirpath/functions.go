@@ -302,7 +302,7 @@ func repeat(c *calling) ([]item, error) {
 		round.input = nil
 		for _, i := range list {
 			if c.left < 0 {
-				return nil, wrong("the evaluation takes too long")
+				return nil, errTooLong()
 			}
 			if !c.holds(out, i) {
 				out = append(out, i)

@@ -130,7 +130,9 @@ func (e *evaluation) in(left, right []item) ([]item, error) {
 // holds reports whether a collection has an item.
 func (e *evaluation) holds(list []item, i item) bool {
 	for _, x := range list {
-		e.left--
+		if e.left--; e.left < 0 {
+			return false // Evaluate refuses the result
+		}
 		if same, known := equal(x, i); same && known {
 			return true
 		}
@@ -142,7 +144,7 @@ func (e *evaluation) distinct(list []item) ([]item, error) {
 	var out []item
 	for _, i := range list {
 		if e.left < 0 {
-			return nil, wrong("the evaluation takes too long")
+			return nil, errTooLong()
 		}
 		if !e.holds(out, i) {
 			out = append(out, i)

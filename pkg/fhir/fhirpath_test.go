@@ -35,6 +35,7 @@ type pathCase struct {
 
 // run reports what is wrong with the case's result, "" for nothing.
 func (c pathCase) run(t *testing.T, d *Definitions, inputs map[string][]byte) string {
+	t.Helper()
 	x, err := fhirpath.Compile(c.Expression.Text)
 	if err == nil {
 		body := []byte(`{"resourceType":"Basic"}`)
@@ -61,6 +62,7 @@ func (c pathCase) run(t *testing.T, d *Definitions, inputs map[string][]byte) st
 }
 
 func (c pathCase) load(t *testing.T, d *Definitions, inputs map[string][]byte) []byte {
+	t.Helper()
 	if body, ok := inputs[c.Input]; ok {
 		return body
 	}

@@ -74,7 +74,7 @@ func (c *checker) invariants(v Value, rules []*rule, typ string) {
 		if r.warning && !c.warn || c.full() {
 			continue
 		}
-		holds := true
+		var holds bool
 		if r.check != nil {
 			holds = r.check(c, v)
 		} else {

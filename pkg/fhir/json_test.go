@@ -99,9 +99,11 @@ func sameButStamp(t *testing.T, file string, v Value) {
 }
 
 func FuzzJSON(f *testing.F) {
-	for _, s := range []string{`{"resourceType":"Patient","name":[{"given":["a\u00e9\ud83d\ude00"]}]}`, `[1.50,-0,1e5]`,
+	for _, s := range []string{
+		`{"resourceType":"Patient","name":[{"given":["a\u00e9\ud83d\ude00"]}]}`, `[1.50,-0,1e5]`,
 		`{"resourceType":"Observation","status":"final","code":{"text":"x"},"contained":[{"resourceType":"Basic","id":"a","code":{"text":"#"}}],"subject":{"reference":"#a"},"text":{"status":"empty","div":"<div><p id='a'>x</p></div>"}}`,
-		`{"resourceType":"Bundle","type":"batch","entry":[{"resource":{"resourceType":"Questionnaire","status":"draft","item":[{"linkId":"1","type":"display","item":[{"linkId":"1","type":"group"}]}]}}]}`, `{"a":{"b":[]}}`} {
+		`{"resourceType":"Bundle","type":"batch","entry":[{"resource":{"resourceType":"Questionnaire","status":"draft","item":[{"linkId":"1","type":"display","item":[{"linkId":"1","type":"group"}]}]}}]}`, `{"a":{"b":[]}}`,
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {

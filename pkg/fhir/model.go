@@ -12,8 +12,12 @@ type model struct{ d *Definitions }
 
 // Known reports whether R4 has the type.
 func (m model) Known(typ string) bool {
-	return m.d.owners[typ] != nil || typ == "DomainResource" || typ == "Resource" || m.parent(typ) == "string" || m.parent(typ) == "uri" ||
-		strings.Contains(" boolean integer decimal string uri date dateTime instant time base64Binary xhtml positiveInt unsignedInt ", " "+typ+" ")
+	switch typ {
+	case "boolean", "integer", "decimal", "string", "uri", "date", "dateTime", "instant", "time", "base64Binary", "xhtml",
+		"code", "id", "markdown", "url", "canonical", "oid", "uuid", "positiveInt", "unsignedInt", "Resource", "DomainResource":
+		return true
+	}
+	return m.d.owners[typ] != nil
 }
 
 // Is reports whether a type is another, or specializes it.

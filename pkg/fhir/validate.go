@@ -10,13 +10,15 @@ import (
 // maxIssues bounds what is said of one resource.
 const maxIssues = 50
 
-// Issues are what validation found. As an error they are the cause of the
-// fault that Validate returns, so that the FHIR face can tell all of them.
+// Issues are what validation found.
 type Issues []Issue
 
-// Error tells only how many there are; places and rules may stand in logs,
-// but each is told to the caller anyway.
-func (i Issues) Error() string { return strconv.Itoa(len(i)) + " issues" }
+// InvalidError is the cause of the fault that Validate returns: all that is
+// wrong, for the FHIR face to tell.
+type InvalidError struct{ Issues Issues }
+
+// Error tells only how many issues there are; each is told to the caller.
+func (e *InvalidError) Error() string { return strconv.Itoa(len(e.Issues)) + " issues" }
 
 // Errors returns the issues of severity error.
 func (i Issues) Errors() Issues {
@@ -30,14 +32,14 @@ func (i Issues) Errors() Issues {
 }
 
 // Validate refuses a resource that breaks the base definitions. The error
-// carries the first issue, and all of them as Issues.
+// carries the first issue, and all of them as its cause, an InvalidError.
 func (d *Definitions) Validate(resource Value) error {
 	c := checker{d: d}
 	c.document(resource)
 	if len(c.issues) == 0 {
 		return nil
 	}
-	f := fault.New(fault.Invalid, c.issues[0].Diagnostics, c.issues)
+	f := fault.New(fault.Invalid, c.issues[0].Diagnostics, &InvalidError{c.issues})
 	f.At = c.issues[0].Expression
 	return f
 }

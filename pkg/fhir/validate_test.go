@@ -105,6 +105,7 @@ func BenchmarkValidate(b *testing.B) {
 // spent is the processor time of this process, which others on the machine do
 // not lengthen.
 func spent(b *testing.B) time.Duration {
+	b.Helper()
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		b.Fatal(err)

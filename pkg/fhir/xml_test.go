@@ -3,6 +3,7 @@ package fhir
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -31,7 +32,7 @@ func fromXML(t *testing.T, d *Definitions, src []byte) []byte {
 	t.Helper()
 	var root xmlElement
 	dec := xml.NewDecoder(bytes.NewReader(src))
-	if err := dec.Decode(&root); err != nil && err != io.EOF {
+	if err := dec.Decode(&root); err != nil && !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
 	var b strings.Builder
@@ -40,6 +41,7 @@ func fromXML(t *testing.T, d *Definitions, src []byte) []byte {
 }
 
 func xmlResource(t *testing.T, d *Definitions, e xmlElement, b *strings.Builder) {
+	t.Helper()
 	b.WriteString(`{"resourceType":` + Quote(e.XMLName.Local))
 	xmlMembers(t, d, e, d.owners[e.XMLName.Local], b, false)
 	b.WriteByte('}')
@@ -73,11 +75,11 @@ func xmlMembers(t *testing.T, d *Definitions, e xmlElement, o *owner, b *strings
 		}
 		comma()
 		var values, twins []string
-		any, anyTwin := false, false
+		some, someTwin := false, false
 		for _, c := range list {
 			v, twin := xmlValue(t, d, c, m)
 			values, twins = append(values, v), append(twins, twin)
-			any, anyTwin = any || v != "null", anyTwin || twin != "null"
+			some, someTwin = some || v != "null", someTwin || twin != "null"
 		}
 		put := func(name string, list []string) {
 			if m.element.Many {
@@ -86,11 +88,11 @@ func xmlMembers(t *testing.T, d *Definitions, e xmlElement, o *owner, b *strings
 				b.WriteString(Quote(name) + ":" + list[0])
 			}
 		}
-		if any {
+		if some {
 			put(name, values)
 		}
-		if anyTwin {
-			if any {
+		if someTwin {
+			if some {
 				b.WriteByte(',')
 			}
 			put("_"+name, twins)
@@ -99,6 +101,7 @@ func xmlMembers(t *testing.T, d *Definitions, e xmlElement, o *owner, b *strings
 }
 
 func xmlValue(t *testing.T, d *Definitions, c xmlElement, m member) (value, twin string) {
+	t.Helper()
 	var b strings.Builder
 	switch {
 	case m.typ == "xhtml":

@@ -68,6 +68,7 @@ func toBoolean(i item) (item, bool) {
 		case "false", "f", "no", "n", "0", "0.0":
 			return boolItem(false), true
 		}
+	default: // cannot be converted
 	}
 	return i, false
 }
@@ -83,6 +84,7 @@ func toInteger(i item) (item, bool) {
 		if n, ok := parseDecimal(i.s); ok && len(i.s)-len(digits) < 2 && strings.Trim(digits, "0123456789") == "" {
 			return item{kind: integer, n: n}, n.r.Num().IsInt64()
 		}
+	default: // cannot be converted
 	}
 	return i, false
 }
@@ -98,6 +100,7 @@ func toDecimal(i item) (item, bool) {
 		n, ok := parseDecimal(i.s)
 		bad := strings.ContainsAny(i.s, "eE") || strings.HasPrefix(i.s, ".") || strings.HasSuffix(i.s, ".")
 		return item{kind: decimal, n: n}, ok && !bad
+	default: // cannot be converted
 	}
 	return i, false
 }
@@ -154,6 +157,7 @@ func toQuantity(i item) (item, bool) {
 		return item{kind: quantity, n: n, unit: "'1'"}, ok
 	case characters:
 		return parseQuantity(i.s)
+	default:
+		return i.asQuantity()
 	}
-	return i.asQuantity()
 }

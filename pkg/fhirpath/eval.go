@@ -131,7 +131,7 @@ func (e *evaluation) eval(x *expr, s scope) ([]item, error) {
 		if err != nil {
 			return nil, err
 		}
-		return e.typed(x.name, x.typ, list)
+		return e.asType(x.name, x.typ, list)
 	case external:
 		return e.external(x.name)
 	case special:
@@ -230,9 +230,9 @@ func (e *evaluation) index(x *expr, input []item, s scope) ([]item, error) {
 	return input[i : i+1], nil
 }
 
-// typed is "is" and "as", ofType and their functions
+// asType is "is" and "as", ofType and their functions
 // (https://hl7.org/fhirpath/N1/#types).
-func (e *evaluation) typed(op, typ string, list []item) ([]item, error) {
+func (e *evaluation) asType(op, typ string, list []item) ([]item, error) {
 	typ, system := strings.CutPrefix(typ, "System.")
 	typ, fhir := strings.CutPrefix(typ, "FHIR.")
 	isSystem := func(t string) bool {

@@ -141,9 +141,9 @@ func collections() map[string]function {
 		"where":  {min: 1, max: 1, run: where},
 		"select": {min: 1, max: 1, run: project},
 		"repeat": {min: 1, max: 1, run: repeat},
-		"ofType": {typed: true, run: func(c *calling) ([]item, error) { return c.evaluation.typed("ofType", c.typ, c.input) }},
-		"is":     {typed: true, run: func(c *calling) ([]item, error) { return c.evaluation.typed("is", c.typ, c.input) }},
-		"as":     {typed: true, run: func(c *calling) ([]item, error) { return c.evaluation.typed("as", c.typ, c.input) }},
+		"ofType": {typed: true, run: func(c *calling) ([]item, error) { return c.asType("ofType", c.typ, c.input) }},
+		"is":     {typed: true, run: func(c *calling) ([]item, error) { return c.asType("is", c.typ, c.input) }},
+		"as":     {typed: true, run: func(c *calling) ([]item, error) { return c.asType("as", c.typ, c.input) }},
 		"single": {run: func(c *calling) ([]item, error) {
 			_, _, err := c.single()
 			return c.input, err

@@ -207,8 +207,8 @@ func equal(a, b item) (same, known bool) {
 		if !ok || !ok2 {
 			return false, true
 		}
-		c, known, comparable := compareQuantities(x, y)
-		return c == 0 && comparable, known
+		c, known, alike := compareQuantities(x, y)
+		return c == 0 && alike, known
 	case a.kind == object && b.kind == object:
 		return a.node.Equal(b.node), true
 	}

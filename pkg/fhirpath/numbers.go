@@ -28,11 +28,11 @@ func math10() map[string]function {
 		"floor":    towards(func(floor *big.Int, _ bool) *big.Int { return floor }),
 		"truncate": {run: truncate},
 		"round":    {max: 1, run: round},
-		"exp":      real(func(x, _ float64) float64 { return math.Exp(x) }, 0),
-		"ln":       real(func(x, _ float64) float64 { return math.Log(x) }, 0),
-		"log":      real(func(x, y float64) float64 { return math.Log(x) / math.Log(y) }, 1),
-		"sqrt":     real(func(x, _ float64) float64 { return math.Sqrt(x) }, 0),
-		"power":    real(math.Pow, 1),
+		"exp":      floating(func(x, _ float64) float64 { return math.Exp(x) }, 0),
+		"ln":       floating(func(x, _ float64) float64 { return math.Log(x) }, 0),
+		"log":      floating(func(x, y float64) float64 { return math.Log(x) / math.Log(y) }, 1),
+		"sqrt":     floating(func(x, _ float64) float64 { return math.Sqrt(x) }, 0),
+		"power":    floating(math.Pow, 1),
 
 		"precision":    {run: precision},
 		"lowBoundary":  {max: 1, run: func(c *calling) ([]item, error) { return c.boundary(false) }},
@@ -107,8 +107,8 @@ func round(c *calling) ([]item, error) {
 	return one(item{kind: decimal, n: n})
 }
 
-// real makes a function of floating-point numbers.
-func real(f func(x, y float64) float64, args int) function {
+// floating makes a function of floating-point numbers.
+func floating(f func(x, y float64) float64, args int) function {
 	return function{min: args, max: args, run: func(c *calling) ([]item, error) {
 		i, ok, err := c.single()
 		if err != nil || !ok {

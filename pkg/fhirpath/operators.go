@@ -180,9 +180,9 @@ func order(op string, a, b item) ([]item, error) {
 		if !ok || !ok2 || a.kind == boolean || b.kind == boolean {
 			return nil, wrong("%s is not between such values", op)
 		}
-		var comparable bool
-		c, known, comparable = compareQuantities(x, y)
-		known = known && comparable
+		var alike bool
+		c, known, alike = compareQuantities(x, y)
+		known = known && alike
 	}
 	if !known {
 		return nil, nil

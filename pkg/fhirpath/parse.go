@@ -87,8 +87,16 @@ func (p *parser) expect(s string) error {
 // levels are the binary operators, the loosest first
 // (https://hl7.org/fhirpath/N1/#operator-precedence).
 var levels = [][]string{
-	{"implies"}, {"or", "xor"}, {"and"}, {"in", "contains"}, {"=", "~", "!=", "!~"},
-	{"<", ">", "<=", ">="}, {"|"}, {"is", "as"}, {"+", "-", "&"}, {"*", "/", "div", "mod"},
+	{"implies"},
+	{"or", "xor"},
+	{"and"},
+	{"in", "contains"},
+	{"=", "~", "!=", "!~"},
+	{"<", ">", "<=", ">="},
+	{"|"},
+	{"is", "as"},
+	{"+", "-", "&"},
+	{"*", "/", "div", "mod"},
 }
 
 func (p *parser) expression(level int) (*expr, error) {

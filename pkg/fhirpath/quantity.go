@@ -26,12 +26,32 @@ func unitOf(code string) unit {
 		code, of string
 		num, den int64
 	}{
-		{"wk", "time", 604_800, 1}, {"d", "time", 86_400, 1}, {"h", "time", 3600, 1}, {"min", "time", 60, 1}, {"s", "time", 1, 1}, {"ms", "time", 1, 1000},
-		{"kg", "mass", 1000, 1}, {"g", "mass", 1, 1}, {"mg", "mass", 1, 1000}, {"ug", "mass", 1, 1_000_000}, {"[lb_av]", "mass", 45_359_237, 100_000}, {"lbs", "mass", 45_359_237, 100_000},
-		{"km", "length", 1000, 1}, {"m", "length", 1, 1}, {"cm", "length", 1, 100}, {"mm", "length", 1, 1000}, {"[in_i]", "length", 254, 10_000},
-		{"m2", "area", 1, 1}, {"cm2", "area", 1, 10_000},
-		{"L", "volume", 1, 1}, {"l", "volume", 1, 1}, {"dL", "volume", 1, 10}, {"mL", "volume", 1, 1000}, {"ml", "volume", 1, 1000},
-		{"1", "one", 1, 1}, {"%", "one", 1, 100},
+		{"wk", "time", 604_800, 1},
+		{"d", "time", 86_400, 1},
+		{"h", "time", 3600, 1},
+		{"min", "time", 60, 1},
+		{"s", "time", 1, 1},
+		{"ms", "time", 1, 1000},
+		{"kg", "mass", 1000, 1},
+		{"g", "mass", 1, 1},
+		{"mg", "mass", 1, 1000},
+		{"ug", "mass", 1, 1_000_000},
+		{"[lb_av]", "mass", 45_359_237, 100_000},
+		{"lbs", "mass", 45_359_237, 100_000},
+		{"km", "length", 1000, 1},
+		{"m", "length", 1, 1},
+		{"cm", "length", 1, 100},
+		{"mm", "length", 1, 1000},
+		{"[in_i]", "length", 254, 10_000},
+		{"m2", "area", 1, 1},
+		{"cm2", "area", 1, 10_000},
+		{"L", "volume", 1, 1},
+		{"l", "volume", 1, 1},
+		{"dL", "volume", 1, 10},
+		{"mL", "volume", 1, 1000},
+		{"ml", "volume", 1, 1000},
+		{"1", "one", 1, 1},
+		{"%", "one", 1, 100},
 	} {
 		if u.code == code {
 			return unit{u.of, big.NewRat(u.num, u.den)}
@@ -40,9 +60,9 @@ func unitOf(code string) unit {
 	return unit{code, big.NewRat(1, 1)}
 }
 
-// compareQuantities orders two quantities. comparable is false for different
+// compareQuantities orders two quantities. alike is false for different
 // measures; known is false for a year of the calendar against one of UCUM.
-func compareQuantities(a, b item) (order int, known, comparable bool) {
+func compareQuantities(a, b item) (order int, known, alike bool) {
 	x, y := unitOf(a.unit), unitOf(b.unit)
 	if x.of != y.of {
 		calendar := map[string]string{"year": "a", "month": "mo", "a": "year", "mo": "month"}

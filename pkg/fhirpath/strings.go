@@ -19,7 +19,7 @@ func texts() map[string]function {
 		"startsWith":  onArg(func(s, a string) ([]item, error) { return is(strings.HasPrefix(s, a)) }),
 		"endsWith":    onArg(func(s, a string) ([]item, error) { return is(strings.HasSuffix(s, a)) }),
 		"contains":    onArg(func(s, a string) ([]item, error) { return is(strings.Contains(s, a)) }),
-		"matches":     onArg(func(s, a string) ([]item, error) { return matches(s, a) }),
+		"matches":     onArg(matches),
 		"matchesFull": onArg(func(s, a string) ([]item, error) { return matches(s, "^(?:"+a+")$") }),
 		"encode":      onArg(encode),
 		"decode":      onArg(decode),

@@ -109,8 +109,8 @@ var issueOf = map[fault.Class]string{
 
 // outcome tells what is wrong; of a resource that is not valid, all of it.
 func outcome(f *fault.Error) []byte {
-	if issues, ok := errors.AsType[fhir.Issues](f); ok {
-		return fhir.Outcome(issues...)
+	if invalid, ok := errors.AsType[*fhir.InvalidError](f); ok {
+		return fhir.Outcome(invalid.Issues...)
 	}
 	return fhir.Outcome(fhir.Issue{Severity: "error", Code: issueOf[f.Class], Diagnostics: f.Message, Expression: f.At})
 }

@@ -2,6 +2,7 @@ package fhir
 
 import (
 	_ "embed" // the tables
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,14 +36,21 @@ type Definitions struct {
 
 // owner is a type or backbone element and its children.
 type owner struct {
+	name     string
+	resource bool
 	elements []*Element
 	byName   map[string]member // by the name in JSON
+	// required are the places of the elements that must be there.
+	required uint64
+	rules    []*rule
 }
 
 // member is what a JSON name means: of a choice, one of its types.
 type member struct {
-	element *Element
-	typ     string
+	element   *Element
+	typ       string
+	primitive bool
+	owner     *owner // of the type, nil for a primitive
 }
 
 // Element is one element of a type.
@@ -51,11 +59,16 @@ type Element struct {
 	Min   int
 	Many  bool
 	Types []string
-	place int
+
+	place   int // among its siblings, below 64
+	choice  bool
+	codes   *valueSet // of a required binding
+	targets []string  // of a reference, none for any type
+	rules   []*rule   // invariants of the element where it stands
 }
 
 // Choice reports whether the element has one name per type ("value[x]").
-func (e *Element) Choice() bool { return strings.HasSuffix(e.Name, "[x]") }
+func (e *Element) Choice() bool { return e.choice }
 
 // Parameter is a search parameter of one resource type.
 type Parameter struct {
@@ -88,6 +101,10 @@ func parseDefinitions() (*Definitions, error) {
 			return nil, err
 		}
 	}
+	d.link()
+	if err := errors.Join(d.bindings(), d.readInvariants()); err != nil {
+		return nil, err
+	}
 	for line := range strings.Lines(searchTable) {
 		if err := d.addParameter(strings.Split(strings.TrimRight(line, "\n"), "\t")); err != nil {
 			return nil, err
@@ -114,22 +131,39 @@ func (d *Definitions) addElement(f []string) error {
 	}
 	o := d.owners[f[0]]
 	if o == nil {
-		o = &owner{byName: map[string]member{}}
+		o = &owner{name: f[0], resource: d.numbers[f[0]] > 0, byName: map[string]member{}}
 		d.owners[f[0]] = o
 	}
 	e := &Element{Name: f[1], Many: f[3] != "1" && f[3] != "0", place: len(o.elements), Types: strings.Split(f[4], ",")}
+	e.choice = strings.HasSuffix(e.Name, "[x]")
+	if e.place > 63 {
+		return fmt.Errorf("fhir: elements.tsv: %s has more than 64 elements", f[0])
+	}
 	if f[2] != "0" {
 		e.Min = 1
+		o.required |= 1 << e.place
 	}
 	o.elements = append(o.elements, e)
 	if !e.Choice() {
-		o.byName[e.Name] = member{e, e.Types[0]}
+		o.byName[e.Name] = member{element: e, typ: e.Types[0]}
 		return nil
 	}
 	for _, t := range e.Types {
-		o.byName[choiceName(e.Name, t)] = member{e, t}
+		o.byName[choiceName(e.Name, t)] = member{element: e, typ: t}
 	}
 	return nil
+}
+
+// link joins every member with its type, when all are known.
+func (d *Definitions) link() {
+	for _, o := range d.owners {
+		for name, m := range o.byName {
+			if m.primitive = primitive(m.typ); !m.primitive {
+				m.owner = d.owners[m.typ]
+			}
+			o.byName[name] = m
+		}
+	}
 }
 
 func choiceName(name, typ string) string {

@@ -127,7 +127,11 @@ var issueOf = map[fault.Class]string{
 	fault.Unsupported: "not-supported",
 }
 
+// outcome tells what is wrong; of a resource that is not valid, all of it.
 func outcome(f *fault.Error) []byte {
+	if invalid, ok := errors.AsType[*fhir.InvalidError](f); ok {
+		return fhir.Outcome(invalid.Issues...)
+	}
 	return fhir.Outcome(fhir.Issue{Severity: "error", Code: issueOf[f.Class], Diagnostics: f.Message, Expression: f.At})
 }
 

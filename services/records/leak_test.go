@@ -220,7 +220,7 @@ func TestEqualNumbersWrittenOtherwiseStayFound(t *testing.T) {
 	r, ctx := open(t)
 	two := func(a, b string) []byte {
 		part := func(v string) string {
-			return `{"code":{"text":"x"},"valueQuantity":{"value":` + v + `,"code":"mm"}}`
+			return `{"code":{"text":"x"},"valueQuantity":{"value":` + v + `,"system":"http://unitsofmeasure.org","code":"mm"}}`
 		}
 		return []byte(`{"resourceType":"Observation","status":"final","code":{"text":"x"},"component":[` + part(a) + "," + part(b) + `]}`)
 	}

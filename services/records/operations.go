@@ -18,6 +18,7 @@ func (r *Records) operations() (kit.Table, error) {
 		kit.Op("Search", r.Search),
 		kit.Op("Transact", r.Transact),
 		kit.Op("Everything", r.Everything),
+		kit.Op("Validate", r.Validate),
 		kit.Op("Capabilities", r.Capabilities, kit.Unaudited),
 		// Terminology is about nobody.
 		kit.Op("Expand", r.Expand, kit.Unaudited),

@@ -213,6 +213,86 @@ func (x *CreateRequest) GetIfNoneExist() string {
 	return ""
 }
 
+type ValidateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// The resource that exists already, if the question is about it.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// A resource, or Parameters with resource, mode and profile; empty: the stored one.
+	Body []byte `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
+	// create, update, delete, or empty for validity in general.
+	Mode string `protobuf:"bytes,4,opt,name=mode,proto3" json:"mode,omitempty"`
+	// The canonical of a profile.
+	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ValidateRequest) Reset() {
+	*x = ValidateRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ValidateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ValidateRequest) ProtoMessage() {}
+
+func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ValidateRequest.ProtoReflect.Descriptor instead.
+func (*ValidateRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ValidateRequest) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *ValidateRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ValidateRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *ValidateRequest) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *ValidateRequest) GetProfile() string {
+	if x != nil {
+		return x.Profile
+	}
+	return ""
+}
+
 type UpdateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
@@ -230,7 +310,7 @@ type UpdateRequest struct {
 
 func (x *UpdateRequest) Reset() {
 	*x = UpdateRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[3]
+	mi := &file_yba_records_v1_records_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -242,7 +322,7 @@ func (x *UpdateRequest) String() string {
 func (*UpdateRequest) ProtoMessage() {}
 
 func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[3]
+	mi := &file_yba_records_v1_records_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -255,7 +335,7 @@ func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateRequest.ProtoReflect.Descriptor instead.
 func (*UpdateRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{3}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *UpdateRequest) GetType() string {
@@ -316,7 +396,7 @@ type PatchRequest struct {
 
 func (x *PatchRequest) Reset() {
 	*x = PatchRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[4]
+	mi := &file_yba_records_v1_records_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -328,7 +408,7 @@ func (x *PatchRequest) String() string {
 func (*PatchRequest) ProtoMessage() {}
 
 func (x *PatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[4]
+	mi := &file_yba_records_v1_records_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -341,7 +421,7 @@ func (x *PatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PatchRequest.ProtoReflect.Descriptor instead.
 func (*PatchRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{4}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PatchRequest) GetType() string {
@@ -399,7 +479,7 @@ type DeleteRequest struct {
 
 func (x *DeleteRequest) Reset() {
 	*x = DeleteRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[5]
+	mi := &file_yba_records_v1_records_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -411,7 +491,7 @@ func (x *DeleteRequest) String() string {
 func (*DeleteRequest) ProtoMessage() {}
 
 func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[5]
+	mi := &file_yba_records_v1_records_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -424,7 +504,7 @@ func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{5}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *DeleteRequest) GetType() string {
@@ -477,7 +557,7 @@ type Resource struct {
 
 func (x *Resource) Reset() {
 	*x = Resource{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[6]
+	mi := &file_yba_records_v1_records_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -489,7 +569,7 @@ func (x *Resource) String() string {
 func (*Resource) ProtoMessage() {}
 
 func (x *Resource) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[6]
+	mi := &file_yba_records_v1_records_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -502,7 +582,7 @@ func (x *Resource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resource.ProtoReflect.Descriptor instead.
 func (*Resource) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{6}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Resource) GetType() string {
@@ -573,7 +653,7 @@ type HistoryRequest struct {
 
 func (x *HistoryRequest) Reset() {
 	*x = HistoryRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[7]
+	mi := &file_yba_records_v1_records_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -585,7 +665,7 @@ func (x *HistoryRequest) String() string {
 func (*HistoryRequest) ProtoMessage() {}
 
 func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[7]
+	mi := &file_yba_records_v1_records_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -598,7 +678,7 @@ func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
 func (*HistoryRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{7}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *HistoryRequest) GetType() string {
@@ -636,7 +716,7 @@ type SearchRequest struct {
 
 func (x *SearchRequest) Reset() {
 	*x = SearchRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[8]
+	mi := &file_yba_records_v1_records_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -648,7 +728,7 @@ func (x *SearchRequest) String() string {
 func (*SearchRequest) ProtoMessage() {}
 
 func (x *SearchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[8]
+	mi := &file_yba_records_v1_records_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -661,7 +741,7 @@ func (x *SearchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
 func (*SearchRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{8}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SearchRequest) GetType() string {
@@ -697,7 +777,7 @@ type TransactRequest struct {
 
 func (x *TransactRequest) Reset() {
 	*x = TransactRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[9]
+	mi := &file_yba_records_v1_records_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -709,7 +789,7 @@ func (x *TransactRequest) String() string {
 func (*TransactRequest) ProtoMessage() {}
 
 func (x *TransactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[9]
+	mi := &file_yba_records_v1_records_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -722,7 +802,7 @@ func (x *TransactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactRequest.ProtoReflect.Descriptor instead.
 func (*TransactRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{9}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TransactRequest) GetBundle() []byte {
@@ -750,7 +830,7 @@ type EverythingRequest struct {
 
 func (x *EverythingRequest) Reset() {
 	*x = EverythingRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[10]
+	mi := &file_yba_records_v1_records_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -762,7 +842,7 @@ func (x *EverythingRequest) String() string {
 func (*EverythingRequest) ProtoMessage() {}
 
 func (x *EverythingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[10]
+	mi := &file_yba_records_v1_records_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -775,7 +855,7 @@ func (x *EverythingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EverythingRequest.ProtoReflect.Descriptor instead.
 func (*EverythingRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{10}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *EverythingRequest) GetPatient() string {
@@ -803,7 +883,7 @@ type CapabilitiesRequest struct {
 
 func (x *CapabilitiesRequest) Reset() {
 	*x = CapabilitiesRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[11]
+	mi := &file_yba_records_v1_records_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -815,7 +895,7 @@ func (x *CapabilitiesRequest) String() string {
 func (*CapabilitiesRequest) ProtoMessage() {}
 
 func (x *CapabilitiesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[11]
+	mi := &file_yba_records_v1_records_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -828,7 +908,7 @@ func (x *CapabilitiesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapabilitiesRequest.ProtoReflect.Descriptor instead.
 func (*CapabilitiesRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{11}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CapabilitiesRequest) GetForm() string {
@@ -855,7 +935,7 @@ type TerminologyRequest struct {
 
 func (x *TerminologyRequest) Reset() {
 	*x = TerminologyRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[12]
+	mi := &file_yba_records_v1_records_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -867,7 +947,7 @@ func (x *TerminologyRequest) String() string {
 func (*TerminologyRequest) ProtoMessage() {}
 
 func (x *TerminologyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[12]
+	mi := &file_yba_records_v1_records_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -880,7 +960,7 @@ func (x *TerminologyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TerminologyRequest.ProtoReflect.Descriptor instead.
 func (*TerminologyRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{12}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TerminologyRequest) GetType() string {
@@ -921,7 +1001,7 @@ type Bundle struct {
 
 func (x *Bundle) Reset() {
 	*x = Bundle{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[13]
+	mi := &file_yba_records_v1_records_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -933,7 +1013,7 @@ func (x *Bundle) String() string {
 func (*Bundle) ProtoMessage() {}
 
 func (x *Bundle) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[13]
+	mi := &file_yba_records_v1_records_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -946,7 +1026,7 @@ func (x *Bundle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bundle.ProtoReflect.Descriptor instead.
 func (*Bundle) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{13}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Bundle) GetBody() []byte {
@@ -972,7 +1052,7 @@ type ChangesRequest struct {
 
 func (x *ChangesRequest) Reset() {
 	*x = ChangesRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[14]
+	mi := &file_yba_records_v1_records_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -984,7 +1064,7 @@ func (x *ChangesRequest) String() string {
 func (*ChangesRequest) ProtoMessage() {}
 
 func (x *ChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[14]
+	mi := &file_yba_records_v1_records_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -997,7 +1077,7 @@ func (x *ChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesRequest.ProtoReflect.Descriptor instead.
 func (*ChangesRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{14}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ChangesRequest) GetCursor() string {
@@ -1039,7 +1119,7 @@ type ChangesResponse struct {
 
 func (x *ChangesResponse) Reset() {
 	*x = ChangesResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[15]
+	mi := &file_yba_records_v1_records_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1051,7 +1131,7 @@ func (x *ChangesResponse) String() string {
 func (*ChangesResponse) ProtoMessage() {}
 
 func (x *ChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[15]
+	mi := &file_yba_records_v1_records_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1064,7 +1144,7 @@ func (x *ChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesResponse.ProtoReflect.Descriptor instead.
 func (*ChangesResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{15}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ChangesResponse) GetChanges() []*Change {
@@ -1102,7 +1182,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[16]
+	mi := &file_yba_records_v1_records_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1114,7 +1194,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[16]
+	mi := &file_yba_records_v1_records_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1127,7 +1207,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{16}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Change) GetSeq() int64 {
@@ -1210,7 +1290,13 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\rCreateRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
 	"\x04body\x18\x02 \x01(\fR\x04body\x12\"\n" +
-	"\rif_none_exist\x18\x03 \x01(\tR\vifNoneExist\"\x9c\x01\n" +
+	"\rif_none_exist\x18\x03 \x01(\tR\vifNoneExist\"w\n" +
+	"\x0fValidateRequest\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
+	"\x04body\x18\x03 \x01(\fR\x04body\x12\x12\n" +
+	"\x04mode\x18\x04 \x01(\tR\x04mode\x12\x18\n" +
+	"\aprofile\x18\x05 \x01(\tR\aprofile\"\x9c\x01\n" +
 	"\rUpdateRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
@@ -1279,7 +1365,7 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x02at\x18\x06 \x01(\tR\x02at\x12\x14\n" +
 	"\x05actor\x18\a \x01(\tR\x05actor\x12\x0e\n" +
 	"\x02op\x18\b \x01(\tR\x02op\x12\x12\n" +
-	"\x04body\x18\t \x01(\fR\x04body2\xaa\b\n" +
+	"\x04body\x18\t \x01(\fR\x04body2\xf1\b\n" +
 	"\aRecords\x12=\n" +
 	"\x04Read\x12\x1b.yba.records.v1.ReadRequest\x1a\x18.yba.records.v1.Resource\x12K\n" +
 	"\vReadVersion\x12\".yba.records.v1.ReadVersionRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
@@ -1291,7 +1377,8 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x06Search\x12\x1d.yba.records.v1.SearchRequest\x1a\x16.yba.records.v1.Bundle\x12C\n" +
 	"\bTransact\x12\x1f.yba.records.v1.TransactRequest\x1a\x16.yba.records.v1.Bundle\x12G\n" +
 	"\n" +
-	"Everything\x12!.yba.records.v1.EverythingRequest\x1a\x16.yba.records.v1.Bundle\x12M\n" +
+	"Everything\x12!.yba.records.v1.EverythingRequest\x1a\x16.yba.records.v1.Bundle\x12E\n" +
+	"\bValidate\x12\x1f.yba.records.v1.ValidateRequest\x1a\x18.yba.records.v1.Resource\x12M\n" +
 	"\fCapabilities\x12#.yba.records.v1.CapabilitiesRequest\x1a\x18.yba.records.v1.Resource\x12F\n" +
 	"\x06Expand\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12F\n" +
 	"\x06Lookup\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12L\n" +
@@ -1310,60 +1397,63 @@ func file_yba_records_v1_records_proto_rawDescGZIP() []byte {
 	return file_yba_records_v1_records_proto_rawDescData
 }
 
-var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_yba_records_v1_records_proto_goTypes = []any{
 	(*ReadRequest)(nil),         // 0: yba.records.v1.ReadRequest
 	(*ReadVersionRequest)(nil),  // 1: yba.records.v1.ReadVersionRequest
 	(*CreateRequest)(nil),       // 2: yba.records.v1.CreateRequest
-	(*UpdateRequest)(nil),       // 3: yba.records.v1.UpdateRequest
-	(*PatchRequest)(nil),        // 4: yba.records.v1.PatchRequest
-	(*DeleteRequest)(nil),       // 5: yba.records.v1.DeleteRequest
-	(*Resource)(nil),            // 6: yba.records.v1.Resource
-	(*HistoryRequest)(nil),      // 7: yba.records.v1.HistoryRequest
-	(*SearchRequest)(nil),       // 8: yba.records.v1.SearchRequest
-	(*TransactRequest)(nil),     // 9: yba.records.v1.TransactRequest
-	(*EverythingRequest)(nil),   // 10: yba.records.v1.EverythingRequest
-	(*CapabilitiesRequest)(nil), // 11: yba.records.v1.CapabilitiesRequest
-	(*TerminologyRequest)(nil),  // 12: yba.records.v1.TerminologyRequest
-	(*Bundle)(nil),              // 13: yba.records.v1.Bundle
-	(*ChangesRequest)(nil),      // 14: yba.records.v1.ChangesRequest
-	(*ChangesResponse)(nil),     // 15: yba.records.v1.ChangesResponse
-	(*Change)(nil),              // 16: yba.records.v1.Change
+	(*ValidateRequest)(nil),     // 3: yba.records.v1.ValidateRequest
+	(*UpdateRequest)(nil),       // 4: yba.records.v1.UpdateRequest
+	(*PatchRequest)(nil),        // 5: yba.records.v1.PatchRequest
+	(*DeleteRequest)(nil),       // 6: yba.records.v1.DeleteRequest
+	(*Resource)(nil),            // 7: yba.records.v1.Resource
+	(*HistoryRequest)(nil),      // 8: yba.records.v1.HistoryRequest
+	(*SearchRequest)(nil),       // 9: yba.records.v1.SearchRequest
+	(*TransactRequest)(nil),     // 10: yba.records.v1.TransactRequest
+	(*EverythingRequest)(nil),   // 11: yba.records.v1.EverythingRequest
+	(*CapabilitiesRequest)(nil), // 12: yba.records.v1.CapabilitiesRequest
+	(*TerminologyRequest)(nil),  // 13: yba.records.v1.TerminologyRequest
+	(*Bundle)(nil),              // 14: yba.records.v1.Bundle
+	(*ChangesRequest)(nil),      // 15: yba.records.v1.ChangesRequest
+	(*ChangesResponse)(nil),     // 16: yba.records.v1.ChangesResponse
+	(*Change)(nil),              // 17: yba.records.v1.Change
 }
 var file_yba_records_v1_records_proto_depIdxs = []int32{
-	16, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
+	17, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
 	0,  // 1: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
 	1,  // 2: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
 	2,  // 3: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
-	3,  // 4: yba.records.v1.Records.Update:input_type -> yba.records.v1.UpdateRequest
-	4,  // 5: yba.records.v1.Records.Patch:input_type -> yba.records.v1.PatchRequest
-	5,  // 6: yba.records.v1.Records.Delete:input_type -> yba.records.v1.DeleteRequest
-	7,  // 7: yba.records.v1.Records.History:input_type -> yba.records.v1.HistoryRequest
-	8,  // 8: yba.records.v1.Records.Search:input_type -> yba.records.v1.SearchRequest
-	9,  // 9: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
-	10, // 10: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
-	11, // 11: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
-	12, // 12: yba.records.v1.Records.Expand:input_type -> yba.records.v1.TerminologyRequest
-	12, // 13: yba.records.v1.Records.Lookup:input_type -> yba.records.v1.TerminologyRequest
-	12, // 14: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
-	14, // 15: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
-	6,  // 16: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
-	6,  // 17: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
-	6,  // 18: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
-	6,  // 19: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
-	6,  // 20: yba.records.v1.Records.Patch:output_type -> yba.records.v1.Resource
-	6,  // 21: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
-	13, // 22: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
-	13, // 23: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
-	13, // 24: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
-	13, // 25: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
-	6,  // 26: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
-	6,  // 27: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
-	6,  // 28: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
-	6,  // 29: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
-	15, // 30: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
-	16, // [16:31] is the sub-list for method output_type
-	1,  // [1:16] is the sub-list for method input_type
+	4,  // 4: yba.records.v1.Records.Update:input_type -> yba.records.v1.UpdateRequest
+	5,  // 5: yba.records.v1.Records.Patch:input_type -> yba.records.v1.PatchRequest
+	6,  // 6: yba.records.v1.Records.Delete:input_type -> yba.records.v1.DeleteRequest
+	8,  // 7: yba.records.v1.Records.History:input_type -> yba.records.v1.HistoryRequest
+	9,  // 8: yba.records.v1.Records.Search:input_type -> yba.records.v1.SearchRequest
+	10, // 9: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
+	11, // 10: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
+	3,  // 11: yba.records.v1.Records.Validate:input_type -> yba.records.v1.ValidateRequest
+	12, // 12: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
+	13, // 13: yba.records.v1.Records.Expand:input_type -> yba.records.v1.TerminologyRequest
+	13, // 14: yba.records.v1.Records.Lookup:input_type -> yba.records.v1.TerminologyRequest
+	13, // 15: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
+	15, // 16: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
+	7,  // 17: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
+	7,  // 18: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
+	7,  // 19: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
+	7,  // 20: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
+	7,  // 21: yba.records.v1.Records.Patch:output_type -> yba.records.v1.Resource
+	7,  // 22: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
+	14, // 23: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
+	14, // 24: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
+	14, // 25: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
+	14, // 26: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
+	7,  // 27: yba.records.v1.Records.Validate:output_type -> yba.records.v1.Resource
+	7,  // 28: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
+	7,  // 29: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
+	7,  // 30: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
+	7,  // 31: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
+	16, // 32: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
+	17, // [17:33] is the sub-list for method output_type
+	1,  // [1:17] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name
@@ -1380,7 +1470,7 @@ func file_yba_records_v1_records_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_yba_records_v1_records_proto_rawDesc), len(file_yba_records_v1_records_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

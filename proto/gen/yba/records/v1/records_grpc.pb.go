@@ -29,6 +29,7 @@ const (
 	Records_Search_FullMethodName       = "/yba.records.v1.Records/Search"
 	Records_Transact_FullMethodName     = "/yba.records.v1.Records/Transact"
 	Records_Everything_FullMethodName   = "/yba.records.v1.Records/Everything"
+	Records_Validate_FullMethodName     = "/yba.records.v1.Records/Validate"
 	Records_Capabilities_FullMethodName = "/yba.records.v1.Records/Capabilities"
 	Records_Expand_FullMethodName       = "/yba.records.v1.Records/Expand"
 	Records_Lookup_FullMethodName       = "/yba.records.v1.Records/Lookup"
@@ -64,6 +65,8 @@ type RecordsClient interface {
 	Transact(ctx context.Context, in *TransactRequest, opts ...grpc.CallOption) (*Bundle, error)
 	// Everything returns a patient's compartment (Patient/$everything).
 	Everything(ctx context.Context, in *EverythingRequest, opts ...grpc.CallOption) (*Bundle, error)
+	// Validate tells what is wrong with a resource and writes nothing ($validate).
+	Validate(ctx context.Context, in *ValidateRequest, opts ...grpc.CallOption) (*Resource, error)
 	// Capabilities returns the CapabilityStatement of what is really there.
 	Capabilities(ctx context.Context, in *CapabilitiesRequest, opts ...grpc.CallOption) (*Resource, error)
 	// Expand lists the codes of a value set (ValueSet/$expand).
@@ -184,6 +187,16 @@ func (c *recordsClient) Everything(ctx context.Context, in *EverythingRequest, o
 	return out, nil
 }
 
+func (c *recordsClient) Validate(ctx context.Context, in *ValidateRequest, opts ...grpc.CallOption) (*Resource, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Resource)
+	err := c.cc.Invoke(ctx, Records_Validate_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *recordsClient) Capabilities(ctx context.Context, in *CapabilitiesRequest, opts ...grpc.CallOption) (*Resource, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Resource)
@@ -262,6 +275,8 @@ type RecordsServer interface {
 	Transact(context.Context, *TransactRequest) (*Bundle, error)
 	// Everything returns a patient's compartment (Patient/$everything).
 	Everything(context.Context, *EverythingRequest) (*Bundle, error)
+	// Validate tells what is wrong with a resource and writes nothing ($validate).
+	Validate(context.Context, *ValidateRequest) (*Resource, error)
 	// Capabilities returns the CapabilityStatement of what is really there.
 	Capabilities(context.Context, *CapabilitiesRequest) (*Resource, error)
 	// Expand lists the codes of a value set (ValueSet/$expand).
@@ -310,6 +325,9 @@ func (UnimplementedRecordsServer) Transact(context.Context, *TransactRequest) (*
 }
 func (UnimplementedRecordsServer) Everything(context.Context, *EverythingRequest) (*Bundle, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Everything not implemented")
+}
+func (UnimplementedRecordsServer) Validate(context.Context, *ValidateRequest) (*Resource, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Validate not implemented")
 }
 func (UnimplementedRecordsServer) Capabilities(context.Context, *CapabilitiesRequest) (*Resource, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Capabilities not implemented")
@@ -526,6 +544,24 @@ func _Records_Everything_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Records_Validate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ValidateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).Validate(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_Validate_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).Validate(ctx, req.(*ValidateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Records_Capabilities_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CapabilitiesRequest)
 	if err := dec(in); err != nil {
@@ -662,6 +698,10 @@ var Records_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Everything",
 			Handler:    _Records_Everything_Handler,
+		},
+		{
+			MethodName: "Validate",
+			Handler:    _Records_Validate_Handler,
 		},
 		{
 			MethodName: "Capabilities",

@@ -36,6 +36,8 @@ type Store interface {
 	Search(ctx context.Context, tx *sql.Tx, q *record.Query, r record.Reach) (*postgres.Page, error)
 	// Referring returns resources that refer to targets by a parameter.
 	Referring(ctx context.Context, param int16, targets []record.Ref, limit int, r record.Reach) ([]record.Stored, error)
+	// ByURL returns resources by their canonical URL, which a parameter indexes.
+	ByURL(ctx context.Context, param int16, urls []string, limit int, r record.Reach) ([]record.Stored, error)
 	// Compartment returns a page of a patient's compartment.
 	Compartment(ctx context.Context, patient int64, types []int16, since int64, after *record.Cursor, limit int, r record.Reach) ([]record.Stored, *record.Cursor, error)
 

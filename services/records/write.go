@@ -163,7 +163,7 @@ func (r *Records) single(ctx context.Context, c *change) (*recordsv1.Resource, e
 	if err := r.write(ctx, []*change{c}, nil); err != nil {
 		return nil, err
 	}
-	a, err := r.answer(ctx, c.stored)
+	a, err := r.answer(ctx, c.stored, "")
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func (s *Store) Referring(ctx context.Context, param int16, targets []record.Ref
 		JOIN records.refs t ON t.param = ` + q.arg(param) + ` AND t.target = n.id AND t.type = n.type
 		WHERE ` + q.reach("t.patient", r) + ` ORDER BY t.key LIMIT ` + q.arg(limit) + `) f
 		JOIN records.current c ON c.patient = f.patient AND c.key = f.key`)
-	list, _, err := s.current(ctx, nil, false, true, q)
+	list, _, err := s.current(ctx, nil, false, true, true, q)
 	return list, err
 }
 
@@ -54,7 +54,7 @@ func (s *Store) Compartment(ctx context.Context, patient int64, types []int16, s
 		q.WriteString(` AND ((c.key <> c.patient)::int * 1000 + c.type, c.key) > (` + q.arg(n) + `::int, ` + q.arg(after.Key) + `::bigint)`)
 	}
 	q.WriteString(` ORDER BY (c.key <> c.patient)::int * 1000 + c.type, c.key LIMIT ` + q.arg(limit+1))
-	list, more, err := s.current(ctx, nil, true, true, q)
+	list, more, err := s.current(ctx, nil, true, true, true, q)
 	if len(list) > limit {
 		list, more = list[:limit], true
 	}
@@ -63,4 +63,18 @@ func (s *Store) Compartment(ctx context.Context, patient int64, types []int16, s
 	}
 	last := list[len(list)-1]
 	return list, &record.Cursor{Key: last.Key, Value: *last.SortValue}, nil
+}
+
+// ByURL returns the current resources whose canonical URL is one of urls.
+func (s *Store) ByURL(ctx context.Context, param int16, urls []string, limit int, r record.Reach) ([]record.Stored, error) {
+	var list array
+	for _, u := range urls {
+		list.text(record.Clip(u))
+	}
+	q := &sqlText{}
+	q.WriteString(`SELECT ` + currentColumns + ` FROM (SELECT DISTINCT t.patient, t.key FROM records.uris t
+		WHERE t.param = ` + q.arg(param) + ` AND t.uri = ANY(` + q.arg(list.arg()) + `::text[]) AND ` + q.reach("t.patient", r) +
+		` ORDER BY t.key LIMIT ` + q.arg(limit) + `) f JOIN records.current c ON c.patient = f.patient AND c.key = f.key`)
+	found, _, err := s.current(ctx, nil, false, true, true, q)
+	return found, err
 }

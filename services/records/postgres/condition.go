@@ -11,50 +11,6 @@ var tableOf = map[string]string{
 	"token": "tokens", "string": "strings", "date": "dates", "reference": "refs", "uri": "uris", "number": "quantities", "quantity": "quantities",
 }
 
-// exists returns the condition that f holds for the row f.
-func (b *search) exists(ctx context.Context, f record.Filter) (string, error) {
-	switch f.Param.Code {
-	case "_id":
-		var ids array
-		for _, v := range f.Values {
-			ids.text(v.Code)
-		}
-		return "f.key = ANY(ARRAY(SELECT d.key FROM records.directory d WHERE d.type = " + b.arg(b.q.Number) +
-			" AND d.id = ANY(" + b.arg(ids.arg()) + "::text[])))", nil
-	case "_lastUpdated":
-		var or []string
-		for _, v := range f.Values {
-			// A version is written at a point in time.
-			or = append(or, b.dates("u.updated", "u.updated + 1", v))
-		}
-		return "EXISTS (SELECT FROM records.current u WHERE u.patient = f.patient AND u.key = f.key AND (" + strings.Join(or, " OR ") + "))", nil
-	}
-	not := ""
-	cond := ""
-	if f.Modifier == "missing" {
-		cond = "t.param = " + b.arg(f.Number)
-		if f.Values[0].Text == "true" {
-			not = "NOT "
-		}
-	} else {
-		if f.Modifier == "not" {
-			not = "NOT "
-		}
-		c, err := b.condition(ctx, f, "t")
-		if err != nil {
-			return "", err
-		}
-		cond = c
-	}
-	at := ""
-	// Tokens and references repeat the resource's date, which makes the
-	// index key complete.
-	if f.Param.Type == "token" || f.Param.Type == "reference" {
-		at = " AND t.at = f.at"
-	}
-	return not + "EXISTS (SELECT FROM records." + tableOf[f.Param.Type] + " t WHERE t.patient = f.patient AND t.key = f.key" + at + " AND " + cond + ")", nil
-}
-
 // condition returns what a row t of the filter's table must fulfil.
 func (b *search) condition(ctx context.Context, f record.Filter, t string) (string, error) {
 	var or []string
@@ -65,7 +21,7 @@ func (b *search) condition(ctx context.Context, f record.Filter, t string) (stri
 		}
 		or = append(or, c)
 	}
-	return t + ".param = " + b.arg(f.Number) + " AND (" + strings.Join(or, " OR ") + ")", nil
+	return t + ".param = " + b.params(f) + " AND (" + strings.Join(or, " OR ") + ")", nil
 }
 
 func (b *search) value(ctx context.Context, f record.Filter, v record.Value, t string) (string, error) {

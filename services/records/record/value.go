@@ -11,13 +11,13 @@ import (
 
 var modifiers = map[string][]string{
 	"string": {"exact", "contains", "missing"}, "token": {"not", "missing"}, "date": {"missing"},
-	"uri": {"missing"}, "number": {"missing"}, "quantity": {"missing"}, "reference": {"missing"},
+	"uri": {"missing"}, "number": {"missing"}, "quantity": {"missing"}, "reference": {"missing", "not"},
 }
 
 func (x *Indexer) values(f *Filter, value string) error {
 	typed := f.Param.Type == "reference" && x.defs.Number(f.Modifier) > 0
 	if f.Modifier != "" && !typed && (!slices.Contains(modifiers[f.Param.Type], f.Modifier) || f.Param.Code[0] == '_' && f.Number == 0) {
-		return fault.Newf(fault.Invalid, "the modifier :%s is not supported here", short(f.Modifier))
+		return fault.Newf(fault.Invalid, "the modifier :%s does not apply to %s, which is a %s", short(f.Modifier), f.Param.Code, f.Param.Type)
 	}
 	if f.Modifier == "missing" {
 		if value != "true" && value != "false" {

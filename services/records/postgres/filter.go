@@ -1,0 +1,153 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/yba-health/yba/services/records/record"
+)
+
+// holds returns the condition that a filter holds for the resource of row a,
+// which has patient and key. Whatever it looks at on the way, of this
+// resource or of another, is within reach: a condition tells what it sees.
+func (b *search) holds(ctx context.Context, f record.Filter, a string) (string, error) {
+	switch {
+	case len(f.Any) > 0:
+		return b.any(ctx, f.Any, a)
+	case len(f.Targets) > 0:
+		b.fresh = true
+		return b.chain(ctx, f, a)
+	case f.Param.Code == "_id":
+		var ids array
+		for _, v := range f.Values {
+			ids.text(v.Code)
+		}
+		return a + ".key = ANY(ARRAY(SELECT d.key FROM records.directory d WHERE d.type = " + b.types(f) +
+			" AND d.id = ANY(" + b.arg(ids.arg()) + "::text[])))", nil
+	case f.Param.Code == "_lastUpdated":
+		u := b.alias()
+		var or []string
+		for _, v := range f.Values {
+			// A version is written at a point in time.
+			or = append(or, b.dates(u+".updated", u+".updated + 1", v))
+		}
+		return "EXISTS (SELECT FROM records.current " + u + " WHERE " + same(u, a) + " AND (" + strings.Join(or, " OR ") + "))", nil
+	}
+	t := b.alias()
+	not, cond := "", ""
+	if f.Modifier == "missing" {
+		cond = t + ".param = " + b.params(f)
+		if f.Values[0].Text == "true" {
+			not = "NOT "
+		}
+	} else {
+		c, err := b.condition(ctx, f, t)
+		if err != nil {
+			return "", err
+		}
+		// What lacks the element is not the value either
+		// (https://hl7.org/fhir/R4/search.html#token).
+		if cond = c; f.Modifier == "not" {
+			not = "NOT "
+		}
+	}
+	// Tokens repeat the resource's date, which makes the index key complete.
+	if f.Param.Type == "token" && a == "f" {
+		cond += " AND " + t + ".at = f.at"
+	}
+	return not + "EXISTS (SELECT FROM records." + tableOf[f.Param.Type] + " " + t + " WHERE " + same(t, a) + " AND " + cond + ")", nil
+}
+
+func same(t, a string) string { return t + ".patient = " + a + ".patient AND " + t + ".key = " + a + ".key" }
+
+func (b *search) alias() string {
+	b.aliases++
+	return "t" + strconv.Itoa(b.aliases)
+}
+
+// chain follows a reference from row a to resources that fulfil one of the
+// targets, or, reversed, to resources that refer to a and do so. Each way is
+// a semi-join of plain tables, so that PostgreSQL may begin at either end: at
+// the page's order when most resources match, at the chain's end when few do.
+func (b *search) chain(ctx context.Context, f record.Filter, a string) (string, error) {
+	var ways []string
+	for _, end := range f.Targets {
+		t, d := b.alias(), b.alias()
+		way := " FROM records.refs " + t + " JOIN records.directory " + d + " ON " + d + ".type = " + t + ".type AND " + d + ".id = " + t + ".target" +
+			" WHERE " + t + ".param = " + b.params(f)
+		here, there := t, d
+		if f.Reverse {
+			here, there = d, t
+		} else {
+			// The type of what the filter is about, so that a reference to
+			// another type with the same parameter is none.
+			way += " AND NOT " + d + ".deleted AND " + t + ".type = " + b.types(end)
+		}
+		c, err := b.holds(ctx, end, there)
+		if err != nil {
+			return "", err
+		}
+		ways = append(ways, "SELECT "+here+".patient, "+here+".key"+way+" AND "+b.sqlText.reach(there+".patient", b.reach)+" AND "+c)
+	}
+	return "(" + a + ".patient, " + a + ".key) IN (" + strings.Join(ways, " UNION ALL ") + ")", nil
+}
+
+// any returns the condition that one of several filters holds.
+func (b *search) any(ctx context.Context, list []record.Filter, a string) (string, error) {
+	var ways []string
+	for _, f := range list {
+		t := b.alias()
+		table, cond := "", ""
+		var err error
+		switch {
+		case direct(f) && f.Modifier == "" && f.Param.Type == "reference":
+			table = "refs"
+			cond, err = b.condition(ctx, f, t)
+		default:
+			table = "current"
+			cond, err = b.holds(ctx, f, t)
+			cond = t + ".type = " + b.types(f) + " AND " + cond
+		}
+		if err != nil {
+			return "", err
+		}
+		ways = append(ways, "SELECT "+t+".patient, "+t+".key FROM records."+table+" "+t+" WHERE "+cond)
+	}
+	return "(" + a + ".patient, " + a + ".key) IN (" + strings.Join(ways, " UNION ALL ") + ")", nil
+}
+
+// params returns what a row's param is compared with.
+func (b *search) params(f record.Filter) string {
+	if len(f.Also) == 0 {
+		return b.arg(f.Number)
+	}
+	list := []int16{f.Number}
+	for _, o := range f.Also {
+		list = append(list, o.Number)
+	}
+	return "ANY(" + b.numbers(list) + ")"
+}
+
+// types returns what the type of a resource that the filter is about is
+// compared with.
+func (b *search) types(f record.Filter) string {
+	if len(f.Also) == 0 {
+		return b.arg(b.s.defs.Number(f.Of))
+	}
+	list := []int16{b.s.defs.Number(f.Of)}
+	for _, o := range f.Also {
+		list = append(list, b.s.defs.Number(o.Of))
+	}
+	return "ANY(" + b.numbers(list) + ")"
+}
+
+// numbers returns an argument that is a list of types or parameters.
+func (b *search) numbers(list []int16) string {
+	var a array
+	for _, n := range slices.Compact(slices.Sorted(slices.Values(list))) {
+		a.int(int64(n))
+	}
+	return b.arg(a.arg()) + "::smallint[]"
+}

@@ -64,3 +64,21 @@ func part(x *record.Indexer, query string) (s fhir.Subset, err error) {
 	}
 	return s, nil
 }
+
+// historyPart reads _summary and _elements of a history, and how its links
+// repeat them.
+func historyPart(x *record.Indexer, query string) (s fhir.Subset, repeated string, err error) {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return s, "", fault.New(fault.Invalid, "the query is not URL-encoded", nil)
+	}
+	only := url.Values{}
+	for _, name := range []string{"_summary", "_elements"} {
+		if v := values.Get(name); v != "" {
+			only.Set(name, v)
+			repeated += "&" + name + "=" + url.QueryEscape(v)
+		}
+	}
+	s, err = part(x, only.Encode())
+	return s, repeated, err
+}

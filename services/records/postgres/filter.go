@@ -14,11 +14,11 @@ import (
 // resource or of another, is within reach: a condition tells what it sees.
 func (b *search) holds(ctx context.Context, f record.Filter, a string) (string, error) {
 	switch {
-	case len(f.Any) > 0:
-		return b.any(ctx, f.Any, a)
-	case len(f.Targets) > 0:
-		b.fresh = true
-		return b.chain(ctx, f, a)
+	case far(f) && b.forward:
+		return b.leads(ctx, f, a)
+	case far(f):
+		ways, err := b.ways(ctx, f, "")
+		return in(a, strings.Join(ways, " UNION ALL ")), err
 	case f.Param.Code == "_id":
 		var ids array
 		for _, v := range f.Values {
@@ -65,57 +65,6 @@ func same(t, a string) string { return t + ".patient = " + a + ".patient AND " +
 func (b *search) alias() string {
 	b.aliases++
 	return "t" + strconv.Itoa(b.aliases)
-}
-
-// chain follows a reference from row a to resources that fulfil one of the
-// targets, or, reversed, to resources that refer to a and do so. Each way is
-// a semi-join of plain tables, so that PostgreSQL may begin at either end: at
-// the page's order when most resources match, at the chain's end when few do.
-func (b *search) chain(ctx context.Context, f record.Filter, a string) (string, error) {
-	var ways []string
-	for _, end := range f.Targets {
-		t, d := b.alias(), b.alias()
-		way := " FROM records.refs " + t + " JOIN records.directory " + d + " ON " + d + ".type = " + t + ".type AND " + d + ".id = " + t + ".target" +
-			" WHERE " + t + ".param = " + b.params(f)
-		here, there := t, d
-		if f.Reverse {
-			here, there = d, t
-		} else {
-			// The type of what the filter is about, so that a reference to
-			// another type with the same parameter is none.
-			way += " AND NOT " + d + ".deleted AND " + t + ".type = " + b.types(end)
-		}
-		c, err := b.holds(ctx, end, there)
-		if err != nil {
-			return "", err
-		}
-		ways = append(ways, "SELECT "+here+".patient, "+here+".key"+way+" AND "+b.sqlText.reach(there+".patient", b.reach)+" AND "+c)
-	}
-	return "(" + a + ".patient, " + a + ".key) IN (" + strings.Join(ways, " UNION ALL ") + ")", nil
-}
-
-// any returns the condition that one of several filters holds.
-func (b *search) any(ctx context.Context, list []record.Filter, a string) (string, error) {
-	var ways []string
-	for _, f := range list {
-		t := b.alias()
-		table, cond := "", ""
-		var err error
-		switch {
-		case direct(f) && f.Modifier == "" && f.Param.Type == "reference":
-			table = "refs"
-			cond, err = b.condition(ctx, f, t)
-		default:
-			table = "current"
-			cond, err = b.holds(ctx, f, t)
-			cond = t + ".type = " + b.types(f) + " AND " + cond
-		}
-		if err != nil {
-			return "", err
-		}
-		ways = append(ways, "SELECT "+t+".patient, "+t+".key FROM records."+table+" "+t+" WHERE "+cond)
-	}
-	return "(" + a + ".patient, " + a + ".key) IN (" + strings.Join(ways, " UNION ALL ") + ")", nil
 }
 
 // params returns what a row's param is compared with.

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,6 +33,10 @@ type search struct {
 	sorts []sortKey
 	// aliases counts the tables, so that each has a name of its own.
 	aliases int
+	// far are filters on other resources, which wait for the whole query.
+	far []record.Filter
+	// forward looks at other resources from the list's; otherwise from theirs.
+	forward bool
 	// fresh asks for a plan of its own: what a chain costs depends on its values.
 	fresh bool
 }
@@ -45,7 +50,7 @@ func (s *Store) Search(ctx context.Context, tx *sql.Tx, q *record.Query, r recor
 	page := &Page{}
 	if q.Total {
 		b := &search{sqlText: &sqlText{}, s: s, x: x, q: q, reach: r}
-		none, err := b.build(ctx)
+		none, err := b.build(ctx, false)
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +92,7 @@ func (s *Store) page(ctx context.Context, tx *sql.Tx, x *record.Indexer, q *reco
 
 // list writes the query of a page; none is true when nothing can match.
 func (b *search) list(ctx context.Context) (none bool, err error) {
-	if none, err := b.build(ctx); none || err != nil {
+	if none, err := b.build(ctx, true); none || err != nil {
 		return none, err
 	}
 	joins := b.order()
@@ -104,16 +109,27 @@ func (b *search) list(ctx context.Context) (none bool, err error) {
 		values = append(values, "f."+name+"::text")
 	}
 	tie := b.sorts[len(b.sorts)-1].way()
-	b.WriteString("SELECT " + currentColumns + ", json_build_array(" + strings.Join(values, ", ") + ")::text FROM (SELECT DISTINCT ON (" +
-		strings.Join(keys, ", ") + ", f.key) f.patient, f.key, " + strings.Join(named, ", ") + " FROM " + b.from + joins +
-		" WHERE " + strings.Join(b.where, " AND ") + " ORDER BY " + strings.Join(inner, ", ") + ", f.key" + tie +
-		" LIMIT " + strconv.Itoa(b.q.Count+1) + ") f JOIN records.current c ON c.patient = f.patient AND c.key = f.key ORDER BY " +
+	with, arms := "", [][]string{b.where}
+	if len(b.far) > 0 {
+		if with, arms, err = b.probed(ctx); err != nil {
+			return false, err
+		}
+	}
+	for i, where := range arms {
+		arms[i] = []string{"(SELECT DISTINCT ON (" + strings.Join(keys, ", ") + ", f.key) f.patient, f.key, " + strings.Join(named, ", ") +
+			" FROM " + b.from + joins + " WHERE " + strings.Join(where, " AND ") +
+			" ORDER BY " + strings.Join(inner, ", ") + ", f.key" + tie + " LIMIT " + strconv.Itoa(b.q.Count+1) + ")"}
+	}
+	b.WriteString(with + "SELECT " + currentColumns + ", json_build_array(" + strings.Join(values, ", ") + ")::text FROM (" +
+		strings.Join(slices.Concat(arms...), " UNION ALL ") + ") f JOIN records.current c ON c.patient = f.patient AND c.key = f.key ORDER BY " +
 		strings.Join(outer, ", ") + ", f.key" + tie)
 	return false, nil
 }
 
-// build fills from and where; none is true when nothing can match.
-func (b *search) build(ctx context.Context) (none bool, err error) {
+// build fills from and where; none is true when nothing can match. Conditions
+// on other resources are left in far for a page of the population; within a
+// compartment they are looked at from there.
+func (b *search) build(ctx context.Context, page bool) (none bool, err error) {
 	patients, rest, none, err := b.compartments(ctx)
 	if none || err != nil {
 		return none, err
@@ -139,7 +155,12 @@ func (b *search) build(ctx context.Context) (none bool, err error) {
 	if c := b.sqlText.reach("f.patient", b.reach); c != "true" {
 		b.where = append(b.where, c)
 	}
+	b.forward = len(patients) > 0
 	for i, f := range rest {
+		if far(f) && page && !b.forward {
+			b.far = append(b.far, f)
+			continue
+		}
 		var c string
 		if i == driver {
 			c, err = b.condition(ctx, f, "f")

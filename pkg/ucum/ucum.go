@@ -57,7 +57,7 @@ var table string
 
 // atom is a line of the table.
 type atom struct {
-	metric bool
+	metric             bool
 	factor, expression string
 	value              *product // filled when the table is read
 }

@@ -9,6 +9,7 @@ import (
 
 var tableOf = map[string]string{
 	"token": "tokens", "string": "strings", "date": "dates", "reference": "refs", "uri": "uris", "number": "quantities", "quantity": "quantities",
+	"composite": "composites",
 }
 
 // exists returns the condition that f holds for the row f.
@@ -37,7 +38,7 @@ func (b *search) exists(ctx context.Context, f record.Filter) (string, error) {
 			not = "NOT "
 		}
 	} else {
-		if f.Modifier == "not" {
+		if f.Modifier == "not" || f.Modifier == "not-in" {
 			not = "NOT "
 		}
 		c, err := b.condition(ctx, f, "t")
@@ -47,12 +48,13 @@ func (b *search) exists(ctx context.Context, f record.Filter) (string, error) {
 		cond = c
 	}
 	at := ""
-	// Tokens and references repeat the resource's date, which makes the
-	// index key complete.
-	if f.Param.Type == "token" || f.Param.Type == "reference" {
+	// Tokens, references and composites repeat the resource's date, which
+	// makes the index key complete.
+	rows := f.Rows()
+	if rows == "token" || rows == "reference" || rows == "composite" {
 		at = " AND t.at = f.at"
 	}
-	return not + "EXISTS (SELECT FROM records." + tableOf[f.Param.Type] + " t WHERE t.patient = f.patient AND t.key = f.key" + at + " AND " + cond + ")", nil
+	return not + "EXISTS (SELECT FROM records." + tableOf[rows] + " t WHERE t.patient = f.patient AND t.key = f.key" + at + " AND " + cond + ")", nil
 }
 
 // condition returns what a row t of the filter's table must fulfil.
@@ -69,20 +71,9 @@ func (b *search) condition(ctx context.Context, f record.Filter, t string) (stri
 }
 
 func (b *search) value(ctx context.Context, f record.Filter, v record.Value, t string) (string, error) {
-	switch f.Param.Type {
+	switch f.Rows() {
 	case "token":
-		var and []string
-		if v.Code != "" {
-			and = append(and, t+".code = "+b.arg(v.Code))
-		}
-		if v.HasSystem {
-			id, err := b.s.known(ctx, v.System)
-			if err != nil {
-				return "", err
-			}
-			and = append(and, t+".system = "+b.arg(id))
-		}
-		return strings.Join(and, " AND "), nil
+		return b.token(ctx, f, v, t)
 	case "string":
 		switch f.Modifier {
 		case "exact":
@@ -90,76 +81,81 @@ func (b *search) value(ctx context.Context, f record.Filter, v record.Value, t s
 		case "contains":
 			return "position(" + b.arg(v.Text) + "::text IN " + t + ".folded) > 0", nil
 		}
-		// U+10FFFF sorts after everything in the C collation of UTF-8.
-		return t + ".folded >= " + b.arg(v.Text) + " AND " + t + ".folded < " + b.arg(v.Text+"\U0010FFFF"), nil
+		return b.begins(t+".folded", v.Text), nil
 	case "date":
 		return b.dates(t+".low", t+".high", v), nil
 	case "reference":
-		c := t + ".target = " + b.arg(v.Ref.Target)
-		if v.Ref.Type >= 0 {
-			c += " AND " + t + ".type = " + b.arg(v.Ref.Type)
-		}
-		return c, nil
+		return b.refers(f, v, t), nil
 	case "uri":
-		return t + ".uri = " + b.arg(v.Text), nil
+		return b.uri(f, v, t), nil
+	case "composite":
+		return b.composite(ctx, f, v, t)
 	}
 	return b.quantity(ctx, v, t)
 }
 
-// dates compares ranges of time (https://hl7.org/fhir/R4/search.html#prefix):
-// low and high are columns, half open.
-func (b *search) dates(low, high string, v record.Value) string {
-	from := func() string { return b.arg(v.Low) + "::bigint" }
-	to := func() string { return b.arg(v.High) + "::bigint" }
-	switch v.Prefix {
-	case "ne":
-		return "NOT (" + low + " >= " + from() + " AND " + high + " <= " + to() + ")"
-	case "gt":
-		return high + " > " + to()
-	case "lt":
-		return low + " < " + from()
-	case "ge":
-		return high + " > " + from()
-	case "le":
-		return low + " < " + to()
-	case "sa":
-		return low + " >= " + to()
-	case "eb":
-		return high + " <= " + from()
-	}
-	return "(" + low + " >= " + from() + " AND " + high + " <= " + to() + ")"
+// begins compares the beginning of a text. U+10FFFF sorts after everything in
+// the C collation of UTF-8.
+func (b *search) begins(column, text string) string {
+	return "(" + column + " >= " + b.arg(text) + " AND " + column + " < " + b.arg(text+"\U0010FFFF") + ")"
 }
 
-func (b *search) quantity(ctx context.Context, v record.Value, t string) (string, error) {
-	n := t + ".value"
-	exact := func(op string) string { return n + " " + op + " " + b.arg(v.Number) + "::numeric" }
-	within := func() string {
-		return n + " >= " + b.arg(v.NumberLow) + "::numeric AND " + n + " < " + b.arg(v.NumberHigh) + "::numeric"
+func (b *search) token(ctx context.Context, f record.Filter, v record.Value, t string) (string, error) {
+	switch f.Modifier {
+	case "in", "not-in", "above", "below":
+		return b.coded(ctx, f, v, t)
 	}
-	var c string
-	switch v.Prefix {
-	case "ne":
-		c = "NOT (" + within() + ")"
-	case "gt", "sa":
-		c = exact(">")
-	case "lt", "eb":
-		c = exact("<")
-	case "ge":
-		c = exact(">=")
-	case "le":
-		c = exact("<=")
-	default:
-		c = within()
-	}
+	return b.code(ctx, v, t+".system", t+".code")
+}
+
+func (b *search) code(ctx context.Context, v record.Value, system, code string) (string, error) {
+	var and []string
 	if v.Code != "" {
-		c += " AND " + t + ".code = " + b.arg(v.Code)
+		and = append(and, code+" = "+b.arg(v.Code))
 	}
 	if v.HasSystem {
 		id, err := b.s.known(ctx, v.System)
 		if err != nil {
 			return "", err
 		}
-		c += " AND " + t + ".system = " + b.arg(id)
+		and = append(and, system+" = "+b.arg(id))
 	}
-	return "(" + c + ")", nil
+	return strings.Join(and, " AND "), nil
+}
+
+func (b *search) refers(f record.Filter, v record.Value, t string) string {
+	switch f.Modifier {
+	case "above":
+		// A canonical of this version or an older one of the same line.
+		return t + ".target = ANY(" + b.arg(texts(record.Lines(v.Text))) + "::text[]) AND " + t + ".type = 0"
+	case "below":
+		text := record.Clip(v.Text)
+		return "(" + t + ".target = " + b.arg(text) + " OR " + b.begins(t+".target", text+".") + " OR " + b.begins(t+".target", text+"|") + ") AND " + t + ".type = 0"
+	}
+	c := t + ".target = " + b.arg(v.Ref.Target)
+	if v.Ref.Type >= 0 {
+		c += " AND " + t + ".type = " + b.arg(v.Ref.Type)
+	}
+	return c
+}
+
+func (b *search) uri(f record.Filter, v record.Value, t string) string {
+	switch f.Modifier {
+	case "above":
+		return t + ".uri = ANY(" + b.arg(texts(record.Above(v.Text))) + "::text[])"
+	case "below":
+		if record.URN(v.Text) {
+			return t + ".uri = " + b.arg(record.Clip(v.Text)) // https://hl7.org/fhir/R4/search.html#uri
+		}
+		return b.begins(t+".uri", v.Text)
+	}
+	return t + ".uri = " + b.arg(v.Text)
+}
+
+func texts(list []string) string {
+	var a array
+	for _, s := range list {
+		a.text(record.Clip(s))
+	}
+	return a.arg()
 }

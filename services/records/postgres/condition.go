@@ -33,7 +33,10 @@ func (b *search) exists(ctx context.Context, f record.Filter) (string, error) {
 	not := ""
 	cond := ""
 	if f.Modifier == "missing" {
-		cond = "t.param = " + b.arg(f.Number)
+		cond = b.params(f, "t")
+		if f.Narrowed > 0 {
+			cond += " AND t.type = " + b.arg(f.Narrowed)
+		}
 		if f.Values[0].Text == "true" {
 			not = "NOT "
 		}
@@ -67,7 +70,19 @@ func (b *search) condition(ctx context.Context, f record.Filter, t string) (stri
 		}
 		or = append(or, c)
 	}
-	return t + ".param = " + b.arg(f.Number) + " AND (" + strings.Join(or, " OR ") + ")", nil
+	return b.params(f, t) + " AND (" + strings.Join(or, " OR ") + ")", nil
+}
+
+// params chooses the rows of the filter's parameter.
+func (b *search) params(f record.Filter, t string) string {
+	if len(f.Also) == 0 {
+		return t + ".param = " + b.arg(f.Number)
+	}
+	var list array
+	for _, n := range append([]int16{f.Number}, f.Also...) {
+		list.int(int64(n))
+	}
+	return t + ".param = ANY(" + b.arg(list.arg()) + "::smallint[])"
 }
 
 func (b *search) value(ctx context.Context, f record.Filter, v record.Value, t string) (string, error) {

@@ -98,6 +98,9 @@ func (x *Indexer) Extract(resource fhir.Value) (Rows, int64) {
 	}
 	for i := range t.params {
 		p := &t.params[i]
+		if p.number == 0 {
+			continue // others have its rows
+		}
 		before := len(r.Dates)
 		switch {
 		case len(p.Paths) > 0 && p.Paths[0].Exists:

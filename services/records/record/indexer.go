@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -29,15 +30,17 @@ type Indexer struct {
 
 // indexed are the parameters of one type, with their numbers.
 type indexed struct {
-	params      []param
-	numbers     map[string]int16
+	params  []param
+	numbers map[string]int16
+	// also are the numbers of parameters whose rows are those of others.
+	also        map[string][]int16
 	main        *fhir.Parameter
 	compartment []*fhir.Parameter
 }
 
 type param struct {
 	*fhir.Parameter
-	number int16
+	number int16 // 0 where others have its rows
 	// The numbers of what modifiers ask for, 0 where there is no such thing.
 	text, ofType, identifier int16
 }
@@ -53,7 +56,7 @@ var mainDate = []string{
 func NewIndexer(defs *fhir.Definitions, numbers map[string]int16) *Indexer {
 	x := &Indexer{defs: defs, types: map[string]*indexed{}, units: &units{}, Now: time.Now}
 	for _, typ := range defs.Types {
-		t := &indexed{numbers: map[string]int16{}}
+		t := &indexed{numbers: map[string]int16{}, also: map[string][]int16{}}
 		all := defs.Parameters(typ)
 		for code, p := range all {
 			n, ok := numbers[typ+"."+code]
@@ -76,7 +79,8 @@ func NewIndexer(defs *fhir.Definitions, numbers map[string]int16) *Indexer {
 			}
 			t.params = append(t.params, q)
 		}
-		slices.SortFunc(t.params, func(a, b param) int { return int(a.number) - int(b.number) })
+		slices.SortFunc(t.params, func(a, b param) int { return strings.Compare(a.Code, b.Code) })
+		t.share()
 		for _, code := range mainDate {
 			if p := all[code]; p != nil && p.Type == "date" && code != "birthdate" {
 				t.main = p
@@ -149,7 +153,8 @@ func mapKeys(m map[string]*fhir.Parameter) func(func(string) bool) {
 	}
 }
 
-// Number returns the dictionary's number of a parameter, 0 when it has no rows.
+// Number returns the dictionary's number of a parameter, 0 when it has no
+// rows; that of the first when it has the rows of several (Also).
 func (x *Indexer) Number(typ, code string) int16 {
 	if t := x.types[typ]; t != nil {
 		return t.numbers[code]

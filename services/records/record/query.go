@@ -45,8 +45,13 @@ type Query struct {
 
 // Filter is one parameter of a search.
 type Filter struct {
-	Param    *fhir.Parameter
-	Number   int16
+	Param  *fhir.Parameter
+	Number int16
+	// Also are numbers of further parameters whose rows are this one's too.
+	Also []int16
+	// Narrowed is the type that a reference parameter's rows are narrowed to,
+	// 0 for none.
+	Narrowed int16
 	Modifier string
 	// Values: one of them must hold.
 	Values []Value

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -40,8 +41,15 @@ func (x *Indexer) values(f *Filter, value string) error {
 			return fault.Newf(fault.Invalid, "the modifier :%s is not for this parameter, whose values have no such thing", f.Modifier)
 		}
 	}
-	if err := x.Ready(f.Number); err != nil {
-		return err
+	code := f.Param.Code
+	if f.Modifier == "text" {
+		code += ":text"
+	}
+	f.Also, f.Narrowed = x.Also(f.Param.Base, code), x.Narrowed(f.Param)
+	for _, n := range append([]int16{f.Number}, f.Also...) {
+		if err := x.Ready(n); err != nil {
+			return err
+		}
 	}
 	if f.Modifier == "missing" {
 		if value != "true" && value != "false" {
@@ -181,6 +189,9 @@ func (x *Indexer) dateValue(s string) (Value, error) {
 	return v, nil
 }
 
+// nowhere is the type of no reference.
+const nowhere = math.MaxInt16
+
 func (x *Indexer) referenceValue(f *Filter, v Value) (Value, error) {
 	if f.Modifier == "above" || f.Modifier == "below" {
 		return v, nil // a canonical
@@ -204,6 +215,9 @@ func (x *Indexer) referenceValue(f *Filter, v Value) (Value, error) {
 				v.Ref.Type = x.defs.Number(p.Target)
 			}
 		}
+	}
+	if f.Narrowed > 0 && v.Ref.Type >= 0 && v.Ref.Type != f.Narrowed {
+		v.Ref.Type = nowhere
 	}
 	if n := x.defs.Number(f.Modifier); n > 0 {
 		if v.Ref.Type > 0 && v.Ref.Type != n {
@@ -243,9 +257,9 @@ func (x *Indexer) numberValue(typ, s string) (Value, error) {
 	if !v.HasSystem {
 		system = ucum.System // only to find the rows
 	}
-	v.Base, v.Amount = x.measure(system, v.Code, d.value, v.Number)
-	_, v.AmountLow = x.measure(system, v.Code, low, v.NumberLow)
-	_, v.AmountHigh = x.measure(system, v.Code, high, v.NumberHigh)
+	v.Base, v.Amount = x.measure(system, v.Code, v.Number)
+	_, v.AmountLow = x.measure(system, v.Code, v.NumberLow)
+	_, v.AmountHigh = x.measure(system, v.Code, v.NumberHigh)
 	v.Code, v.Base = Clip(v.Code), Clip(v.Base)
 	return v, nil
 }

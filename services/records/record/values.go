@@ -1,8 +1,8 @@
 package record
 
 import (
+	"bytes"
 	"math"
-	"math/big"
 	"strconv"
 	"strings"
 	"time"
@@ -220,17 +220,17 @@ func (x *Indexer) quantity(r *Rows, n int16, typ string, v fhir.Value) {
 		x.quantity(r, n, "Quantity", v.Get("high"))
 		return
 	case v.Kind() != fhir.Object:
-		if d, ok := number(v); ok {
-			value := plain(d.value)
+		if value, ok := number(v); ok {
 			r.Quantities = append(r.Quantities, Quantity{Param: n, Value: value, Amount: value})
 		}
 		return
 	}
-	d, ok := number(v.Get("value"))
+	raw := v.Get("value")
+	written, ok := number(raw)
 	if !ok {
 		return
 	}
-	q := Quantity{Param: n, System: v.Get("system").Str(), Code: v.Get("code").Str(), Value: plain(d.value)}
+	q := Quantity{Param: n, System: v.Get("system").Str(), Code: v.Get("code").Str(), Value: written}
 	unit := v.Get("unit").Str()
 	if c := v.Get("currency").Str(); c != "" {
 		q.System, q.Code = "urn:iso:std:iso:4217", c
@@ -238,7 +238,7 @@ func (x *Indexer) quantity(r *Rows, n int16, typ string, v fhir.Value) {
 	if q.Code == "" {
 		q.Code = unit
 	}
-	q.Base, q.Amount = x.measure(q.System, q.Code, d.value, q.Value)
+	q.Base, q.Amount = x.measure(q.System, q.Code, written)
 	q.Code, q.Base = Clip(q.Code), Clip(q.Base)
 	r.Quantities = append(r.Quantities, q)
 	if unit != "" && unit != q.Code {
@@ -247,16 +247,25 @@ func (x *Indexer) quantity(r *Rows, n int16, typ string, v fhir.Value) {
 	}
 }
 
-func number(v fhir.Value) (decimal, bool) {
+// number returns a number without an exponent and needless zeros.
+func number(v fhir.Value) (string, bool) {
 	if v.Kind() != fhir.Number {
-		return decimal{}, false
+		return "", false
 	}
-	return parseDecimal(string(v.Raw()))
+	raw := v.Raw()
+	if len(raw) <= maxDigits && bytes.IndexByte(raw, 'e') < 0 && bytes.IndexByte(raw, 'E') < 0 {
+		return plainNumber(string(raw)), true
+	}
+	d, ok := parseDecimal(string(raw))
+	if !ok {
+		return "", false
+	}
+	return plain(d.value), true
 }
 
 // measure returns the dimension and the amount in base units; the code and
-// the value for what is no unit of UCUM.
-func (x *Indexer) measure(system, code string, value *big.Rat, written string) (base, amount string) {
+// the value, written as plain does, for what is no unit of UCUM.
+func (x *Indexer) measure(system, code, written string) (base, amount string) {
 	if system != ucum.System {
 		return code, written
 	}
@@ -264,10 +273,7 @@ func (x *Indexer) measure(system, code string, value *big.Rat, written string) (
 	if u == nil {
 		return code, written
 	}
-	if u.plain {
-		return u.Base, written
-	}
-	return u.Base, plain(u.Canonical(value))
+	return u.Base, u.amount(written)
 }
 
 // composite pairs what stands in one element: every token with every value.
@@ -303,7 +309,7 @@ func (x *Indexer) composite(r *Rows, p *param, resource fhir.Value) {
 func (x *Indexer) component(r *Rows, p *param, c *fhir.Component, from fhir.Value) {
 	for i := range c.Paths {
 		path := &c.Paths[i]
-		path.Walk(from, func(v fhir.Value) { x.add(r, &param{Parameter: p.Parameter, number: p.number}, c.Type, path, v) })
+		path.Walk(from, func(v fhir.Value) { x.add(r, p, c.Type, path, v) })
 	}
 }
 

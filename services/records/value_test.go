@@ -9,11 +9,11 @@ import (
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 )
 
-// named are resources by the word that the tables below call them by.
-type named map[string]string
+// byName are resources by the word that the tables below call them by.
+type byName map[string]string
 
 // expect searches and compares what is found by name.
-func (n named) expect(t *testing.T, r *Records, query, want string) {
+func (n byName) expect(t *testing.T, r *Records, query, want string) {
 	t.Helper()
 	ctx := all(t.Context())
 	typ, q, _ := strings.Cut(query, "?")
@@ -35,9 +35,9 @@ func (n named) expect(t *testing.T, r *Records, query, want string) {
 }
 
 // store creates resources; each line is "name body".
-func store(t *testing.T, r *Records, typ string, bodies map[string]string) named {
+func store(t *testing.T, r *Records, typ string, bodies map[string]string) byName {
 	t.Helper()
-	n := named{}
+	n := byName{}
 	for name, body := range bodies {
 		n[name] = create(all(t.Context()), t, r, typ, `{"resourceType":"`+typ+`",`+body+`}`).GetId()
 	}
@@ -184,6 +184,7 @@ func TestTokensAreSearchedByTheirModifiers(t *testing.T) {
 		"case":   concept(`{"coding":[{"system":"http://s","code":"e11"}]}`),
 		"nosys":  concept(`{"coding":[{"code":"E11"}]}`),
 		"absent": `"subject":{"reference":"Group/x"}`,
+		"said":   concept(`{"text":"Ho"}`),
 	})
 	create(ctx, t, r, "ValueSet", `{"resourceType":"ValueSet","url":"http://vs","version":"1","status":"active","compose":{"include":[
 		{"system":"http://s","concept":[{"code":"E11"},{"code":"E10"}]}]}}`)
@@ -195,13 +196,13 @@ func TestTokensAreSearchedByTheirModifiers(t *testing.T) {
 		"code=http://s|E11":              "sugar",
 		"code=|E11":                      "nosys",
 		"code=http://s|":                 "sugar child case",
-		"code:not=E11":                   "child case absent",
+		"code:not=E11":                   "child case absent said",
 		"code:text=dai thao":             "sugar",
 		"code:text=Type 2":               "sugar",
 		"code:text=diabetes":             "",
 		"code:in=http://vs":              "sugar",
 		"code:in=http://vs|1":            "sugar",
-		"code:not-in=http://vs":          "child other case nosys absent",
+		"code:not-in=http://vs":          "child other case nosys absent said",
 		"code:below=http://s|E11":        "sugar child",
 		"code:above=http://s|E11.9":      "sugar child",
 		"code:missing=true":              "absent",
@@ -238,8 +239,8 @@ func TestIdentifiersAreFoundByTheirType(t *testing.T) {
 		"literal": `"status":"final","code":{"text":"x"},"subject":{"reference":"Group/7"}`,
 	})
 	for query, want := range map[string]string{
-		"subject:identifier=http://mrn|7": "logical", "subject:identifier=7": "logical", "subject=7": "literal",
-		"subject:identifier=http://other|7": "", "subject:Group=7": "literal", "subject:Patient=7": "", "subject=http://test/fhir/R4/Group/7": "literal",
+		"subject:identifier=http://mrn|7": "logical", "subject:missing=true": "", "patient:missing=true": "literal", "subject:identifier=7": "logical", "subject=7": "literal",
+		"subject:identifier=http://other|7": "", "subject:Group=7": "literal", "subject:Patient=7": "", "patient=7": "", "patient=Group/7": "", "subject=Group/7": "literal", "subject=http://test/fhir/R4/Group/7": "literal",
 	} {
 		n.expect(t, r, "Observation?"+query, want)
 	}
@@ -252,7 +253,7 @@ func TestURIsAndCanonicalsAreFoundAboveAndBelow(t *testing.T) {
 		"beside": `"status":"active","url":"http://acme.org/fhirs"`, "urn": `"status":"active","url":"urn:oid:1.2.3"`, "under": `"status":"active","url":"urn:oid:1.2.3.4"`,
 	})
 	for query, want := range map[string]string{
-		"url=http://acme.org/fhir": "root", "url:below=http://acme.org/fhir/": "leaf", "url:below=http://acme.org/fhir": "root leaf beside",
+		"url=http://acme.org/fhir": "root", "url:below=http://acme.org/fhir/": "leaf", "url:below=http://acme.org/fhir": "root leaf",
 		"url:above=http://acme.org/fhir/ValueSet/123/_history/5": "root leaf", "url:above=http://acme.org/fhirs": "beside",
 		"url:below=urn:oid:1.2.3": "urn", "url:above=urn:oid:1.2.3.4": "under",
 	} {

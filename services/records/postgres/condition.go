@@ -30,34 +30,47 @@ func (b *search) exists(ctx context.Context, f record.Filter) (string, error) {
 		}
 		return "EXISTS (SELECT FROM records.current u WHERE u.patient = f.patient AND u.key = f.key AND (" + strings.Join(or, " OR ") + "))", nil
 	}
-	not := ""
-	cond := ""
 	if f.Modifier == "missing" {
-		cond = b.params(f, "t")
-		if f.Narrowed > 0 {
-			cond += " AND t.type = " + b.arg(f.Narrowed)
-		}
-		if f.Values[0].Text == "true" {
-			not = "NOT "
-		}
-	} else {
-		if f.Modifier == "not" || f.Modifier == "not-in" {
-			not = "NOT "
-		}
-		c, err := b.condition(ctx, f, "t")
-		if err != nil {
-			return "", err
-		}
-		cond = c
+		return b.missing(f), nil
 	}
+	not := ""
+	if f.Modifier == "not" || f.Modifier == "not-in" {
+		not = "NOT "
+	}
+	cond, err := b.condition(ctx, f, "t")
+	if err != nil {
+		return "", err
+	}
+	return not + b.row(f.Rows(), cond), nil
+}
+
+// row is the condition that the resource f has an index row t.
+func (b *search) row(rows, cond string) string {
 	at := ""
 	// Tokens, references and composites repeat the resource's date, which
 	// makes the index key complete.
-	rows := f.Rows()
 	if rows == "token" || rows == "reference" || rows == "composite" {
 		at = " AND t.at = f.at"
 	}
-	return not + "EXISTS (SELECT FROM records." + tableOf[rows] + " t WHERE t.patient = f.patient AND t.key = f.key" + at + " AND " + cond + ")", nil
+	return "EXISTS (SELECT FROM records." + tableOf[rows] + " t WHERE t.patient = f.patient AND t.key = f.key" + at + " AND " + cond + ")"
+}
+
+// missing is the condition that a resource has no row of the parameter, or
+// that it has one. A code may be a text alone, a reference an identifier.
+func (b *search) missing(f record.Filter) string {
+	var or []string
+	for _, x := range append([]record.Filter{f}, f.Besides...) {
+		cond := b.params(x, "t")
+		if x.Narrowed > 0 && x.Rows() == "reference" {
+			cond += " AND t.type = " + b.arg(x.Narrowed)
+		}
+		or = append(or, b.row(x.Rows(), cond))
+	}
+	has := "(" + strings.Join(or, " OR ") + ")"
+	if f.Values[0].Text == "true" {
+		return "NOT " + has
+	}
+	return has
 }
 
 // condition returns what a row t of the filter's table must fulfil.
@@ -159,10 +172,8 @@ func (b *search) uri(f record.Filter, v record.Value, t string) string {
 	case "above":
 		return t + ".uri = ANY(" + b.arg(texts(record.Above(v.Text))) + "::text[])"
 	case "below":
-		if record.URN(v.Text) {
-			return t + ".uri = " + b.arg(record.Clip(v.Text)) // https://hl7.org/fhir/R4/search.html#uri
-		}
-		return b.begins(t+".uri", v.Text)
+		path := strings.TrimSuffix(v.Text, "/") + "/"
+		return "(" + t + ".uri = " + b.arg(record.Clip(v.Text)) + " OR " + b.begins(t+".uri", path) + ")"
 	}
 	return t + ".uri = " + b.arg(v.Text)
 }

@@ -53,6 +53,8 @@ type Filter struct {
 	// 0 for none.
 	Narrowed int16
 	Modifier string
+	// Besides, of :missing, are further rows that tell that a value is there.
+	Besides []Filter
 	// Values: one of them must hold.
 	Values []Value
 }

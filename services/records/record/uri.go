@@ -2,25 +2,18 @@ package record
 
 import "strings"
 
-// URN reports whether a URI has no path, so that :above and :below mean the
-// URI itself (https://hl7.org/fhir/R4/search.html#uri).
-func URN(uri string) bool { return len(uri) > 4 && strings.EqualFold(uri[:4], "urn:") }
-
-// Above lists a URL and those whose path it is below.
-func Above(url string) []string {
-	out := []string{url}
-	if URN(url) {
-		return out
-	}
-	begun := strings.Index(url, "://") + 3
-	for i := len(url) - 1; i >= begun && begun >= 3; i-- {
-		if url[i] != '/' {
+// Above lists a URI and those whose path it is below. A URN has no path, so
+// that it is below nothing (https://hl7.org/fhir/R4/search.html#uri).
+func Above(uri string) []string {
+	out := []string{uri}
+	for i := len(uri) - 1; i > 0; i-- {
+		if uri[i] != '/' || uri[i-1] == '/' || uri[i-1] == ':' {
 			continue
 		}
-		if i+1 < len(url) {
-			out = append(out, url[:i+1])
+		if i+1 < len(uri) {
+			out = append(out, uri[:i+1])
 		}
-		out = append(out, url[:i])
+		out = append(out, uri[:i])
 	}
 	return out
 }

@@ -56,6 +56,12 @@ func (x *Indexer) values(f *Filter, value string) error {
 			return fault.New(fault.Invalid, ":missing is true or false", nil)
 		}
 		f.Values = []Value{{Text: value}}
+		for _, m := range []string{"text", "identifier"} {
+			code := f.Param.Code + ":" + m
+			if n := x.Number(f.Param.Base, code); n != 0 {
+				f.Besides = append(f.Besides, Filter{Param: f.Param, Modifier: m, Number: n, Also: x.Also(f.Param.Base, code)})
+			}
+		}
 		return nil
 	}
 	for _, part := range unescapedSplit(value, ',') {

@@ -67,7 +67,7 @@ var asks = []struct {
 	{"Observation?subject:Patient.name:exact=Hoà", []string{"dia-hoa", "sys-hoa"}, []string{"dia-hoa", "sys-hoa"}},
 	{"Observation?subject:Patient.name:contains=oa,un", []string{"dia-dung", "dia-hoa", "sys-dung", "sys-hoa"}, []string{"dia-hoa", "sys-hoa"}},
 	{"Observation?subject:Patient._id=dung", []string{"dia-dung", "sys-dung"}, nil},
-	{"Observation?subject:Patient.deceased:missing=true&code=8480-6", []string{"sys-dung", "sys-hoa"}, []string{"sys-hoa"}},
+	{"Observation?subject:Patient.death-date:missing=true&code=8480-6", []string{"sys-dung", "sys-hoa"}, []string{"sys-hoa"}},
 	{"Observation?subject:Patient.general-practitioner.identifier=http://n|77&code=8480-6", []string{"sys-dung", "sys-hoa"}, []string{"sys-hoa"}},
 	{"Observation?subject:Patient.organization.partof.name=so y te&code=8480-6&patient=hoa", []string{"sys-hoa"}, []string{"sys-hoa"}},
 	{"Observation?encounter.service-provider.partof.name=so", []string{"sys-dung", "sys-hoa"}, []string{"sys-hoa"}},

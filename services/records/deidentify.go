@@ -186,7 +186,7 @@ func anonymous(ctx context.Context, q *record.Query) error {
 		return nil
 	}
 	for _, f := range q.Filters {
-		if len(f.Any) > 0 || len(f.Also) > 0 || len(f.Targets) > 0 || slices.Contains(identifying, f.Param.Code) || strings.Contains(f.Param.Code, "identifier") || f.Param.Type == "reference" || f.Param.Type == "string" {
+		if len(f.Any) > 0 || len(f.Peers) > 0 || len(f.Targets) > 0 || slices.Contains(identifying, f.Param.Code) || strings.Contains(f.Param.Code, "identifier") || f.Param.Type == "reference" || f.Param.Type == "string" {
 			return fault.Newf(fault.Forbidden, "records without names cannot be searched by %q", f.Param.Code)
 		}
 	}

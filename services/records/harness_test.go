@@ -30,6 +30,7 @@ func open(t testing.TB) (*Records, context.Context) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	store.Base = "http://test/fhir/R4"
 	r := &Records{store: store, defs: defs, now: time.Now, log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4"}
 	r.enter = func(ctx context.Context, _ string) (context.Context, error) { return ctx, nil }
 	return r, all(t.Context())

@@ -102,11 +102,11 @@ func (in *including) round(ctx context.Context, of []record.Stored, again bool) 
 		}
 		var own []record.Ref
 		for i := range of {
-			if inc.Target == "" || in.r.defs.TypeOf(of[i].Type) == inc.Target {
+			if (inc.Target == "" || in.r.defs.TypeOf(of[i].Type) == inc.Target) && (inc.Narrowed == 0 || inc.Narrowed == of[i].Type) {
 				own = append(own, record.Ref{Type: of[i].Type, Target: of[i].ID})
 			}
 		}
-		list, err := in.r.store.Referring(ctx, inc.Number, own, maxIncluded+len(in.have)+1, in.reach)
+		list, err := in.r.store.Referring(ctx, inc.Numbers, own, maxIncluded+len(in.have)+1, in.reach)
 		if err != nil {
 			return err
 		}

@@ -66,7 +66,7 @@ func (b *search) ways(ctx context.Context, f record.Filter, a string) (list []st
 func (b *search) link(ctx context.Context, f, end record.Filter, a string) (string, error) {
 	t, d := b.alias(), b.alias()
 	way := " FROM records.refs " + t + " JOIN records.directory " + d + " ON " + d + ".type = " + t + ".type AND " + d + ".id = " + t + ".target" +
-		" WHERE " + t + ".param = " + b.params(f)
+		" WHERE " + b.params(f, t) + b.narrowed(f, t)
 	here, there := t, d
 	if f.Reverse {
 		here, there = d, t

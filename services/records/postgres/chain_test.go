@@ -50,6 +50,7 @@ func population(t testing.TB, s *Store, db *sql.DB, people int) *record.Indexer 
 		t.Fatal(err)
 	}
 	patient, observation, doctor := s.defs.Number("Patient"), s.defs.Number("Observation"), s.defs.Number("Practitioner")
+	// Observation.patient is read from the rows of Observation.subject.
 	for _, row := range []struct {
 		text string
 		args []any
@@ -66,7 +67,6 @@ func population(t testing.TB, s *Store, db *sql.DB, people int) *record.Indexer 
 		{"directory SELECT $2, 'o'||g, 1000000 + g, g % $1::int + 1, 1 FROM generate_series(1, $1::int * 10) g", []any{people, observation}},
 		{"current SELECT g % $1::int + 1, 1000000 + g, $2, 'o'||g, g * 1000, 1, g, 0, '{}' FROM generate_series(1, $1::int * 10) g", []any{people, observation}},
 		{"refs SELECT g % $1::int + 1, 1000000 + g, g * 1000, $2, $3, 'p'||(g % $1::int + 1) FROM generate_series(1, $1::int * 10) g", []any{people, x.Number("Observation", "subject"), patient}},
-		{"refs SELECT g % $1::int + 1, 1000000 + g, g * 1000, $2, $3, 'p'||(g % $1::int + 1) FROM generate_series(1, $1::int * 10) g", []any{people, x.Number("Observation", "patient"), patient}},
 		{"tokens SELECT g % $1::int + 1, 1000000 + g, g * 1000, $2, 0, 'c'||(g % 40) FROM generate_series(1, $1::int * 10) g", []any{people, x.Number("Observation", "code")}},
 		{"tokens SELECT g % $1::int + 1, 1000000 + g, g * 1000, $2, 0, 'rare' FROM generate_series(1, 20) g", []any{people, x.Number("Observation", "code")}},
 	} {
@@ -160,9 +160,9 @@ func TestChainsAreReadFromTheCheaperEnd(t *testing.T) {
 		if err := json.Unmarshal([]byte(plan), &x); err != nil {
 			t.Fatal(err)
 		}
-		// Reading each of the 20,000 observations by its index would take three
-		// blocks and more for every one of them.
-		if n := x[0].Plan.Hit + x[0].Plan.Read; n > 60_000 {
+		// Following each of the 20,000 observations would read ten blocks for
+		// every one of them; looking for more than few takes a quarter of it.
+		if n := x[0].Plan.Hit + x[0].Plan.Read; n > 120_000 {
 			t.Errorf("%s reads %d blocks", query, n)
 		}
 	}

@@ -35,58 +35,71 @@ func (b *search) holds(ctx context.Context, f record.Filter, a string) (string, 
 		}
 		return "EXISTS (SELECT FROM records.current " + u + " WHERE " + same(u, a) + " AND (" + strings.Join(or, " OR ") + "))", nil
 	}
-	t := b.alias()
-	not, cond := "", ""
 	if f.Modifier == "missing" {
-		cond = t + ".param = " + b.params(f)
-		if f.Values[0].Text == "true" {
-			not = "NOT "
-		}
-	} else {
-		c, err := b.condition(ctx, f, t)
-		if err != nil {
-			return "", err
-		}
-		// What lacks the element is not the value either
-		// (https://hl7.org/fhir/R4/search.html#token).
-		if cond = c; f.Modifier == "not" {
-			not = "NOT "
-		}
+		return b.missing(f, a), nil
 	}
-	// Tokens repeat the resource's date, which makes the index key complete.
-	if f.Param.Type == "token" && a == "f" {
-		cond += " AND " + t + ".at = f.at"
+	not := ""
+	// What lacks the element is not the value either
+	// (https://hl7.org/fhir/R4/search.html#token).
+	if f.Modifier == "not" || f.Modifier == "not-in" {
+		not = "NOT "
 	}
-	return not + "EXISTS (SELECT FROM records." + tableOf[f.Param.Type] + " " + t + " WHERE " + same(t, a) + " AND " + cond + ")", nil
+	t := b.alias()
+	cond, err := b.condition(ctx, f, t)
+	return not + hasRow(f.Rows(), a, t, cond), err
 }
 
-func same(t, a string) string { return t + ".patient = " + a + ".patient AND " + t + ".key = " + a + ".key" }
+// hasRow is the condition that the resource of row a has an index row t.
+func hasRow(rows, a, t, cond string) string {
+	// Tokens, references and composites repeat the resource's date, which
+	// makes the index key complete.
+	if a == "f" && (rows == "token" || rows == "reference" || rows == "composite") {
+		cond += " AND " + t + ".at = f.at"
+	}
+	return "EXISTS (SELECT FROM records." + tableOf[rows] + " " + t + " WHERE " + same(t, a) + " AND " + cond + ")"
+}
+
+// missing is the condition that a resource has no row of the parameter, or
+// that it has one. A code may be a text alone, a reference an identifier.
+func (b *search) missing(f record.Filter, a string) string {
+	var or []string
+	for _, x := range append([]record.Filter{f}, f.Besides...) {
+		t := b.alias()
+		or = append(or, hasRow(x.Rows(), a, t, b.params(x, t)+b.narrowed(x, t)))
+	}
+	has := "(" + strings.Join(or, " OR ") + ")"
+	if f.Values[0].Text == "true" {
+		return "NOT " + has
+	}
+	return has
+}
+
+// narrowed adds the type to which a reference parameter's rows, which are
+// those of another parameter, are narrowed.
+func (b *search) narrowed(f record.Filter, t string) string {
+	if f.Narrowed == 0 || f.Rows() != "reference" {
+		return ""
+	}
+	return " AND " + t + ".type = " + b.arg(f.Narrowed)
+}
+
+func same(t, a string) string {
+	return t + ".patient = " + a + ".patient AND " + t + ".key = " + a + ".key"
+}
 
 func (b *search) alias() string {
 	b.aliases++
 	return "t" + strconv.Itoa(b.aliases)
 }
 
-// params returns what a row's param is compared with.
-func (b *search) params(f record.Filter) string {
-	if len(f.Also) == 0 {
-		return b.arg(f.Number)
-	}
-	list := []int16{f.Number}
-	for _, o := range f.Also {
-		list = append(list, o.Number)
-	}
-	return "ANY(" + b.numbers(list) + ")"
-}
-
 // types returns what the type of a resource that the filter is about is
 // compared with.
 func (b *search) types(f record.Filter) string {
-	if len(f.Also) == 0 {
+	if len(f.Peers) == 0 {
 		return b.arg(b.s.defs.Number(f.Of))
 	}
 	list := []int16{b.s.defs.Number(f.Of)}
-	for _, o := range f.Also {
+	for _, o := range f.Peers {
 		list = append(list, b.s.defs.Number(o.Of))
 	}
 	return "ANY(" + b.numbers(list) + ")"

@@ -19,6 +19,8 @@ import (
 type sqlText struct {
 	strings.Builder
 	args []any
+	// fresh asks for a plan of its own: what a chain costs depends on its values.
+	fresh bool
 }
 
 func (q *sqlText) arg(v any) string {
@@ -235,17 +237,16 @@ func (s *Store) ReadMany(ctx context.Context, tx *sql.Tx, refs []record.Ref, r r
 		JOIN records.current c ON c.patient = d.patient AND c.key = d.key
 		WHERE ` + q.reach("d.patient", r))
 	// What a Bundle writes is no larger than the Bundle.
-	list, _, err := s.current(ctx, tx, false, tx == nil, true, q)
+	list, _, err := s.current(ctx, tx, false, tx == nil, q)
 	return list, err
 }
 
 const currentColumns = `c.key, c.patient, c.type, c.id, c.version, c.updated, c.encoding, c.body`
 
 // current runs a query of currentColumns, optionally followed by the sort's
-// value. A bounded one ends when the page is full, which cut tells. The plan
-// is kept for other values if keep.
-func (s *Store) current(ctx context.Context, tx *sql.Tx, sorted, bounded, keep bool, q *sqlText) (list []record.Stored, cut bool, err error) {
-	keep = keep && tx == nil && len(q.args) < 40
+// value. A bounded one ends when the page is full, which cut tells.
+func (s *Store) current(ctx context.Context, tx *sql.Tx, sorted, bounded bool, q *sqlText) (list []record.Stored, cut bool, err error) {
+	keep := !q.fresh && tx == nil && len(q.args) < 40
 	rows, err := s.query(ctx, s.on(tx), keep, q.String(), q.args...)
 	if err != nil {
 		return nil, false, pg.Fault(err)

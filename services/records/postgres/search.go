@@ -37,8 +37,6 @@ type search struct {
 	far []record.Filter
 	// forward looks at other resources from the list's; otherwise from theirs.
 	forward bool
-	// fresh asks for a plan of its own: what a chain costs depends on its values.
-	fresh bool
 }
 
 // Search returns a page of matches.
@@ -75,7 +73,7 @@ func (s *Store) page(ctx context.Context, tx *sql.Tx, x *record.Indexer, q *reco
 	if err != nil || none {
 		return err
 	}
-	list, more, err := s.current(ctx, tx, true, true, !b.fresh, b.sqlText)
+	list, more, err := s.current(ctx, tx, true, true, b.sqlText)
 	if err != nil {
 		return err
 	}
@@ -176,7 +174,7 @@ func (b *search) build(ctx context.Context, page bool) (none bool, err error) {
 }
 
 // direct reports whether a filter looks at the resource itself.
-func direct(f record.Filter) bool { return len(f.Targets) == 0 && len(f.Any) == 0 && len(f.Also) == 0 }
+func direct(f record.Filter) bool { return len(f.Targets) == 0 && len(f.Any) == 0 && len(f.Peers) == 0 }
 
 // compartments takes the filters that name a patient out of the list and
 // turns them into the compartment's key, which leads every index.
@@ -218,11 +216,11 @@ func (b *search) driver(list []record.Filter) int {
 	}
 	best := -1
 	for i, f := range list {
-		if !direct(f) || f.Modifier != "" && f.Param.Type == "token" || f.Modifier == "missing" || f.Modifier == "not" || len(f.Values) != 1 {
+		if !direct(f) || f.Modifier != "" && f.Param.Type == "token" || len(f.Values) != 1 || len(f.Also) > 0 {
 			continue
 		}
 		switch {
-		case f.Param.Type == "reference" && f.Values[0].Ref.Type >= 0 && f.Number != 0 && !b.named(f):
+		case f.Param.Type == "reference" && (f.Modifier == "" || b.s.defs.Number(f.Modifier) > 0) && f.Values[0].Ref.Type >= 0 && f.Number != 0 && !b.named(f):
 			return i
 		case f.Param.Type == "token" && f.Number != 0 && f.Values[0].Code != "" && best < 0:
 			best = i

@@ -61,9 +61,10 @@ func (b *search) order() (joins string) {
 			if s.Descending {
 				pick = "max"
 			}
+			rows := record.Filter{Param: s.Param, Number: s.Number, Also: s.Also, Narrowed: s.Narrowed}
 			in, name := sorted[s.By], "o"+strconv.Itoa(i)
 			joins += " LEFT JOIN LATERAL (SELECT " + pick + "(o." + in.column + ") AS v FROM records." + in.table +
-				" o WHERE o.patient = f.patient AND o.param = " + b.arg(s.Number) + " AND o.key = f.key) " + name + " ON true"
+				" o WHERE o.patient = f.patient AND o.key = f.key AND " + b.params(rows, "o") + b.narrowed(rows, "o") + ") " + name + " ON true"
 			k.expression, k.typ, k.nullable = name+".v", in.typ, true
 		}
 		b.sorts = append(b.sorts, k)

@@ -56,9 +56,11 @@ func (x *Indexer) filter(typ, name, value string, links int) (f Filter, known bo
 func (x *Indexer) chain(typ, head, rest, value string, links int) (f Filter, known bool, err error) {
 	code, only, typed := strings.Cut(head, ":")
 	p := x.defs.Parameters(typ)[code]
-	f = Filter{Of: typ, Param: p, Number: x.Number(typ, code)}
-	if p == nil || f.Number == 0 {
+	if p == nil || x.Number(typ, code) == 0 {
 		return f, false, nil
+	}
+	if f, err = x.hop(typ, p); err != nil {
+		return f, true, err
 	}
 	if p.Type != "reference" {
 		return f, true, fault.Newf(fault.Invalid, "%s is no reference and cannot be chained", code)
@@ -92,13 +94,35 @@ func (x *Indexer) chain(typ, head, rest, value string, links int) (f Filter, kno
 // reverse reads _has:source:code:rest (https://hl7.org/fhir/R4/search.html#has).
 func (x *Indexer) reverse(typ, source, code, rest, value string, links int) (f Filter, known bool, err error) {
 	p := x.defs.Parameters(source)[code]
-	f = Filter{Of: typ, Param: p, Number: x.Number(source, code), Reverse: true}
-	if p == nil || f.Number == 0 || p.Type != "reference" || typ != "" && !slices.Contains(x.pointsAt(p), typ) {
+	if p == nil || x.Number(source, code) == 0 || p.Type != "reference" || typ != "" && !slices.Contains(x.pointsAt(p), typ) {
 		return f, true, fault.Newf(fault.Invalid, "%s has no reference %q that points here", short(source), short(code))
 	}
+	if f, err = x.hop(source, p); err != nil {
+		return f, true, err
+	}
 	end, known, err := x.filter(source, rest, value, links+1)
-	f.Targets = []Filter{end}
+	f.Of, f.Reverse, f.Targets = typ, true, []Filter{end}
 	return f, known, err
+}
+
+// hop returns a link of a chain.
+func (x *Indexer) hop(typ string, p *fhir.Parameter) (Filter, error) {
+	f := Filter{Of: typ, Param: p}
+	var err error
+	f.Number, f.Also, f.Narrowed, err = x.rows(p)
+	return f, err
+}
+
+// rows returns the numbers of the index rows of a parameter, and the type that
+// its references are narrowed to. It fails while they are not complete.
+func (x *Indexer) rows(p *fhir.Parameter) (number int16, also []int16, narrowed int16, err error) {
+	number, also = x.Number(p.Base, p.Code), x.Also(p.Base, p.Code)
+	for _, n := range append([]int16{number}, also...) {
+		if err := x.Ready(n); err != nil {
+			return 0, nil, 0, err
+		}
+	}
+	return number, also, x.Narrowed(p), nil
 }
 
 // pointsAt lists the types that a reference parameter may point at.
@@ -123,7 +147,7 @@ func merge(list []Filter, f Filter) []Filter {
 	for i := range list {
 		o := &list[i]
 		if mergeable(*o) && mergeable(f) && o.Param.Type == f.Param.Type {
-			o.Also = append(o.Also, f)
+			o.Peers = append(o.Peers, f)
 			return list
 		}
 	}
@@ -131,8 +155,8 @@ func merge(list []Filter, f Filter) []Filter {
 }
 
 func mergeable(f Filter) bool {
-	plain := f.Param != nil && len(f.Targets) == 0 && len(f.Any) == 0
-	return plain && slices.Contains([]string{"token", "string", "date", "number", "quantity", "uri"}, f.Param.Type)
+	direct := f.Param != nil && f.Modifier != "missing" && len(f.Targets) == 0 && len(f.Any) == 0
+	return direct && slices.Contains([]string{"token", "string", "date", "number", "quantity", "uri"}, f.Param.Type)
 }
 
 // common reads a parameter that every one of types has; none means every

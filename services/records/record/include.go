@@ -50,12 +50,16 @@ func (x *Indexer) include(types []string, value string, like Include) ([]Include
 	for _, source := range sources {
 		all := x.defs.Parameters(source)
 		for _, c := range slices.Sorted(mapKeys(all)) {
-			p, n := all[c], x.Number(source, c)
-			if p.Type != "reference" || n == 0 || code != c && code != "*" {
+			p := all[c]
+			if p.Type != "reference" || x.Number(source, c) == 0 || code != c && code != "*" {
 				continue
 			}
 			inc := like
-			inc.Source, inc.Param, inc.Number = source, p, n
+			n, also, narrowed, err := x.rows(p)
+			if err != nil {
+				return nil, err
+			}
+			inc.Source, inc.Param, inc.Numbers, inc.Narrowed = source, p, append([]int16{n}, also...), narrowed
 			out = append(out, inc)
 		}
 	}

@@ -243,11 +243,15 @@ func (x *Indexer) sortKey(q *Query, key string) (Sort, error) {
 	case descending && code != "" && code == x.Main(q.Type):
 		// What has no date has 0 there and comes last, as it should;
 		// upwards it would come first.
-		return Sort{By: "at", Descending: true}, nil
+		_, _, _, err := x.rows(x.defs.Parameters(q.Type)[code])
+		return Sort{By: "at", Descending: true}, err
 	}
-	p, n := x.defs.Parameters(q.Type)[code], x.Number(q.Type, code)
-	if p == nil || n == 0 || p.Type == "composite" {
+	p := x.defs.Parameters(q.Type)[code]
+	if p == nil || x.Number(q.Type, code) == 0 || p.Type == "composite" {
 		return Sort{}, fault.Newf(fault.Invalid, "%s cannot be sorted by %q", of(q.Type), short(code))
 	}
-	return Sort{Param: p, Number: n, By: p.Type, Descending: descending}, nil
+	s := Sort{Param: p, By: p.Type, Descending: descending}
+	var err error
+	s.Number, s.Also, s.Narrowed, err = x.rows(p)
+	return s, err
 }

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -61,14 +62,21 @@ type Query struct {
 // Filter is one parameter of a search.
 type Filter struct {
 	// Of is the type of the resources that the filter is about.
-	Of       string
-	Param    *fhir.Parameter
-	Number   int16
+	Of     string
+	Param  *fhir.Parameter
+	Number int16
+	// Also are numbers of further parameters whose rows are this one's too.
+	Also []int16
+	// Narrowed is the type that a reference parameter's rows are narrowed to,
+	// 0 for none.
+	Narrowed int16
 	Modifier string
+	// Besides, of :missing, are further rows that tell that a value is there.
+	Besides []Filter
 	// Values: one of them must hold.
 	Values []Value
-	// Also is the same condition for other types that have the parameter.
-	Also []Filter
+	// Peers are the same condition for other types that have the parameter.
+	Peers []Filter
 	// Targets makes the reference Param a chain: the resource that it points
 	// at fulfils one of them.
 	Targets []Filter
@@ -95,6 +103,11 @@ type Value struct {
 	// Quantity or number: the range that the precision leaves open, and the
 	// value as given.
 	NumberLow, NumberHigh, Number string
+	// The same in base units, whose dimension is Base.
+	Base                          string
+	AmountLow, AmountHigh, Amount string
+	// Parts are the components of a composite's value.
+	Parts []Value
 }
 
 // Sort is one key of the order of a list.
@@ -103,6 +116,8 @@ type Sort struct {
 	// _lastUpdated and _id.
 	Param      *fhir.Parameter
 	Number     int16
+	Also       []int16
+	Narrowed   int16
 	By         string // at, _lastUpdated, _id, or the parameter's type
 	Descending bool
 }
@@ -123,8 +138,11 @@ type Include struct {
 	Iterate bool
 	Source  string
 	Param   *fhir.Parameter
-	Number  int16
-	Target  string
+	// Numbers are those of the parameter's rows, which may be narrowed to a
+	// type of target.
+	Numbers  []int16
+	Narrowed int16
+	Target   string
 }
 
 // String returns the opaque form for links.
@@ -175,4 +193,14 @@ func digest(place string, used []string) string {
 	slices.Sort(parts)
 	sum := sha256.Sum256([]byte(place + "?" + strings.Join(parts, "&")))
 	return base64.RawURLEncoding.EncodeToString(sum[:9])
+}
+
+// Expander tells which codes a value set holds and which codes are above and
+// below others.
+type Expander interface {
+	// Expand returns the codes of a value set, given by its URL, with |version
+	// or without.
+	Expand(ctx context.Context, url string, r Reach) ([]Coding, error)
+	// Related returns the code and all codes above it, or below it.
+	Related(ctx context.Context, c Coding, below bool, r Reach) ([]Coding, error)
 }

@@ -177,8 +177,11 @@ func TestSearchesThatMeanNothingAreRefused(t *testing.T) {
 		}
 	}
 	for _, place := range []*recordsv1.SearchRequest{
-		{Compartment: "Location", CompartmentId: "x", Type: "Observation"}, {Compartment: "Patient", CompartmentId: "a b", Type: "Observation"},
-		{Compartment: "Patient", CompartmentId: "x", Type: "Nothing"}, {Compartment: "Patient", CompartmentId: "x", Type: "Organization"}, {Type: "Nothing"},
+		{Compartment: "Location", CompartmentId: "x", Type: "Observation"},
+		{Compartment: "Patient", CompartmentId: "a b", Type: "Observation"},
+		{Compartment: "Patient", CompartmentId: "x", Type: "Nothing"},
+		{Compartment: "Patient", CompartmentId: "x", Type: "Organization"},
+		{Type: "Nothing"},
 	} {
 		if err := second(r.Search(ctx, place)); !fault.Is(err, fault.NotFound) {
 			t.Errorf("%v: %v", place, err)

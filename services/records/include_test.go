@@ -48,22 +48,30 @@ func TestIncludesBringAlongWhatIsAskedFor(t *testing.T) {
 	for _, tt := range []struct{ typ, query, all, few string }{
 		{"Observation", "_id=sys-hoa&_include=Observation:subject", "include Patient/hoa, match Observation/sys-hoa", ""},
 		{"Observation", "_id=sys-hoa&_include=Observation:subject:Group", "match Observation/sys-hoa", ""},
-		{"Observation", "_id=sys-hoa&_include=Observation:subject&_include:iterate=Patient:organization&_include:iterate=Organization:partof",
-			"include Organization/province, include Organization/station, include Patient/hoa, match Observation/sys-hoa", ""},
+		{
+			"Observation", "_id=sys-hoa&_include=Observation:subject&_include:iterate=Patient:organization&_include:iterate=Organization:partof",
+			"include Organization/province, include Organization/station, include Patient/hoa, match Observation/sys-hoa", "",
+		},
 		{"Observation", "_id=sys-hoa&_include=Observation:subject&_include:iterate=Organization:partof", "include Patient/hoa, match Observation/sys-hoa", ""},
 		{"Observation", "_id=sys-hoa&_include=*", "include Encounter/e-hoa, include Patient/hoa, include Practitioner/dr, match Observation/sys-hoa", ""},
 		{"Observation", "_id=sys-hoa&_include=Observation:*:Practitioner", "include Practitioner/dr, match Observation/sys-hoa", ""},
 		{"Patient", "_id=hoa&_revinclude=Condition:patient", "include Condition/c-hoa, match Patient/hoa", ""},
 		{"Patient", "_id=hoa&_revinclude=Condition:patient&_include:iterate=Condition:encounter", "include Condition/c-hoa, include Encounter/e-hoa, match Patient/hoa", ""},
 		{"Patient", "_id=hoa&_revinclude=Encounter:patient&_revinclude:iterate=Condition:encounter", "include Condition/c-hoa, include Encounter/e-hoa, match Patient/hoa", ""},
-		{"Patient", "_id=hoa&_revinclude=Observation:*&_revinclude=List:item",
-			"include List/watch, include Observation/dia-hoa, include Observation/sys-hoa, match Patient/hoa", ""},
-		{"Practitioner", "_id=dr&_revinclude=Patient:general-practitioner", "include Patient/dung, include Patient/hoa, match Practitioner/dr",
-			"include Patient/hoa, match Practitioner/dr"},
+		{
+			"Patient", "_id=hoa&_revinclude=Observation:*&_revinclude=List:item",
+			"include List/watch, include Observation/dia-hoa, include Observation/sys-hoa, match Patient/hoa", "",
+		},
+		{
+			"Practitioner", "_id=dr&_revinclude=Patient:general-practitioner", "include Patient/dung, include Patient/hoa, match Practitioner/dr",
+			"include Patient/hoa, match Practitioner/dr",
+		},
 		{"List", "_include=List:item", "include Observation/sys-dung, include Patient/dung, include Patient/hoa, match List/watch", "include Patient/hoa, match List/watch"},
-		{"Organization", "_id=station&_revinclude=Encounter:service-provider&_include:iterate=Encounter:patient",
+		{
+			"Organization", "_id=station&_revinclude=Encounter:service-provider&_include:iterate=Encounter:patient",
 			"include Encounter/e-dung, include Encounter/e-hoa, include Patient/dung, include Patient/hoa, match Organization/station",
-			"include Encounter/e-hoa, include Patient/hoa, match Organization/station"},
+			"include Encounter/e-hoa, include Patient/hoa, match Organization/station",
+		},
 	} {
 		if tt.few == "" {
 			tt.few = tt.all

@@ -105,9 +105,11 @@ func FuzzSearchQuery(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, s := range []string{"name=a&_sort=-name", "code=http://loinc.org|1,b\\,c&date=ge2020-01-01T10:00:00+07:00", "value-quantity=5.40|x|mg", "_include=Observation:subject:Patient", "_cursor=abc",
+	for _, s := range []string{
+		"name=a&_sort=-name", "code=http://loinc.org|1,b\\,c&date=ge2020-01-01T10:00:00+07:00", "value-quantity=5.40|x|mg", "_include=Observation:subject:Patient", "_cursor=abc",
 		"subject:Patient.name:exact=a\\,b", "_has:Observation:patient:performer:Practitioner.name=x&_list=a", "patient.general-practitioner._has:Group:member:code=1",
-		"_elements=name,Patient.id&_summary=true&_sort=a,-b", "_type=Patient,Observation&_id=1", "_include:iterate=*&_revinclude=Observation:*"} {
+		"_elements=name,Patient.id&_summary=true&_sort=a,-b", "_type=Patient,Observation&_id=1", "_include:iterate=*&_revinclude=Observation:*",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {

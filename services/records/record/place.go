@@ -53,21 +53,21 @@ func (x *Indexer) search(q *Query, types []string) {
 // definition's references points at its focus, or it is the focus
 // (https://hl7.org/fhir/R4/compartmentdefinition.html).
 func (x *Indexer) within(q *Query, place Place, types []string) ([]string, error) {
-	members := x.defs.Members(place.Compartment)
-	if members == nil || !fhir.ValidID(place.ID) {
+	definition := x.defs.Members(place.Compartment)
+	if definition == nil || !fhir.ValidID(place.ID) {
 		return nil, fault.New(fault.NotFound, "there is no such compartment", nil)
 	}
 	if len(types) == 0 {
 		for _, t := range x.defs.Types {
-			if len(members[t]) > 0 {
+			if len(definition[t]) > 0 {
 				types = append(types, t)
 			}
 		}
 		x.search(q, types)
 	}
-	var any []Filter
+	var members []Filter
 	for _, t := range types {
-		for _, code := range members[t] {
+		for _, code := range definition[t] {
 			f, known, err := x.filter(t, code, place.Compartment+"/"+place.ID, 0)
 			if code == "_id" {
 				f, known, err = x.filter(t, code, place.ID, 0)
@@ -75,16 +75,16 @@ func (x *Indexer) within(q *Query, place Place, types []string) ([]string, error
 			if err != nil || !known {
 				return nil, fault.Newf(fault.Internal, "the compartment of %s names the parameter %s.%s", place.Compartment, t, code)
 			}
-			any = append(any, f)
+			members = append(members, f)
 		}
 	}
-	switch len(any) {
+	switch len(members) {
 	case 0:
 		return nil, fault.Newf(fault.NotFound, "resources of this type lie in no compartment of a %s", place.Compartment)
 	case 1:
-		q.Filters = append(q.Filters, any[0])
+		q.Filters = append(q.Filters, members[0])
 	default:
-		q.Filters = append(q.Filters, Filter{Param: any[0].Param, Any: any})
+		q.Filters = append(q.Filters, Filter{Param: members[0].Param, Any: members})
 	}
 	return types, nil
 }

@@ -72,7 +72,10 @@ func (x *Indexer) within(q *Query, place Place, types []string) ([]string, error
 			if code == "_id" {
 				f, known, err = x.filter(t, code, place.ID, 0)
 			}
-			if err != nil || !known {
+			if err != nil {
+				return nil, err
+			}
+			if !known {
 				return nil, fault.Newf(fault.Internal, "the compartment of %s names the parameter %s.%s", place.Compartment, t, code)
 			}
 			members = append(members, f)

@@ -19,6 +19,12 @@ var (
 	searchTable string
 	//go:embed definitions/compartment.tsv
 	compartmentTable string
+	// The compartments but the patient's are not in the package; this table is
+	// kept by hand after https://hl7.org/fhir/R4/compartmentdefinition.html.
+	//go:embed definitions/compartments.tsv
+	compartmentsTable string
+	//go:embed definitions/summary.tsv
+	summaryTable string
 )
 
 // Definitions are what the R4 base specification (4.0.1) says of its types.
@@ -32,6 +38,7 @@ type Definitions struct {
 	owners      map[string]*owner
 	parameters  map[string]map[string]*Parameter
 	compartment map[string][]string
+	members     map[string]map[string][]string
 }
 
 // owner is a type or backbone element and its children.
@@ -65,6 +72,8 @@ type Element struct {
 	codes   *valueSet // of a required binding
 	targets []string  // of a reference, none for any type
 	rules   []*rule   // invariants of the element where it stands
+	// summary and modifier are isSummary and isModifier.
+	summary, modifier bool
 }
 
 // Choice reports whether the element has one name per type ("value[x]").
@@ -79,6 +88,10 @@ type Parameter struct {
 	Paths []Path
 	// Single is true when a resource has at most one value.
 	Single bool
+	// Composites are where a composite parameter's components stand.
+	Composites []Composite
+	// Definition is what the tables say of it; it changes with the meaning.
+	Definition string
 }
 
 var definitions = sync.OnceValues(parseDefinitions)
@@ -91,6 +104,7 @@ func parseDefinitions() (*Definitions, error) {
 	d := &Definitions{
 		numbers: map[string]int16{}, owners: map[string]*owner{},
 		parameters: map[string]map[string]*Parameter{}, compartment: map[string][]string{},
+		members: map[string]map[string][]string{},
 	}
 	for line := range strings.Lines(typesTable) {
 		d.Types = append(d.Types, strings.TrimSpace(line))
@@ -113,6 +127,18 @@ func parseDefinitions() (*Definitions, error) {
 	for line := range strings.Lines(compartmentTable) {
 		typ, codes, _ := strings.Cut(strings.TrimSpace(line), "\t")
 		d.compartment[typ] = order(strings.Split(codes, ","))
+		d.addMember("Patient", typ, codes)
+	}
+	d.addMember("Patient", "Patient", "_id")
+	for line := range strings.Lines(compartmentsTable) {
+		f := strings.Split(strings.TrimSpace(line), "\t")
+		if len(f) != 3 {
+			return nil, fmt.Errorf("fhir: compartments.tsv: %q", f)
+		}
+		d.addMember(f[0], f[1], f[2])
+	}
+	for line := range strings.Lines(summaryTable) {
+		d.addFlags(strings.Split(strings.TrimRight(line, "\n"), "\t"))
 	}
 	return d, nil
 }
@@ -174,7 +200,7 @@ func (d *Definitions) addParameter(f []string) error {
 	if len(f) != 6 {
 		return fmt.Errorf("fhir: search.tsv: %q", f)
 	}
-	p := &Parameter{Base: f[0], Code: f[1], Type: f[2]}
+	p := &Parameter{Base: f[0], Code: f[1], Type: f[2], Definition: strings.Join(f[2:], "\t")}
 	if f[3] != "" {
 		p.Targets = strings.Split(f[3], ",")
 	}
@@ -182,11 +208,15 @@ func (d *Definitions) addParameter(f []string) error {
 	if f[0] == "Resource" || f[0] == "DomainResource" {
 		bases = d.Types
 	}
-	if p.Type != "composite" && f[4] != "" {
-		var err error
-		if p.Paths, p.Single, err = d.compile(f[0], f[4]); err != nil {
-			return fmt.Errorf("fhir: search parameter %s.%s: %w", f[0], f[1], err)
-		}
+	var err error
+	switch {
+	case p.Type == "composite":
+		p.Composites, err = d.composites(f[0], f[4], f[5])
+	case f[4] != "":
+		p.Paths, p.Single, err = d.compile(f[0], f[4])
+	}
+	if err != nil {
+		return fmt.Errorf("fhir: search parameter %s.%s: %w", f[0], f[1], err)
 	}
 	for _, base := range bases {
 		if d.parameters[base] == nil {
@@ -218,3 +248,18 @@ func (d *Definitions) Parameters(typ string) map[string]*Parameter { return d.pa
 // Compartment returns the codes of the reference parameters that put a
 // resource of the type into a patient's compartment, the subject's first.
 func (d *Definitions) Compartment(typ string) []string { return d.compartment[typ] }
+
+// Members returns by type the codes of the parameters that put a resource
+// into a compartment: that of a Patient, Encounter, Practitioner, Device or
+// RelatedPerson (https://hl7.org/fhir/R4/compartmentdefinition.html). "_id"
+// stands for the resource that the compartment is about.
+func (d *Definitions) Members(compartment string) map[string][]string { return d.members[compartment] }
+
+func (d *Definitions) addMember(compartment, typ, codes string) {
+	if d.members[compartment] == nil {
+		d.members[compartment] = map[string][]string{}
+	}
+	for code := range strings.SplitSeq(codes, ",") {
+		d.members[compartment][typ] = append(d.members[compartment][typ], code)
+	}
+}

@@ -53,7 +53,7 @@ func (r *Records) Capabilities(ctx context.Context, req *recordsv1.CapabilitiesR
 		b.WriteString(operationList(append(slices.Clone(generic), named(typ)...)))
 		b.WriteByte('}')
 	}
-	b.WriteString(`],"interaction":[` + codeList(interactions(true)) + `]` + operationList(named("")) + `}]}`)
+	b.WriteString(`],"compartment":["` + strings.Join(compartments, `","`) + `"],"interaction":[` + codeList(interactions(true)) + `]` + operationList(named("")) + `}]}`)
 	return &recordsv1.Resource{Type: "CapabilityStatement", Body: []byte(b.String()), LastUpdated: stamp(r.now())}, nil
 }
 
@@ -116,4 +116,12 @@ func (r *Records) offered(number func(typ, code string) int16, typ string) []str
 	}
 	slices.Sort(codes)
 	return codes
+}
+
+// compartments are those that a search can be within
+// (https://hl7.org/fhir/R4/compartmentdefinition.html).
+var compartments = []string{
+	"http://hl7.org/fhir/CompartmentDefinition/patient", "http://hl7.org/fhir/CompartmentDefinition/encounter",
+	"http://hl7.org/fhir/CompartmentDefinition/practitioner", "http://hl7.org/fhir/CompartmentDefinition/device",
+	"http://hl7.org/fhir/CompartmentDefinition/relatedPerson",
 }

@@ -36,6 +36,7 @@ func open(t testing.TB) (*Records, context.Context) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	store.Base = "http://test/fhir/R4"
 	r := &Records{
 		store: store, defs: defs, terms: terminology.New(store.Terms()), settings: chosen, now: time.Now,
 		log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4",

@@ -19,6 +19,14 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 	if err != nil {
 		return nil, err
 	}
+	x, err := r.store.Indexer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	asked, shown, err := historyPart(x, req.GetQuery())
+	if err != nil {
+		return nil, err
+	}
 	reach, err := r.reach(ctx)
 	if err != nil {
 		return nil, err
@@ -45,6 +53,7 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 	if at, err := url.ParseQuery(req.GetQuery()); err == nil && at.Has("_at") {
 		self += "&_at=" + url.QueryEscape(at.Get("_at"))
 	}
+	self += shown
 	b.Links = append(b.Links, fhir.BundleLink{Relation: "self", URL: self})
 	if more {
 		last := list[len(list)-1]
@@ -59,6 +68,9 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 		r.touch(ctx, x)
 		body, id, err := r.shown(ctx, x)
 		if err != nil {
+			return nil, err
+		}
+		if body, err = r.subset(body, asked); err != nil {
 			return nil, err
 		}
 		ref := r.defs.TypeOf(x.Type) + "/" + id
@@ -149,9 +161,9 @@ func (r *Records) historyQuery(ctx context.Context, req *recordsv1.HistoryReques
 				return h, err
 			}
 			h.Before = c.Key
-		case "_format":
+		case "_format", "_summary", "_elements":
 		default:
-			return h, fault.New(fault.Invalid, "a history has the parameters _count, _since and _at", nil)
+			return h, fault.New(fault.Invalid, "a history has the parameters _count, _since, _at, _summary and _elements", nil)
 		}
 	}
 	return h, nil

@@ -151,11 +151,14 @@ func decodeForm(form string) kithttp.DecodeRequestFunc {
 }
 
 func decodeRead(_ context.Context, r *http.Request) (any, error) {
-	return &recordsv1.ReadRequest{Type: r.PathValue("type"), Id: r.PathValue("id"), IfNoneMatch: r.Header.Get("If-None-Match"), IfModifiedSince: r.Header.Get("If-Modified-Since")}, nil
+	return &recordsv1.ReadRequest{
+		Type: r.PathValue("type"), Id: r.PathValue("id"), Query: r.URL.RawQuery,
+		IfNoneMatch: r.Header.Get("If-None-Match"), IfModifiedSince: r.Header.Get("If-Modified-Since"),
+	}, nil
 }
 
 func decodeVersion(_ context.Context, r *http.Request) (any, error) {
-	return &recordsv1.ReadVersionRequest{Type: r.PathValue("type"), Id: r.PathValue("id"), Version: r.PathValue("version")}, nil
+	return &recordsv1.ReadVersionRequest{Type: r.PathValue("type"), Id: r.PathValue("id"), Version: r.PathValue("version"), Query: r.URL.RawQuery}, nil
 }
 
 func decodeHistory(_ context.Context, r *http.Request) (any, error) {
@@ -205,7 +208,19 @@ func decodeDelete(_ context.Context, r *http.Request) (any, error) {
 }
 
 func decodeSearch(_ context.Context, r *http.Request) (any, error) {
-	return &recordsv1.SearchRequest{Type: r.PathValue("type"), Query: r.URL.RawQuery, Lenient: lenient(r)}, nil
+	return searchOf(r, r.URL.RawQuery), nil
+}
+
+// searchOf reads where a search goes: /{type}, /{compartment}/{id}/{type}, or
+// every type, in a compartment written "*".
+func searchOf(r *http.Request, query string) *recordsv1.SearchRequest {
+	typ := r.PathValue("type")
+	if typ == "*" {
+		typ = ""
+	}
+	return &recordsv1.SearchRequest{
+		Type: typ, Query: query, Lenient: lenient(r), Compartment: r.PathValue("compartment"), CompartmentId: r.PathValue("id"),
+	}
 }
 
 func lenient(r *http.Request) bool {
@@ -222,7 +237,7 @@ func decodeSearchForm(_ context.Context, r *http.Request) (any, error) {
 	if r.URL.RawQuery != "" {
 		query = strings.Trim(query+"&"+r.URL.RawQuery, "&")
 	}
-	return &recordsv1.SearchRequest{Type: r.PathValue("type"), Query: query, Lenient: lenient(r)}, nil
+	return searchOf(r, query), nil
 }
 
 func decodeEverything(_ context.Context, r *http.Request) (any, error) {

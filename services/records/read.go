@@ -35,7 +35,7 @@ func (r *Records) Read(ctx context.Context, req *recordsv1.ReadRequest) (*record
 	if x.Deleted {
 		return nil, fault.New(fault.Gone, "the resource was deleted; its history is kept", nil)
 	}
-	a, err := r.answer(ctx, x)
+	a, err := r.answer(ctx, x, req.GetQuery())
 	if err == nil && unchanged(req, x) {
 		a.Body = nil
 	}
@@ -95,5 +95,5 @@ func (r *Records) ReadVersion(ctx context.Context, req *recordsv1.ReadVersionReq
 	if x.Deleted {
 		return nil, fault.New(fault.Gone, "this version is a deletion", nil)
 	}
-	return r.answer(ctx, x)
+	return r.answer(ctx, x, req.GetQuery())
 }

@@ -66,6 +66,10 @@ func routes() []route {
 
 		on("GET /{type}", "Search", "search-type", "Search a type", decodeSearch, encodeBundle),
 		on("POST /{type}/_search", "Search", "search-type", "Search a type, with the parameters in a form", decodeSearchForm, encodeBundle),
+		on("GET /{compartment}/{id}/{type}", "Search", "", "Search a type within a compartment; * searches every type", decodeSearch, encodeBundle),
+		on("POST /{compartment}/{id}/{type}/_search", "Search", "", "Search a type within a compartment, with the parameters in a form", decodeSearchForm, encodeBundle),
+		on("GET /", "Search", "search-system", "Search several types", decodeSearch, encodeBundle),
+		on("POST /_search", "Search", "search-system", "Search several types, with the parameters in a form", decodeSearchForm, encodeBundle),
 
 		on("POST /", "Transact", "transaction", "Carry out a batch or transaction", decodeTransact, encodeBundle),
 

@@ -34,8 +34,11 @@ type Store interface {
 	History(ctx context.Context, h postgres.HistoryQuery, r record.Reach) (list []record.Stored, more bool, err error)
 	// Search returns a page in the query's order; ties are broken by key.
 	Search(ctx context.Context, tx *sql.Tx, q *record.Query, r record.Reach) (*postgres.Page, error)
-	// Referring returns resources that refer to targets by a parameter.
-	Referring(ctx context.Context, param int16, targets []record.Ref, limit int, r record.Reach) ([]record.Stored, error)
+	// Referring returns resources that refer to targets by a parameter, whose
+	// rows have the given numbers.
+	Referring(ctx context.Context, params []int16, targets []record.Ref, limit int, r record.Reach) ([]record.Stored, error)
+	// ByURL returns resources by their canonical URL, which a parameter indexes.
+	ByURL(ctx context.Context, param int16, urls []string, limit int, r record.Reach) ([]record.Stored, error)
 	// Compartment returns a page of a patient's compartment.
 	Compartment(ctx context.Context, patient int64, types []int16, since int64, after *record.Cursor, limit int, r record.Reach) ([]record.Stored, *record.Cursor, error)
 
@@ -58,6 +61,11 @@ type Store interface {
 
 	// Changes returns rows of the log after cursor and the next cursor.
 	Changes(ctx context.Context, cursor string, types []int16, limit int, wait time.Duration) ([]record.Stored, string, error)
+	// Reindex makes index rows again where the program makes other ones than
+	// are stored, until none is left.
+	Reindex(ctx context.Context) error
+	// Indexing returns the types that this is being done for.
+	Indexing(ctx context.Context) ([]postgres.Progress, error)
 	// Run carries notices of changes between processes until ctx is done.
 	Run(ctx context.Context) error
 }

@@ -126,7 +126,7 @@ func (r *Records) single(ctx context.Context, c *change) (*recordsv1.Resource, e
 	if c.stored == nil { // a conditional delete without a match
 		return &recordsv1.Resource{Type: c.typ, Deleted: true}, nil
 	}
-	a, err := r.answer(ctx, c.stored)
+	a, err := r.answer(ctx, c.stored, "")
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ func run(ctx context.Context, from, out string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(parameters(from, out, resources), compartment(from, out, resources),
+	return errors.Join(parameters(from, out, resources), compartment(from, out, resources), flags(from, out),
 		packTerminology(from, filepath.Join(out, "terminology.ndjson.zst")))
 }
 

@@ -19,6 +19,8 @@ import (
 type sqlText struct {
 	strings.Builder
 	args []any
+	// fresh asks for a plan of its own: what a chain costs depends on its values.
+	fresh bool
 }
 
 func (q *sqlText) arg(v any) string {
@@ -251,7 +253,7 @@ const currentColumns = `c.key, c.patient, c.type, c.id, c.version, c.updated, c.
 // current runs a query of currentColumns, optionally followed by the sort's
 // value. A bounded one ends when the page is full, which cut tells.
 func (s *Store) current(ctx context.Context, tx *sql.Tx, sorted, bounded bool, q *sqlText) (list []record.Stored, cut bool, err error) {
-	keep := tx == nil && len(q.args) < 40
+	keep := !q.fresh && tx == nil && len(q.args) < 40
 	rows, err := s.query(ctx, s.on(tx), keep, q.String(), q.args...)
 	if err != nil {
 		return nil, false, pg.Fault(err)

@@ -23,6 +23,12 @@ type Store struct {
 	log  *slog.Logger
 	defs *fhir.Definitions
 
+	// Base is the public address of the FHIR face, set before the first use.
+	Base string
+	// Expander answers what :in, :above and the like ask; New sets one that
+	// reads the stored ValueSets and CodeSystems.
+	Expander record.Expander
+
 	indexer atomic.Pointer[record.Indexer]
 	ready   sync.Mutex
 
@@ -46,6 +52,7 @@ func New(db *sql.DB, dsn string, defs *fhir.Definitions, log *slog.Logger) (*Sto
 		return nil, err
 	}
 	s := &Store{db: db, dsn: dsn, defs: defs, log: log, packer: p, bell: newBell(dsn, db, log)}
+	s.Expander = stored{s}
 	s.systems.ids = map[string]int32{"": 0}
 	s.patients.keys, s.patients.ids = map[string]int64{}, map[int64]string{}
 	s.stmts.kept = map[string]*sql.Stmt{}
@@ -70,32 +77,10 @@ func (s *Store) Indexer(ctx context.Context) (*record.Indexer, error) {
 	if x := s.indexer.Load(); x != nil {
 		return x, nil
 	}
-	types, codes := record.Indexable(s.defs)
-	// Two processes that start together meet in the unique key.
-	if _, err := s.db.ExecContext(ctx, `INSERT INTO records.params (type, code)
-		SELECT n.type, n.code FROM unnest($1::text[], $2::text[]) AS n(type, code)
-		WHERE NOT EXISTS (SELECT FROM records.params p WHERE p.type = n.type AND p.code = n.code)
-		ORDER BY 1, 2 ON CONFLICT DO NOTHING`, pq.Array(types), pq.Array(codes)); err != nil {
-		return nil, pg.Fault(err)
-	}
-	rows, err := s.db.QueryContext(ctx, `SELECT id, type, code FROM records.params`)
+	x, err := s.dictionary(ctx)
 	if err != nil {
-		return nil, pg.Fault(err)
+		return nil, err
 	}
-	defer rows.Close()
-	numbers := map[string]int16{}
-	for rows.Next() {
-		var id int16
-		var typ, code string
-		if err := rows.Scan(&id, &typ, &code); err != nil {
-			return nil, pg.Fault(err)
-		}
-		numbers[typ+"."+code] = id
-	}
-	if err := rows.Err(); err != nil {
-		return nil, pg.Fault(err)
-	}
-	x := record.NewIndexer(s.defs, numbers)
 	s.indexer.Store(x)
 	return x, nil
 }

@@ -29,8 +29,10 @@ type ReadRequest struct {
 	IfNoneMatch string `protobuf:"bytes,3,opt,name=if_none_match,json=ifNoneMatch,proto3" json:"if_none_match,omitempty"`
 	// If-Modified-Since: an HTTP date or an instant; it counts where if_none_match is empty.
 	IfModifiedSince string `protobuf:"bytes,4,opt,name=if_modified_since,json=ifModifiedSince,proto3" json:"if_modified_since,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// The raw query of the REST call: _summary, _elements.
+	Query         string `protobuf:"bytes,5,opt,name=query,proto3" json:"query,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReadRequest) Reset() {
@@ -91,11 +93,20 @@ func (x *ReadRequest) GetIfModifiedSince() string {
 	return ""
 }
 
+func (x *ReadRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
 type ReadVersionRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
-	Version       string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Type    string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	Id      string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Version string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	// The raw query of the REST call: _summary, _elements.
+	Query         string `protobuf:"bytes,4,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -147,6 +158,13 @@ func (x *ReadVersionRequest) GetId() string {
 func (x *ReadVersionRequest) GetVersion() string {
 	if x != nil {
 		return x.Version
+	}
+	return ""
+}
+
+func (x *ReadVersionRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
 	}
 	return ""
 }
@@ -704,12 +722,16 @@ func (x *HistoryRequest) GetQuery() string {
 
 type SearchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The resource type; empty searches nothing (system search is not offered).
+	// The resource type; empty searches every type, or those of _type.
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	// The FHIR query, URL-encoded: "patient=12&code=http://loinc.org|8480-6&_sort=-date".
 	Query string `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
 	// Prefer: handling=lenient ignores unknown parameters and says so.
-	Lenient       bool `protobuf:"varint,3,opt,name=lenient,proto3" json:"lenient,omitempty"`
+	Lenient bool `protobuf:"varint,3,opt,name=lenient,proto3" json:"lenient,omitempty"`
+	// The compartment that is searched: Patient, Encounter, Practitioner, Device
+	// or RelatedPerson and its id; empty for none.
+	Compartment   string `protobuf:"bytes,4,opt,name=compartment,proto3" json:"compartment,omitempty"`
+	CompartmentId string `protobuf:"bytes,5,opt,name=compartment_id,json=compartmentId,proto3" json:"compartment_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -763,6 +785,20 @@ func (x *SearchRequest) GetLenient() bool {
 		return x.Lenient
 	}
 	return false
+}
+
+func (x *SearchRequest) GetCompartment() string {
+	if x != nil {
+		return x.Compartment
+	}
+	return ""
+}
+
+func (x *SearchRequest) GetCompartmentId() string {
+	if x != nil {
+		return x.CompartmentId
+	}
+	return ""
 }
 
 type TransactRequest struct {
@@ -1277,16 +1313,18 @@ var File_yba_records_v1_records_proto protoreflect.FileDescriptor
 
 const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\n" +
-	"\x1cyba/records/v1/records.proto\x12\x0eyba.records.v1\"\x81\x01\n" +
+	"\x1cyba/records/v1/records.proto\x12\x0eyba.records.v1\"\x97\x01\n" +
 	"\vReadRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\"\n" +
 	"\rif_none_match\x18\x03 \x01(\tR\vifNoneMatch\x12*\n" +
-	"\x11if_modified_since\x18\x04 \x01(\tR\x0fifModifiedSince\"R\n" +
+	"\x11if_modified_since\x18\x04 \x01(\tR\x0fifModifiedSince\x12\x14\n" +
+	"\x05query\x18\x05 \x01(\tR\x05query\"h\n" +
 	"\x12ReadVersionRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x18\n" +
-	"\aversion\x18\x03 \x01(\tR\aversion\"[\n" +
+	"\aversion\x18\x03 \x01(\tR\aversion\x12\x14\n" +
+	"\x05query\x18\x04 \x01(\tR\x05query\"[\n" +
 	"\rCreateRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
 	"\x04body\x18\x02 \x01(\fR\x04body\x12\"\n" +
@@ -1328,11 +1366,13 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x0eHistoryRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
-	"\x05query\x18\x03 \x01(\tR\x05query\"S\n" +
+	"\x05query\x18\x03 \x01(\tR\x05query\"\x9c\x01\n" +
 	"\rSearchRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n" +
 	"\x05query\x18\x02 \x01(\tR\x05query\x12\x18\n" +
-	"\alenient\x18\x03 \x01(\bR\alenient\"A\n" +
+	"\alenient\x18\x03 \x01(\bR\alenient\x12 \n" +
+	"\vcompartment\x18\x04 \x01(\tR\vcompartment\x12%\n" +
+	"\x0ecompartment_id\x18\x05 \x01(\tR\rcompartmentId\"A\n" +
 	"\x0fTransactRequest\x12\x16\n" +
 	"\x06bundle\x18\x01 \x01(\fR\x06bundle\x12\x16\n" +
 	"\x06prefer\x18\x02 \x01(\tR\x06prefer\"C\n" +

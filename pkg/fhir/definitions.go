@@ -66,6 +66,10 @@ type Parameter struct {
 	Paths []Path
 	// Single is true when a resource has at most one value.
 	Single bool
+	// Composites are where a composite parameter's components stand.
+	Composites []Composite
+	// Definition is what the tables say of it; it changes with the meaning.
+	Definition string
 }
 
 var definitions = sync.OnceValues(parseDefinitions)
@@ -140,7 +144,7 @@ func (d *Definitions) addParameter(f []string) error {
 	if len(f) != 6 {
 		return fmt.Errorf("fhir: search.tsv: %q", f)
 	}
-	p := &Parameter{Base: f[0], Code: f[1], Type: f[2]}
+	p := &Parameter{Base: f[0], Code: f[1], Type: f[2], Definition: strings.Join(f[2:], "\t")}
 	if f[3] != "" {
 		p.Targets = strings.Split(f[3], ",")
 	}
@@ -148,11 +152,15 @@ func (d *Definitions) addParameter(f []string) error {
 	if f[0] == "Resource" || f[0] == "DomainResource" {
 		bases = d.Types
 	}
-	if p.Type != "composite" && f[4] != "" {
-		var err error
-		if p.Paths, p.Single, err = d.compile(f[0], f[4]); err != nil {
-			return fmt.Errorf("fhir: search parameter %s.%s: %w", f[0], f[1], err)
-		}
+	var err error
+	switch {
+	case p.Type == "composite":
+		p.Composites, err = d.composites(f[0], f[4], f[5])
+	case f[4] != "":
+		p.Paths, p.Single, err = d.compile(f[0], f[4])
+	}
+	if err != nil {
+		return fmt.Errorf("fhir: search parameter %s.%s: %w", f[0], f[1], err)
 	}
 	for _, base := range bases {
 		if d.parameters[base] == nil {

@@ -31,7 +31,10 @@ func open(t testing.TB) (*Records, context.Context) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Records{store: store, defs: defs, terms: terminology.New(store.Terms()), now: time.Now, log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4"}
+	store.Base = "http://test/fhir/R4"
+	terms := terminology.New(store.Terms())
+	store.Expander = expander{terms}
+	r := &Records{store: store, defs: defs, terms: terms, now: time.Now, log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4"}
 	r.enter = func(ctx context.Context, _ string) (context.Context, error) { return ctx, nil }
 	return r, all(t.Context())
 }

@@ -42,6 +42,7 @@ func New(d app.Deps) (app.Service, error) {
 	base := strings.TrimSuffix(d.Config.PublicURL, "/")
 	terms := store.Terms()
 	r := &Records{store: store, defs: defs, terms: terminology.New(terms), now: d.Now, log: d.Log, base: base + "/fhir/R4"}
+	store.Base, store.Expander = r.base, expander{r.terms}
 	r.enter = func(ctx context.Context, method string) (context.Context, error) {
 		return d.Guard.Enter(ctx, "records."+method, guard.Rules{}, nil)
 	}
@@ -70,6 +71,7 @@ func (s *service) Start(ctx context.Context) error {
 			s.records.log.Error("notices of changes stopped; readers fall back on looking every second", "error", err)
 		}
 	})
+	s.done.Go(func() { s.records.reindex(ctx) })
 	s.done.Go(func() {
 		// The first user should not wait for it.
 		if err := s.terms.Ready(ctx); err != nil && ctx.Err() == nil {

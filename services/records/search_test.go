@@ -33,7 +33,7 @@ func TestSearchFindsWhatItShould(t *testing.T) {
 		{"Patient?birthdate=lt1955", []string{hoa}},
 		{"Patient?birthdate=ge1955", []string{dung}},
 		{"Patient?phone=091", []string{hoa}},
-		{"Patient?deceased:missing=true", []string{hoa, dung}},
+		{"Patient?deceased=false", []string{hoa, dung}},
 		{"Patient?gender:not=male", []string{hoa, dung}},
 		{"Patient?_id=" + hoa + "," + dung, []string{hoa, dung}},
 		{"Patient?_lastUpdated=gt2020", []string{hoa, dung}},

@@ -50,6 +50,11 @@ type Store interface {
 
 	// Changes returns rows of the log after cursor and the next cursor.
 	Changes(ctx context.Context, cursor string, types []int16, limit int, wait time.Duration) ([]record.Stored, string, error)
+	// Reindex makes index rows again where the program makes other ones than
+	// are stored, until none is left.
+	Reindex(ctx context.Context) error
+	// Indexing returns the types that this is being done for.
+	Indexing(ctx context.Context) ([]postgres.Progress, error)
 	// Run carries notices of changes between processes until ctx is done.
 	Run(ctx context.Context) error
 }

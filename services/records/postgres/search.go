@@ -146,7 +146,7 @@ func (b *search) compartments(ctx context.Context) (keys []int64, rest []record.
 	patient := b.s.defs.Number("Patient")
 	for _, f := range b.q.Filters {
 		decides, sole := false, false
-		if f.Param.Type == "reference" && f.Modifier != "missing" && len(f.Values) == 1 {
+		if f.Rows() == "reference" && f.Modifier != "missing" && f.Modifier != "above" && f.Modifier != "below" && len(f.Values) == 1 {
 			decides, sole = b.x.Compartmental(f.Param)
 			ref := f.Values[0].Ref
 			decides = decides && ref.Type == patient
@@ -184,7 +184,7 @@ func (b *search) driver(list []record.Filter) int {
 			continue
 		}
 		switch {
-		case f.Param.Type == "reference" && f.Values[0].Ref.Type >= 0 && f.Number != 0 && !b.named(f):
+		case f.Param.Type == "reference" && f.Modifier != "identifier" && f.Modifier != "above" && f.Modifier != "below" && f.Values[0].Ref.Type >= 0 && f.Number != 0 && !b.named(f):
 			return i
 		case f.Param.Type == "token" && f.Number != 0 && f.Values[0].Code != "" && best < 0:
 			best = i

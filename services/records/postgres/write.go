@@ -77,6 +77,9 @@ func (s *Store) learnSystems(ctx context.Context, writes []record.Write) error {
 		for i := range r.Quantities {
 			names[r.Quantities[i].System] = struct{}{}
 		}
+		for i := range r.Composites {
+			names[r.Composites[i].System], names[r.Composites[i].With] = struct{}{}, struct{}{}
+		}
 	}
 	for i := range writes {
 		add(&writes[i].Rows)

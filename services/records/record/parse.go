@@ -147,12 +147,18 @@ func (x *Indexer) sort(q *Query, value string) error {
 		q.Sort = Sort{By: code, Descending: descending}
 		return nil
 	case code != "" && code == x.Main(q.Type):
+		if err := x.Ready(x.Number(q.Type, code)); err != nil {
+			return err
+		}
 		q.Sort = Sort{By: "at", Descending: descending}
 		return nil
 	}
 	p, n := x.defs.Parameters(q.Type)[code], x.Number(q.Type, code)
 	if p == nil || n == 0 || p.Type != "string" && p.Type != "date" && p.Type != "token" {
 		return fault.Newf(fault.Invalid, "%s cannot be sorted by %q", q.Type, short(code))
+	}
+	if err := x.Ready(n); err != nil {
+		return err
 	}
 	q.Sort = Sort{Param: p, Number: n, By: p.Type, Descending: descending}
 	return nil
@@ -176,6 +182,9 @@ func (x *Indexer) include(typ, value string, reverse bool) ([]Include, error) {
 		n := x.Number(parts[0], code)
 		if p.Type != "reference" || n == 0 || parts[1] != code && (parts[1] != "*" || reverse) {
 			continue
+		}
+		if err := x.Ready(n); err != nil {
+			return nil, err
 		}
 		out = append(out, Include{reverse, parts[0], p, n, target})
 	}

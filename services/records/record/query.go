@@ -1,6 +1,7 @@
 package record
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"slices"
@@ -44,9 +45,16 @@ type Query struct {
 
 // Filter is one parameter of a search.
 type Filter struct {
-	Param    *fhir.Parameter
-	Number   int16
+	Param  *fhir.Parameter
+	Number int16
+	// Also are numbers of further parameters whose rows are this one's too.
+	Also []int16
+	// Narrowed is the type that a reference parameter's rows are narrowed to,
+	// 0 for none.
+	Narrowed int16
 	Modifier string
+	// Besides, of :missing, are further rows that tell that a value is there.
+	Besides []Filter
 	// Values: one of them must hold.
 	Values []Value
 }
@@ -67,6 +75,11 @@ type Value struct {
 	// Quantity or number: the range that the precision leaves open, and the
 	// value as given.
 	NumberLow, NumberHigh, Number string
+	// The same in base units, whose dimension is Base.
+	Base                          string
+	AmountLow, AmountHigh, Amount string
+	// Parts are the components of a composite's value.
+	Parts []Value
 }
 
 // Sort is the order of a list. Ties are broken by the resource's key.
@@ -128,4 +141,14 @@ func (q *Query) Canonical() string {
 	parts := strings.Split(q.Self, "&")
 	slices.Sort(parts)
 	return fmt.Sprintf("%s?%s", q.Type, strings.Join(parts, "&"))
+}
+
+// Expander tells which codes a value set holds and which codes are above and
+// below others.
+type Expander interface {
+	// Expand returns the codes of a value set, given by its URL, with |version
+	// or without.
+	Expand(ctx context.Context, url string, r Reach) ([]Coding, error)
+	// Related returns the code and all codes above it, or below it.
+	Related(ctx context.Context, c Coding, below bool, r Reach) ([]Coding, error)
 }

@@ -1053,6 +1053,148 @@ func (x *Change) GetBody() []byte {
 	return nil
 }
 
+type IndexingRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IndexingRequest) Reset() {
+	*x = IndexingRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndexingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndexingRequest) ProtoMessage() {}
+
+func (x *IndexingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndexingRequest.ProtoReflect.Descriptor instead.
+func (*IndexingRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{16}
+}
+
+type IndexingResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty when every parameter is complete.
+	Types         []*IndexingResponse_Progress `protobuf:"bytes,1,rep,name=types,proto3" json:"types,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IndexingResponse) Reset() {
+	*x = IndexingResponse{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndexingResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndexingResponse) ProtoMessage() {}
+
+func (x *IndexingResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndexingResponse.ProtoReflect.Descriptor instead.
+func (*IndexingResponse) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *IndexingResponse) GetTypes() []*IndexingResponse_Progress {
+	if x != nil {
+		return x.Types
+	}
+	return nil
+}
+
+type IndexingResponse_Progress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// Resources that are done, and that there are.
+	Done          int64 `protobuf:"varint,2,opt,name=done,proto3" json:"done,omitempty"`
+	Total         int64 `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IndexingResponse_Progress) Reset() {
+	*x = IndexingResponse_Progress{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndexingResponse_Progress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndexingResponse_Progress) ProtoMessage() {}
+
+func (x *IndexingResponse_Progress) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndexingResponse_Progress.ProtoReflect.Descriptor instead.
+func (*IndexingResponse_Progress) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{17, 0}
+}
+
+func (x *IndexingResponse_Progress) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *IndexingResponse_Progress) GetDone() int64 {
+	if x != nil {
+		return x.Done
+	}
+	return 0
+}
+
+func (x *IndexingResponse_Progress) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
 var File_yba_records_v1_records_proto protoreflect.FileDescriptor
 
 const file_yba_records_v1_records_proto_rawDesc = "" +
@@ -1126,7 +1268,14 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x02at\x18\x06 \x01(\tR\x02at\x12\x14\n" +
 	"\x05actor\x18\a \x01(\tR\x05actor\x12\x0e\n" +
 	"\x02op\x18\b \x01(\tR\x02op\x12\x12\n" +
-	"\x04body\x18\t \x01(\fR\x04body2\xe9\a\n" +
+	"\x04body\x18\t \x01(\fR\x04body\"\x11\n" +
+	"\x0fIndexingRequest\"\x9d\x01\n" +
+	"\x10IndexingResponse\x12?\n" +
+	"\x05types\x18\x01 \x03(\v2).yba.records.v1.IndexingResponse.ProgressR\x05types\x1aH\n" +
+	"\bProgress\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
+	"\x04done\x18\x02 \x01(\x03R\x04done\x12\x14\n" +
+	"\x05total\x18\x03 \x01(\x03R\x05total2\xb8\b\n" +
 	"\aRecords\x12=\n" +
 	"\x04Read\x12\x1b.yba.records.v1.ReadRequest\x1a\x18.yba.records.v1.Resource\x12K\n" +
 	"\vReadVersion\x12\".yba.records.v1.ReadVersionRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
@@ -1142,7 +1291,8 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x06Expand\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12F\n" +
 	"\x06Lookup\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12L\n" +
 	"\fValidateCode\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12J\n" +
-	"\aChanges\x12\x1e.yba.records.v1.ChangesRequest\x1a\x1f.yba.records.v1.ChangesResponseB>Z<github.com/yba-health/yba/proto/gen/yba/records/v1;recordsv1b\x06proto3"
+	"\aChanges\x12\x1e.yba.records.v1.ChangesRequest\x1a\x1f.yba.records.v1.ChangesResponse\x12M\n" +
+	"\bIndexing\x12\x1f.yba.records.v1.IndexingRequest\x1a .yba.records.v1.IndexingResponseB>Z<github.com/yba-health/yba/proto/gen/yba/records/v1;recordsv1b\x06proto3"
 
 var (
 	file_yba_records_v1_records_proto_rawDescOnce sync.Once
@@ -1156,60 +1306,66 @@ func file_yba_records_v1_records_proto_rawDescGZIP() []byte {
 	return file_yba_records_v1_records_proto_rawDescData
 }
 
-var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_yba_records_v1_records_proto_goTypes = []any{
-	(*ReadRequest)(nil),         // 0: yba.records.v1.ReadRequest
-	(*ReadVersionRequest)(nil),  // 1: yba.records.v1.ReadVersionRequest
-	(*CreateRequest)(nil),       // 2: yba.records.v1.CreateRequest
-	(*UpdateRequest)(nil),       // 3: yba.records.v1.UpdateRequest
-	(*DeleteRequest)(nil),       // 4: yba.records.v1.DeleteRequest
-	(*Resource)(nil),            // 5: yba.records.v1.Resource
-	(*HistoryRequest)(nil),      // 6: yba.records.v1.HistoryRequest
-	(*SearchRequest)(nil),       // 7: yba.records.v1.SearchRequest
-	(*TransactRequest)(nil),     // 8: yba.records.v1.TransactRequest
-	(*EverythingRequest)(nil),   // 9: yba.records.v1.EverythingRequest
-	(*CapabilitiesRequest)(nil), // 10: yba.records.v1.CapabilitiesRequest
-	(*TerminologyRequest)(nil),  // 11: yba.records.v1.TerminologyRequest
-	(*Bundle)(nil),              // 12: yba.records.v1.Bundle
-	(*ChangesRequest)(nil),      // 13: yba.records.v1.ChangesRequest
-	(*ChangesResponse)(nil),     // 14: yba.records.v1.ChangesResponse
-	(*Change)(nil),              // 15: yba.records.v1.Change
+	(*ReadRequest)(nil),               // 0: yba.records.v1.ReadRequest
+	(*ReadVersionRequest)(nil),        // 1: yba.records.v1.ReadVersionRequest
+	(*CreateRequest)(nil),             // 2: yba.records.v1.CreateRequest
+	(*UpdateRequest)(nil),             // 3: yba.records.v1.UpdateRequest
+	(*DeleteRequest)(nil),             // 4: yba.records.v1.DeleteRequest
+	(*Resource)(nil),                  // 5: yba.records.v1.Resource
+	(*HistoryRequest)(nil),            // 6: yba.records.v1.HistoryRequest
+	(*SearchRequest)(nil),             // 7: yba.records.v1.SearchRequest
+	(*TransactRequest)(nil),           // 8: yba.records.v1.TransactRequest
+	(*EverythingRequest)(nil),         // 9: yba.records.v1.EverythingRequest
+	(*CapabilitiesRequest)(nil),       // 10: yba.records.v1.CapabilitiesRequest
+	(*TerminologyRequest)(nil),        // 11: yba.records.v1.TerminologyRequest
+	(*Bundle)(nil),                    // 12: yba.records.v1.Bundle
+	(*ChangesRequest)(nil),            // 13: yba.records.v1.ChangesRequest
+	(*ChangesResponse)(nil),           // 14: yba.records.v1.ChangesResponse
+	(*Change)(nil),                    // 15: yba.records.v1.Change
+	(*IndexingRequest)(nil),           // 16: yba.records.v1.IndexingRequest
+	(*IndexingResponse)(nil),          // 17: yba.records.v1.IndexingResponse
+	(*IndexingResponse_Progress)(nil), // 18: yba.records.v1.IndexingResponse.Progress
 }
 var file_yba_records_v1_records_proto_depIdxs = []int32{
 	15, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
-	0,  // 1: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
-	1,  // 2: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
-	2,  // 3: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
-	3,  // 4: yba.records.v1.Records.Update:input_type -> yba.records.v1.UpdateRequest
-	4,  // 5: yba.records.v1.Records.Delete:input_type -> yba.records.v1.DeleteRequest
-	6,  // 6: yba.records.v1.Records.History:input_type -> yba.records.v1.HistoryRequest
-	7,  // 7: yba.records.v1.Records.Search:input_type -> yba.records.v1.SearchRequest
-	8,  // 8: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
-	9,  // 9: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
-	10, // 10: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
-	11, // 11: yba.records.v1.Records.Expand:input_type -> yba.records.v1.TerminologyRequest
-	11, // 12: yba.records.v1.Records.Lookup:input_type -> yba.records.v1.TerminologyRequest
-	11, // 13: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
-	13, // 14: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
-	5,  // 15: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
-	5,  // 16: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
-	5,  // 17: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
-	5,  // 18: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
-	5,  // 19: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
-	12, // 20: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
-	12, // 21: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
-	12, // 22: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
-	12, // 23: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
-	5,  // 24: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
-	5,  // 25: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
-	5,  // 26: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
-	5,  // 27: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
-	14, // 28: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
-	15, // [15:29] is the sub-list for method output_type
-	1,  // [1:15] is the sub-list for method input_type
-	1,  // [1:1] is the sub-list for extension type_name
-	1,  // [1:1] is the sub-list for extension extendee
-	0,  // [0:1] is the sub-list for field type_name
+	18, // 1: yba.records.v1.IndexingResponse.types:type_name -> yba.records.v1.IndexingResponse.Progress
+	0,  // 2: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
+	1,  // 3: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
+	2,  // 4: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
+	3,  // 5: yba.records.v1.Records.Update:input_type -> yba.records.v1.UpdateRequest
+	4,  // 6: yba.records.v1.Records.Delete:input_type -> yba.records.v1.DeleteRequest
+	6,  // 7: yba.records.v1.Records.History:input_type -> yba.records.v1.HistoryRequest
+	7,  // 8: yba.records.v1.Records.Search:input_type -> yba.records.v1.SearchRequest
+	8,  // 9: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
+	9,  // 10: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
+	10, // 11: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
+	11, // 12: yba.records.v1.Records.Expand:input_type -> yba.records.v1.TerminologyRequest
+	11, // 13: yba.records.v1.Records.Lookup:input_type -> yba.records.v1.TerminologyRequest
+	11, // 14: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
+	13, // 15: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
+	16, // 16: yba.records.v1.Records.Indexing:input_type -> yba.records.v1.IndexingRequest
+	5,  // 17: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
+	5,  // 18: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
+	5,  // 19: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
+	5,  // 20: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
+	5,  // 21: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
+	12, // 22: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
+	12, // 23: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
+	12, // 24: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
+	12, // 25: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
+	5,  // 26: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
+	5,  // 27: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
+	5,  // 28: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
+	5,  // 29: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
+	14, // 30: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
+	17, // 31: yba.records.v1.Records.Indexing:output_type -> yba.records.v1.IndexingResponse
+	17, // [17:32] is the sub-list for method output_type
+	2,  // [2:17] is the sub-list for method input_type
+	2,  // [2:2] is the sub-list for extension type_name
+	2,  // [2:2] is the sub-list for extension extendee
+	0,  // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_yba_records_v1_records_proto_init() }
@@ -1223,7 +1379,7 @@ func file_yba_records_v1_records_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_yba_records_v1_records_proto_rawDesc), len(file_yba_records_v1_records_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -36,9 +36,10 @@ func open(t testing.TB) (*Records, context.Context) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store.Base = "http://test/fhir/R4"
+	terms := terminology.New(store.Terms())
+	store.Base, store.Expander = "http://test/fhir/R4", expander{terms}
 	r := &Records{
-		store: store, defs: defs, terms: terminology.New(store.Terms()), settings: chosen, now: time.Now,
+		store: store, defs: defs, terms: terms, settings: chosen, now: time.Now,
 		log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4",
 	}
 	r.enter = func(ctx context.Context, _ string) (context.Context, error) { return ctx, nil }

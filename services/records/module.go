@@ -48,7 +48,7 @@ func New(d app.Deps) (app.Service, error) {
 	r := &Records{
 		store: store, defs: defs, terms: terminology.New(terms), settings: chosen, now: d.Now, log: d.Log, base: base + "/fhir/R4",
 	}
-	store.Base = r.base
+	store.Base, store.Expander = r.base, expander{r.terms}
 	r.enter = func(ctx context.Context, method string) (context.Context, error) {
 		return d.Guard.Enter(ctx, "records."+method, guard.Rules{}, nil)
 	}

@@ -26,5 +26,6 @@ func (r *Records) operations() (kit.Table, error) {
 		kit.Op("ValidateCode", r.ValidateCode, kit.Unaudited),
 		// Services read the log all day; each of them audits what it shows.
 		kit.Op("Changes", r.Changes, kit.Unaudited),
+		kit.Op("Indexing", r.Indexing),
 	)
 }

@@ -158,6 +158,9 @@ func TestAChangedExtractionIsIndexedAgainWhileOthersWrite(t *testing.T) {
 			t.Errorf("%s: %v", query, err)
 		}
 	}
+	if p, err := r.Indexing(ctx, &recordsv1.IndexingRequest{}); err != nil || len(p.GetTypes()) != 2 || p.GetTypes()[1].GetTotal() != 450 {
+		t.Errorf("progress: %v %v", p, err)
+	}
 	if got := search(ctx, t, r, "Observation", "_id="+ids[0]); len(got.ids) != 1 {
 		t.Error("what needs no index is not found meanwhile")
 	}

@@ -202,6 +202,7 @@ func TestTokensAreSearchedByTheirModifiers(t *testing.T) {
 		"code:text=diabetes":             "",
 		"code:in=http://vs":              "sugar",
 		"code:in=http://vs|1":            "sugar",
+		"code:in=http://whole":           "sugar child",
 		"code:not-in=http://vs":          "child other case nosys absent said",
 		"code:below=http://s|E11":        "sugar child",
 		"code:above=http://s|E11.9":      "sugar child",
@@ -211,7 +212,7 @@ func TestTokensAreSearchedByTheirModifiers(t *testing.T) {
 		n.expect(t, r, "Condition?"+query, want)
 	}
 	for query, class := range map[string]fault.Class{
-		"code:in=http://nowhere": fault.Unprocessable, "code:in=http://vs|2": fault.Unprocessable, "code:in=http://whole": fault.Unprocessable,
+		"code:in=http://nowhere": fault.Unprocessable, "code:in=http://vs|2": fault.Unprocessable,
 		"code:below=E11": fault.Invalid, "code:of-type=a|b|c": fault.Invalid, "code=a|b|c": fault.Invalid,
 	} {
 		if err := second(r.Search(ctx, &recordsv1.SearchRequest{Type: "Condition", Query: query})); !fault.Is(err, class) {

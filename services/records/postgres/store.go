@@ -25,8 +25,7 @@ type Store struct {
 
 	// Base is the public address of the FHIR face, set before the first use.
 	Base string
-	// Expander answers what :in, :above and the like ask; New sets one that
-	// reads the stored ValueSets and CodeSystems.
+	// Expander answers what :in, :above and the like ask; set before the first use.
 	Expander record.Expander
 
 	indexer atomic.Pointer[record.Indexer]
@@ -52,7 +51,6 @@ func New(db *sql.DB, dsn string, defs *fhir.Definitions, log *slog.Logger) (*Sto
 		return nil, err
 	}
 	s := &Store{db: db, dsn: dsn, defs: defs, log: log, packer: p, bell: newBell(dsn, db, log)}
-	s.Expander = stored{s}
 	s.systems.ids = map[string]int32{"": 0}
 	s.patients.keys, s.patients.ids = map[string]int64{}, map[int64]string{}
 	s.stmts.kept = map[string]*sql.Stmt{}

@@ -1309,6 +1309,148 @@ func (x *Change) GetBody() []byte {
 	return nil
 }
 
+type IndexingRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IndexingRequest) Reset() {
+	*x = IndexingRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndexingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndexingRequest) ProtoMessage() {}
+
+func (x *IndexingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndexingRequest.ProtoReflect.Descriptor instead.
+func (*IndexingRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{18}
+}
+
+type IndexingResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty when every parameter is complete.
+	Types         []*IndexingResponse_Progress `protobuf:"bytes,1,rep,name=types,proto3" json:"types,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IndexingResponse) Reset() {
+	*x = IndexingResponse{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndexingResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndexingResponse) ProtoMessage() {}
+
+func (x *IndexingResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndexingResponse.ProtoReflect.Descriptor instead.
+func (*IndexingResponse) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *IndexingResponse) GetTypes() []*IndexingResponse_Progress {
+	if x != nil {
+		return x.Types
+	}
+	return nil
+}
+
+type IndexingResponse_Progress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// Resources that are done, and that there are.
+	Done          int64 `protobuf:"varint,2,opt,name=done,proto3" json:"done,omitempty"`
+	Total         int64 `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IndexingResponse_Progress) Reset() {
+	*x = IndexingResponse_Progress{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndexingResponse_Progress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndexingResponse_Progress) ProtoMessage() {}
+
+func (x *IndexingResponse_Progress) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndexingResponse_Progress.ProtoReflect.Descriptor instead.
+func (*IndexingResponse_Progress) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{19, 0}
+}
+
+func (x *IndexingResponse_Progress) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *IndexingResponse_Progress) GetDone() int64 {
+	if x != nil {
+		return x.Done
+	}
+	return 0
+}
+
+func (x *IndexingResponse_Progress) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
 var File_yba_records_v1_records_proto protoreflect.FileDescriptor
 
 const file_yba_records_v1_records_proto_rawDesc = "" +
@@ -1405,7 +1547,14 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x02at\x18\x06 \x01(\tR\x02at\x12\x14\n" +
 	"\x05actor\x18\a \x01(\tR\x05actor\x12\x0e\n" +
 	"\x02op\x18\b \x01(\tR\x02op\x12\x12\n" +
-	"\x04body\x18\t \x01(\fR\x04body2\xf1\b\n" +
+	"\x04body\x18\t \x01(\fR\x04body\"\x11\n" +
+	"\x0fIndexingRequest\"\x9d\x01\n" +
+	"\x10IndexingResponse\x12?\n" +
+	"\x05types\x18\x01 \x03(\v2).yba.records.v1.IndexingResponse.ProgressR\x05types\x1aH\n" +
+	"\bProgress\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
+	"\x04done\x18\x02 \x01(\x03R\x04done\x12\x14\n" +
+	"\x05total\x18\x03 \x01(\x03R\x05total2\xc0\t\n" +
 	"\aRecords\x12=\n" +
 	"\x04Read\x12\x1b.yba.records.v1.ReadRequest\x1a\x18.yba.records.v1.Resource\x12K\n" +
 	"\vReadVersion\x12\".yba.records.v1.ReadVersionRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
@@ -1423,7 +1572,8 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x06Expand\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12F\n" +
 	"\x06Lookup\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12L\n" +
 	"\fValidateCode\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12J\n" +
-	"\aChanges\x12\x1e.yba.records.v1.ChangesRequest\x1a\x1f.yba.records.v1.ChangesResponseB>Z<github.com/yba-health/yba/proto/gen/yba/records/v1;recordsv1b\x06proto3"
+	"\aChanges\x12\x1e.yba.records.v1.ChangesRequest\x1a\x1f.yba.records.v1.ChangesResponse\x12M\n" +
+	"\bIndexing\x12\x1f.yba.records.v1.IndexingRequest\x1a .yba.records.v1.IndexingResponseB>Z<github.com/yba-health/yba/proto/gen/yba/records/v1;recordsv1b\x06proto3"
 
 var (
 	file_yba_records_v1_records_proto_rawDescOnce sync.Once
@@ -1437,66 +1587,72 @@ func file_yba_records_v1_records_proto_rawDescGZIP() []byte {
 	return file_yba_records_v1_records_proto_rawDescData
 }
 
-var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_yba_records_v1_records_proto_goTypes = []any{
-	(*ReadRequest)(nil),         // 0: yba.records.v1.ReadRequest
-	(*ReadVersionRequest)(nil),  // 1: yba.records.v1.ReadVersionRequest
-	(*CreateRequest)(nil),       // 2: yba.records.v1.CreateRequest
-	(*ValidateRequest)(nil),     // 3: yba.records.v1.ValidateRequest
-	(*UpdateRequest)(nil),       // 4: yba.records.v1.UpdateRequest
-	(*PatchRequest)(nil),        // 5: yba.records.v1.PatchRequest
-	(*DeleteRequest)(nil),       // 6: yba.records.v1.DeleteRequest
-	(*Resource)(nil),            // 7: yba.records.v1.Resource
-	(*HistoryRequest)(nil),      // 8: yba.records.v1.HistoryRequest
-	(*SearchRequest)(nil),       // 9: yba.records.v1.SearchRequest
-	(*TransactRequest)(nil),     // 10: yba.records.v1.TransactRequest
-	(*EverythingRequest)(nil),   // 11: yba.records.v1.EverythingRequest
-	(*CapabilitiesRequest)(nil), // 12: yba.records.v1.CapabilitiesRequest
-	(*TerminologyRequest)(nil),  // 13: yba.records.v1.TerminologyRequest
-	(*Bundle)(nil),              // 14: yba.records.v1.Bundle
-	(*ChangesRequest)(nil),      // 15: yba.records.v1.ChangesRequest
-	(*ChangesResponse)(nil),     // 16: yba.records.v1.ChangesResponse
-	(*Change)(nil),              // 17: yba.records.v1.Change
+	(*ReadRequest)(nil),               // 0: yba.records.v1.ReadRequest
+	(*ReadVersionRequest)(nil),        // 1: yba.records.v1.ReadVersionRequest
+	(*CreateRequest)(nil),             // 2: yba.records.v1.CreateRequest
+	(*ValidateRequest)(nil),           // 3: yba.records.v1.ValidateRequest
+	(*UpdateRequest)(nil),             // 4: yba.records.v1.UpdateRequest
+	(*PatchRequest)(nil),              // 5: yba.records.v1.PatchRequest
+	(*DeleteRequest)(nil),             // 6: yba.records.v1.DeleteRequest
+	(*Resource)(nil),                  // 7: yba.records.v1.Resource
+	(*HistoryRequest)(nil),            // 8: yba.records.v1.HistoryRequest
+	(*SearchRequest)(nil),             // 9: yba.records.v1.SearchRequest
+	(*TransactRequest)(nil),           // 10: yba.records.v1.TransactRequest
+	(*EverythingRequest)(nil),         // 11: yba.records.v1.EverythingRequest
+	(*CapabilitiesRequest)(nil),       // 12: yba.records.v1.CapabilitiesRequest
+	(*TerminologyRequest)(nil),        // 13: yba.records.v1.TerminologyRequest
+	(*Bundle)(nil),                    // 14: yba.records.v1.Bundle
+	(*ChangesRequest)(nil),            // 15: yba.records.v1.ChangesRequest
+	(*ChangesResponse)(nil),           // 16: yba.records.v1.ChangesResponse
+	(*Change)(nil),                    // 17: yba.records.v1.Change
+	(*IndexingRequest)(nil),           // 18: yba.records.v1.IndexingRequest
+	(*IndexingResponse)(nil),          // 19: yba.records.v1.IndexingResponse
+	(*IndexingResponse_Progress)(nil), // 20: yba.records.v1.IndexingResponse.Progress
 }
 var file_yba_records_v1_records_proto_depIdxs = []int32{
 	17, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
-	0,  // 1: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
-	1,  // 2: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
-	2,  // 3: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
-	4,  // 4: yba.records.v1.Records.Update:input_type -> yba.records.v1.UpdateRequest
-	5,  // 5: yba.records.v1.Records.Patch:input_type -> yba.records.v1.PatchRequest
-	6,  // 6: yba.records.v1.Records.Delete:input_type -> yba.records.v1.DeleteRequest
-	8,  // 7: yba.records.v1.Records.History:input_type -> yba.records.v1.HistoryRequest
-	9,  // 8: yba.records.v1.Records.Search:input_type -> yba.records.v1.SearchRequest
-	10, // 9: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
-	11, // 10: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
-	3,  // 11: yba.records.v1.Records.Validate:input_type -> yba.records.v1.ValidateRequest
-	12, // 12: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
-	13, // 13: yba.records.v1.Records.Expand:input_type -> yba.records.v1.TerminologyRequest
-	13, // 14: yba.records.v1.Records.Lookup:input_type -> yba.records.v1.TerminologyRequest
-	13, // 15: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
-	15, // 16: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
-	7,  // 17: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
-	7,  // 18: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
-	7,  // 19: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
-	7,  // 20: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
-	7,  // 21: yba.records.v1.Records.Patch:output_type -> yba.records.v1.Resource
-	7,  // 22: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
-	14, // 23: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
-	14, // 24: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
-	14, // 25: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
-	14, // 26: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
-	7,  // 27: yba.records.v1.Records.Validate:output_type -> yba.records.v1.Resource
-	7,  // 28: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
-	7,  // 29: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
-	7,  // 30: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
-	7,  // 31: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
-	16, // 32: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
-	17, // [17:33] is the sub-list for method output_type
-	1,  // [1:17] is the sub-list for method input_type
-	1,  // [1:1] is the sub-list for extension type_name
-	1,  // [1:1] is the sub-list for extension extendee
-	0,  // [0:1] is the sub-list for field type_name
+	20, // 1: yba.records.v1.IndexingResponse.types:type_name -> yba.records.v1.IndexingResponse.Progress
+	0,  // 2: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
+	1,  // 3: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
+	2,  // 4: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
+	4,  // 5: yba.records.v1.Records.Update:input_type -> yba.records.v1.UpdateRequest
+	5,  // 6: yba.records.v1.Records.Patch:input_type -> yba.records.v1.PatchRequest
+	6,  // 7: yba.records.v1.Records.Delete:input_type -> yba.records.v1.DeleteRequest
+	8,  // 8: yba.records.v1.Records.History:input_type -> yba.records.v1.HistoryRequest
+	9,  // 9: yba.records.v1.Records.Search:input_type -> yba.records.v1.SearchRequest
+	10, // 10: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
+	11, // 11: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
+	3,  // 12: yba.records.v1.Records.Validate:input_type -> yba.records.v1.ValidateRequest
+	12, // 13: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
+	13, // 14: yba.records.v1.Records.Expand:input_type -> yba.records.v1.TerminologyRequest
+	13, // 15: yba.records.v1.Records.Lookup:input_type -> yba.records.v1.TerminologyRequest
+	13, // 16: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
+	15, // 17: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
+	18, // 18: yba.records.v1.Records.Indexing:input_type -> yba.records.v1.IndexingRequest
+	7,  // 19: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
+	7,  // 20: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
+	7,  // 21: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
+	7,  // 22: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
+	7,  // 23: yba.records.v1.Records.Patch:output_type -> yba.records.v1.Resource
+	7,  // 24: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
+	14, // 25: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
+	14, // 26: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
+	14, // 27: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
+	14, // 28: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
+	7,  // 29: yba.records.v1.Records.Validate:output_type -> yba.records.v1.Resource
+	7,  // 30: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
+	7,  // 31: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
+	7,  // 32: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
+	7,  // 33: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
+	16, // 34: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
+	19, // 35: yba.records.v1.Records.Indexing:output_type -> yba.records.v1.IndexingResponse
+	19, // [19:36] is the sub-list for method output_type
+	2,  // [2:19] is the sub-list for method input_type
+	2,  // [2:2] is the sub-list for extension type_name
+	2,  // [2:2] is the sub-list for extension extendee
+	0,  // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_yba_records_v1_records_proto_init() }
@@ -1510,7 +1666,7 @@ func file_yba_records_v1_records_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_yba_records_v1_records_proto_rawDesc), len(file_yba_records_v1_records_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

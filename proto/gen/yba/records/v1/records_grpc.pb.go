@@ -35,6 +35,7 @@ const (
 	Records_Lookup_FullMethodName       = "/yba.records.v1.Records/Lookup"
 	Records_ValidateCode_FullMethodName = "/yba.records.v1.Records/ValidateCode"
 	Records_Changes_FullMethodName      = "/yba.records.v1.Records/Changes"
+	Records_Indexing_FullMethodName     = "/yba.records.v1.Records/Indexing"
 )
 
 // RecordsClient is the client API for Records service.
@@ -77,6 +78,9 @@ type RecordsClient interface {
 	ValidateCode(ctx context.Context, in *TerminologyRequest, opts ...grpc.CallOption) (*Resource, error)
 	// Changes reads the change log after a cursor. Only services may call it.
 	Changes(ctx context.Context, in *ChangesRequest, opts ...grpc.CallOption) (*ChangesResponse, error)
+	// Indexing tells which types' search parameters are being indexed again, and
+	// how far; searches by them answer Unavailable meanwhile.
+	Indexing(ctx context.Context, in *IndexingRequest, opts ...grpc.CallOption) (*IndexingResponse, error)
 }
 
 type recordsClient struct {
@@ -247,6 +251,16 @@ func (c *recordsClient) Changes(ctx context.Context, in *ChangesRequest, opts ..
 	return out, nil
 }
 
+func (c *recordsClient) Indexing(ctx context.Context, in *IndexingRequest, opts ...grpc.CallOption) (*IndexingResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(IndexingResponse)
+	err := c.cc.Invoke(ctx, Records_Indexing_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RecordsServer is the server API for Records service.
 // All implementations should embed UnimplementedRecordsServer
 // for forward compatibility.
@@ -287,6 +301,9 @@ type RecordsServer interface {
 	ValidateCode(context.Context, *TerminologyRequest) (*Resource, error)
 	// Changes reads the change log after a cursor. Only services may call it.
 	Changes(context.Context, *ChangesRequest) (*ChangesResponse, error)
+	// Indexing tells which types' search parameters are being indexed again, and
+	// how far; searches by them answer Unavailable meanwhile.
+	Indexing(context.Context, *IndexingRequest) (*IndexingResponse, error)
 }
 
 // UnimplementedRecordsServer should be embedded to have
@@ -343,6 +360,9 @@ func (UnimplementedRecordsServer) ValidateCode(context.Context, *TerminologyRequ
 }
 func (UnimplementedRecordsServer) Changes(context.Context, *ChangesRequest) (*ChangesResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Changes not implemented")
+}
+func (UnimplementedRecordsServer) Indexing(context.Context, *IndexingRequest) (*IndexingResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Indexing not implemented")
 }
 func (UnimplementedRecordsServer) testEmbeddedByValue() {}
 
@@ -652,6 +672,24 @@ func _Records_Changes_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Records_Indexing_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(IndexingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).Indexing(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_Indexing_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).Indexing(ctx, req.(*IndexingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Records_ServiceDesc is the grpc.ServiceDesc for Records service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -722,6 +760,10 @@ var Records_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Changes",
 			Handler:    _Records_Changes_Handler,
+		},
+		{
+			MethodName: "Indexing",
+			Handler:    _Records_Indexing_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

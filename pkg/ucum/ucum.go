@@ -127,20 +127,18 @@ var temperatures = map[string]struct{ factor, offset string }{
 }
 
 func (t *units) affine(code string) (factor, offset *big.Rat, ok bool) {
-	prefix, scale := one(), code
-	if a, found := temperatures[code]; found {
-		factor, _ = new(big.Rat).SetString(a.factor)
-		offset, _ = new(big.Rat).SetString(a.offset)
-		return factor, offset, true
+	a, ok := temperatures[code]
+	prefix := one()
+	if before, cel := strings.CutSuffix(code, "Cel"); !ok && cel { // the only metric one
+		a = temperatures["Cel"]
+		prefix, ok = t.prefixes[before]
 	}
-	if before, found := strings.CutSuffix(code, "Cel"); found {
-		if prefix, ok = t.prefixes[before]; ok {
-			scale = "Cel"
-			offset, _ = new(big.Rat).SetString(temperatures[scale].offset)
-			return prefix, offset, true
-		}
+	if !ok {
+		return nil, nil, false
 	}
-	return nil, nil, false
+	factor, _ = new(big.Rat).SetString(a.factor)
+	offset, _ = new(big.Rat).SetString(a.offset)
+	return factor.Mul(factor, prefix), offset, true
 }
 
 // dim is a base unit and its exponent.

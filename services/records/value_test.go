@@ -238,10 +238,11 @@ func TestIdentifiersAreFoundByTheirType(t *testing.T) {
 	n = store(t, r, "Observation", map[string]string{
 		"logical": `"status":"final","code":{"text":"x"},"subject":{"identifier":{"system":"http://mrn","value":"7"}}`,
 		"literal": `"status":"final","code":{"text":"x"},"subject":{"reference":"Group/7"}`,
+		"typed":   `"status":"final","code":{"text":"x"},"subject":{"type":"Patient","identifier":{"system":"http://mrn","value":"7"}}`,
 	})
 	for query, want := range map[string]string{
-		"subject:identifier=http://mrn|7": "logical", "subject:missing=true": "", "patient:missing=true": "literal", "subject:identifier=7": "logical", "subject=7": "literal",
-		"subject:identifier=http://other|7": "", "subject:Group=7": "literal", "subject:Patient=7": "", "patient=7": "", "patient=Group/7": "", "subject=Group/7": "literal", "subject=http://test/fhir/R4/Group/7": "literal",
+		"subject:identifier=http://mrn|7": "logical typed", "subject:missing=true": "", "patient:missing=true": "literal logical", "subject:identifier=7": "logical typed", "subject=7": "literal",
+		"subject:identifier=http://other|7": "", "patient:identifier=7": "typed", "subject:Group=7": "literal", "subject:Patient=7": "", "patient=7": "", "patient=Group/7": "", "subject=Group/7": "literal", "subject=http://test/fhir/R4/Group/7": "literal",
 	} {
 		n.expect(t, r, "Observation?"+query, want)
 	}

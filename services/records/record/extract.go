@@ -98,7 +98,7 @@ func (x *Indexer) Extract(resource fhir.Value) (Rows, int64) {
 	}
 	for i := range t.params {
 		p := &t.params[i]
-		if p.number == 0 {
+		if p.number == 0 && p.identifier == 0 {
 			continue // others have its rows
 		}
 		before := len(r.Dates)

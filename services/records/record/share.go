@@ -27,9 +27,6 @@ func (t *indexed) share() {
 			if q := t.untyped(p); q != nil {
 				t.numbers[p.Code] = q.number
 				lent = append(lent, p)
-				if n := t.numbers[p.Code+":identifier"]; n != 0 {
-					t.numbers[p.Code+":identifier"], p.identifier = t.numbers[q.Code+":identifier"], 0
-				}
 			}
 		case "composite":
 			if list := t.owners(p, compositePlaces); list != nil {

@@ -207,6 +207,7 @@ func (x *Indexer) referenceValue(f *Filter, v Value) (Value, error) {
 		s = strings.TrimPrefix(s, x.Base+"/")
 	}
 	v.Ref = x.ParseReference(s)
+	named := v.Ref.Type > 0
 	if v.Ref.Type == 0 && !strings.Contains(s, "/") && !strings.Contains(s, ":") {
 		if !fhir.ValidID(s) {
 			return v, fault.New(fault.Invalid, "an id, Type/id or a URL is expected", nil)
@@ -222,14 +223,14 @@ func (x *Indexer) referenceValue(f *Filter, v Value) (Value, error) {
 			}
 		}
 	}
-	if f.Narrowed > 0 && v.Ref.Type >= 0 && v.Ref.Type != f.Narrowed {
-		v.Ref.Type = nowhere
-	}
 	if n := x.defs.Number(f.Modifier); n > 0 {
-		if v.Ref.Type > 0 && v.Ref.Type != n {
+		if named && v.Ref.Type != n {
 			return v, fault.New(fault.Invalid, "the reference is of another type than the modifier", nil)
 		}
 		v.Ref.Type = n
+	}
+	if f.Narrowed > 0 && v.Ref.Type >= 0 && v.Ref.Type != f.Narrowed {
+		v.Ref.Type = nowhere
 	}
 	return v, nil
 }

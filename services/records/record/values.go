@@ -178,8 +178,11 @@ func point(v fhir.Value) (low, high int64, ok bool) {
 
 func (x *Indexer) reference(r *Rows, p *param, path *fhir.Path, v fhir.Value) {
 	s := v.Get("reference").Str()
-	if i := v.Get("identifier"); p.identifier != 0 && i.Exists() && v.Kind() == fhir.Object {
-		r.token(p.identifier, i.Get("system").Str(), i.Get("value").Str())
+	if i := v.Get("identifier"); p.identifier != 0 && i.Exists() {
+		// resolve() is T holds of what names the type, too.
+		if path.Target == "" || v.Get("type").Str() == path.Target || x.ParseReference(s).Type == x.defs.Number(path.Target) {
+			r.token(p.identifier, i.Get("system").Str(), i.Get("value").Str())
+		}
 	}
 	switch {
 	case path.Type == "Resource": // Bundle.entry[0].resource
@@ -196,6 +199,9 @@ func (x *Indexer) reference(r *Rows, p *param, path *fhir.Path, v fhir.Value) {
 	}
 	ref := x.ParseReference(s)
 	ref.Param = p.number
+	if p.number == 0 {
+		return // another parameter has the row
+	}
 	if path.Target == "" || ref.Type == x.defs.Number(path.Target) {
 		r.Refs = append(r.Refs, ref)
 	}

@@ -105,6 +105,7 @@ func (x *Indexer) parameter(q *Query, name, value string) (known bool, err error
 		q.Cursor, err = ParseCursor(value)
 		return true, err
 	case "_sort":
+		q.sorted = true
 		return true, x.sort(q, value)
 	}
 	base, modifier, _ := strings.Cut(name, ":")

@@ -36,7 +36,11 @@ func (r *Records) Capabilities(ctx context.Context, req *recordsv1.CapabilitiesR
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(`{"type":"` + typ + `","interaction":[` + codes + `],` +
+		b.WriteByte('{')
+		if typ == "Subscription" {
+			b.WriteString(topicList())
+		}
+		b.WriteString(`"type":"` + typ + `","interaction":[` + codes + `],` +
 			`"versioning":"versioned-update","readHistory":true,"updateCreate":true,"conditionalCreate":true,"conditionalRead":"not-match",` +
 			`"conditionalUpdate":false,"conditionalDelete":"not-supported"`)
 		r.parameters(&b, x.Number, typ)

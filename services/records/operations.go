@@ -18,6 +18,12 @@ func (r *Records) operations() (kit.Table, error) {
 		kit.Op("Transact", r.Transact),
 		kit.Op("Everything", r.Everything),
 		kit.Op("Capabilities", r.Capabilities, kit.Unaudited),
+		kit.Op("SubscriptionStatus", r.SubscriptionStatus),
+		kit.Op("SubscriptionEvents", r.SubscriptionEvents),
+		kit.Op("SubscriptionToken", r.SubscriptionToken),
+		kit.Op("SubscriptionSecret", r.SubscriptionSecret),
+		kit.Op("SubscriptionDeadLetters", r.SubscriptionDeadLetters),
+		kit.Op("SubscriptionResend", r.SubscriptionResend),
 		// Services read the log all day; each of them audits what it shows.
 		kit.Op("Changes", r.Changes, kit.Unaudited),
 	)

@@ -114,6 +114,9 @@ type Store interface {
 	// Queue counts.
 	Queue(ctx context.Context) (Queue, error)
 
+	// Rung returns a channel that is closed when something may be new.
+	Rung() <-chan struct{}
+
 	// Issue keeps a token's digest.
 	Issue(ctx context.Context, digest []byte, id, account string, until time.Time) error
 	// Redeem takes a token away and returns what it was for; fault.Unauthenticated otherwise.

@@ -979,6 +979,298 @@ func (x *Change) GetBody() []byte {
 	return nil
 }
 
+type SubscriptionStatusRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty for all that the caller may see.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The raw query of the REST call: id and status, each possibly several times.
+	Query         string `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionStatusRequest) Reset() {
+	*x = SubscriptionStatusRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionStatusRequest) ProtoMessage() {}
+
+func (x *SubscriptionStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionStatusRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionStatusRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *SubscriptionStatusRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SubscriptionStatusRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+type SubscriptionEventsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The raw query of the REST call: eventsSinceNumber, eventsUntilNumber, content.
+	Query         string `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionEventsRequest) Reset() {
+	*x = SubscriptionEventsRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionEventsRequest) ProtoMessage() {}
+
+func (x *SubscriptionEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionEventsRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionEventsRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *SubscriptionEventsRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SubscriptionEventsRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+type SubscriptionTokenRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionTokenRequest) Reset() {
+	*x = SubscriptionTokenRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionTokenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionTokenRequest) ProtoMessage() {}
+
+func (x *SubscriptionTokenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionTokenRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionTokenRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *SubscriptionTokenRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type SubscriptionSecretRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionSecretRequest) Reset() {
+	*x = SubscriptionSecretRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionSecretRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionSecretRequest) ProtoMessage() {}
+
+func (x *SubscriptionSecretRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionSecretRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionSecretRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *SubscriptionSecretRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type SubscriptionDeadLettersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionDeadLettersRequest) Reset() {
+	*x = SubscriptionDeadLettersRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionDeadLettersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionDeadLettersRequest) ProtoMessage() {}
+
+func (x *SubscriptionDeadLettersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionDeadLettersRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionDeadLettersRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *SubscriptionDeadLettersRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type SubscriptionResendRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The events' numbers; empty means all dead letters of the Subscription.
+	Numbers       []int64 `protobuf:"varint,2,rep,packed,name=numbers,proto3" json:"numbers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionResendRequest) Reset() {
+	*x = SubscriptionResendRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionResendRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionResendRequest) ProtoMessage() {}
+
+func (x *SubscriptionResendRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionResendRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionResendRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *SubscriptionResendRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SubscriptionResendRequest) GetNumbers() []int64 {
+	if x != nil {
+		return x.Numbers
+	}
+	return nil
+}
+
 var File_yba_records_v1_records_proto protoreflect.FileDescriptor
 
 const file_yba_records_v1_records_proto_rawDesc = "" +
@@ -1047,7 +1339,23 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x02at\x18\x06 \x01(\tR\x02at\x12\x14\n" +
 	"\x05actor\x18\a \x01(\tR\x05actor\x12\x0e\n" +
 	"\x02op\x18\b \x01(\tR\x02op\x12\x12\n" +
-	"\x04body\x18\t \x01(\fR\x04body2\x8b\x06\n" +
+	"\x04body\x18\t \x01(\fR\x04body\"A\n" +
+	"\x19SubscriptionStatusRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05query\x18\x02 \x01(\tR\x05query\"A\n" +
+	"\x19SubscriptionEventsRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05query\x18\x02 \x01(\tR\x05query\"*\n" +
+	"\x18SubscriptionTokenRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"+\n" +
+	"\x19SubscriptionSecretRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"0\n" +
+	"\x1eSubscriptionDeadLettersRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"E\n" +
+	"\x19SubscriptionResendRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\anumbers\x18\x02 \x03(\x03R\anumbers2\xb1\n" +
+	"\n" +
 	"\aRecords\x12=\n" +
 	"\x04Read\x12\x1b.yba.records.v1.ReadRequest\x1a\x18.yba.records.v1.Resource\x12K\n" +
 	"\vReadVersion\x12\".yba.records.v1.ReadVersionRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
@@ -1060,7 +1368,13 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\n" +
 	"Everything\x12!.yba.records.v1.EverythingRequest\x1a\x16.yba.records.v1.Bundle\x12M\n" +
 	"\fCapabilities\x12#.yba.records.v1.CapabilitiesRequest\x1a\x18.yba.records.v1.Resource\x12J\n" +
-	"\aChanges\x12\x1e.yba.records.v1.ChangesRequest\x1a\x1f.yba.records.v1.ChangesResponseB>Z<github.com/yba-health/yba/proto/gen/yba/records/v1;recordsv1b\x06proto3"
+	"\aChanges\x12\x1e.yba.records.v1.ChangesRequest\x1a\x1f.yba.records.v1.ChangesResponse\x12W\n" +
+	"\x12SubscriptionStatus\x12).yba.records.v1.SubscriptionStatusRequest\x1a\x16.yba.records.v1.Bundle\x12W\n" +
+	"\x12SubscriptionEvents\x12).yba.records.v1.SubscriptionEventsRequest\x1a\x16.yba.records.v1.Bundle\x12W\n" +
+	"\x11SubscriptionToken\x12(.yba.records.v1.SubscriptionTokenRequest\x1a\x18.yba.records.v1.Resource\x12Y\n" +
+	"\x12SubscriptionSecret\x12).yba.records.v1.SubscriptionSecretRequest\x1a\x18.yba.records.v1.Resource\x12c\n" +
+	"\x17SubscriptionDeadLetters\x12..yba.records.v1.SubscriptionDeadLettersRequest\x1a\x18.yba.records.v1.Resource\x12Y\n" +
+	"\x12SubscriptionResend\x12).yba.records.v1.SubscriptionResendRequest\x1a\x18.yba.records.v1.ResourceB>Z<github.com/yba-health/yba/proto/gen/yba/records/v1;recordsv1b\x06proto3"
 
 var (
 	file_yba_records_v1_records_proto_rawDescOnce sync.Once
@@ -1074,23 +1388,29 @@ func file_yba_records_v1_records_proto_rawDescGZIP() []byte {
 	return file_yba_records_v1_records_proto_rawDescData
 }
 
-var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_yba_records_v1_records_proto_goTypes = []any{
-	(*ReadRequest)(nil),         // 0: yba.records.v1.ReadRequest
-	(*ReadVersionRequest)(nil),  // 1: yba.records.v1.ReadVersionRequest
-	(*CreateRequest)(nil),       // 2: yba.records.v1.CreateRequest
-	(*UpdateRequest)(nil),       // 3: yba.records.v1.UpdateRequest
-	(*DeleteRequest)(nil),       // 4: yba.records.v1.DeleteRequest
-	(*Resource)(nil),            // 5: yba.records.v1.Resource
-	(*HistoryRequest)(nil),      // 6: yba.records.v1.HistoryRequest
-	(*SearchRequest)(nil),       // 7: yba.records.v1.SearchRequest
-	(*TransactRequest)(nil),     // 8: yba.records.v1.TransactRequest
-	(*EverythingRequest)(nil),   // 9: yba.records.v1.EverythingRequest
-	(*CapabilitiesRequest)(nil), // 10: yba.records.v1.CapabilitiesRequest
-	(*Bundle)(nil),              // 11: yba.records.v1.Bundle
-	(*ChangesRequest)(nil),      // 12: yba.records.v1.ChangesRequest
-	(*ChangesResponse)(nil),     // 13: yba.records.v1.ChangesResponse
-	(*Change)(nil),              // 14: yba.records.v1.Change
+	(*ReadRequest)(nil),                    // 0: yba.records.v1.ReadRequest
+	(*ReadVersionRequest)(nil),             // 1: yba.records.v1.ReadVersionRequest
+	(*CreateRequest)(nil),                  // 2: yba.records.v1.CreateRequest
+	(*UpdateRequest)(nil),                  // 3: yba.records.v1.UpdateRequest
+	(*DeleteRequest)(nil),                  // 4: yba.records.v1.DeleteRequest
+	(*Resource)(nil),                       // 5: yba.records.v1.Resource
+	(*HistoryRequest)(nil),                 // 6: yba.records.v1.HistoryRequest
+	(*SearchRequest)(nil),                  // 7: yba.records.v1.SearchRequest
+	(*TransactRequest)(nil),                // 8: yba.records.v1.TransactRequest
+	(*EverythingRequest)(nil),              // 9: yba.records.v1.EverythingRequest
+	(*CapabilitiesRequest)(nil),            // 10: yba.records.v1.CapabilitiesRequest
+	(*Bundle)(nil),                         // 11: yba.records.v1.Bundle
+	(*ChangesRequest)(nil),                 // 12: yba.records.v1.ChangesRequest
+	(*ChangesResponse)(nil),                // 13: yba.records.v1.ChangesResponse
+	(*Change)(nil),                         // 14: yba.records.v1.Change
+	(*SubscriptionStatusRequest)(nil),      // 15: yba.records.v1.SubscriptionStatusRequest
+	(*SubscriptionEventsRequest)(nil),      // 16: yba.records.v1.SubscriptionEventsRequest
+	(*SubscriptionTokenRequest)(nil),       // 17: yba.records.v1.SubscriptionTokenRequest
+	(*SubscriptionSecretRequest)(nil),      // 18: yba.records.v1.SubscriptionSecretRequest
+	(*SubscriptionDeadLettersRequest)(nil), // 19: yba.records.v1.SubscriptionDeadLettersRequest
+	(*SubscriptionResendRequest)(nil),      // 20: yba.records.v1.SubscriptionResendRequest
 }
 var file_yba_records_v1_records_proto_depIdxs = []int32{
 	14, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
@@ -1105,19 +1425,31 @@ var file_yba_records_v1_records_proto_depIdxs = []int32{
 	9,  // 9: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
 	10, // 10: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
 	12, // 11: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
-	5,  // 12: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
-	5,  // 13: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
-	5,  // 14: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
-	5,  // 15: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
-	5,  // 16: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
-	11, // 17: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
-	11, // 18: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
-	11, // 19: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
-	11, // 20: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
-	5,  // 21: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
-	13, // 22: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
-	12, // [12:23] is the sub-list for method output_type
-	1,  // [1:12] is the sub-list for method input_type
+	15, // 12: yba.records.v1.Records.SubscriptionStatus:input_type -> yba.records.v1.SubscriptionStatusRequest
+	16, // 13: yba.records.v1.Records.SubscriptionEvents:input_type -> yba.records.v1.SubscriptionEventsRequest
+	17, // 14: yba.records.v1.Records.SubscriptionToken:input_type -> yba.records.v1.SubscriptionTokenRequest
+	18, // 15: yba.records.v1.Records.SubscriptionSecret:input_type -> yba.records.v1.SubscriptionSecretRequest
+	19, // 16: yba.records.v1.Records.SubscriptionDeadLetters:input_type -> yba.records.v1.SubscriptionDeadLettersRequest
+	20, // 17: yba.records.v1.Records.SubscriptionResend:input_type -> yba.records.v1.SubscriptionResendRequest
+	5,  // 18: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
+	5,  // 19: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
+	5,  // 20: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
+	5,  // 21: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
+	5,  // 22: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
+	11, // 23: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
+	11, // 24: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
+	11, // 25: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
+	11, // 26: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
+	5,  // 27: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
+	13, // 28: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
+	11, // 29: yba.records.v1.Records.SubscriptionStatus:output_type -> yba.records.v1.Bundle
+	11, // 30: yba.records.v1.Records.SubscriptionEvents:output_type -> yba.records.v1.Bundle
+	5,  // 31: yba.records.v1.Records.SubscriptionToken:output_type -> yba.records.v1.Resource
+	5,  // 32: yba.records.v1.Records.SubscriptionSecret:output_type -> yba.records.v1.Resource
+	5,  // 33: yba.records.v1.Records.SubscriptionDeadLetters:output_type -> yba.records.v1.Resource
+	5,  // 34: yba.records.v1.Records.SubscriptionResend:output_type -> yba.records.v1.Resource
+	18, // [18:35] is the sub-list for method output_type
+	1,  // [1:18] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name
@@ -1134,7 +1466,7 @@ func file_yba_records_v1_records_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_yba_records_v1_records_proto_rawDesc), len(file_yba_records_v1_records_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -36,7 +36,9 @@ type hooks struct {
 	// private are networks that may be called although they are not public.
 	private []netip.Prefix
 	client  *http.Client
-	log     *slog.Logger
+	// idle is the longest wait for a notice of changes.
+	idle time.Duration
+	log  *slog.Logger
 
 	delivered, failed prometheus.Counter
 	queue             *prometheus.GaugeVec
@@ -60,7 +62,7 @@ type keptSpec struct {
 func newHooks(r *Records, store subscription.Store, private []netip.Prefix, log *slog.Logger, reg prometheus.Registerer) *hooks {
 	m := promauto.With(reg)
 	h := &hooks{
-		r: r, store: store, private: private, log: log, specs: map[string]keptSpec{},
+		r: r, store: store, private: private, log: log, specs: map[string]keptSpec{}, idle: idle,
 		delivered: m.NewCounter(prometheus.CounterOpts{Name: "yba_subscription_notifications_total", Help: "Notifications that receivers took."}),
 		failed:    m.NewCounter(prometheus.CounterOpts{Name: "yba_subscription_failures_total", Help: "Tries of notifications that failed."}),
 		queue:     m.NewGaugeVec(prometheus.GaugeOpts{Name: "yba_subscription_events", Help: "Events that wait, and dead letters."}, []string{"state"}),

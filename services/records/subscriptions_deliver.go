@@ -47,7 +47,7 @@ func (h *hooks) deliver(ctx context.Context) (moved bool, err error) {
 		return false, err
 	}
 	if k == nil {
-		pause(ctx, rung, idle)
+		pause(ctx, rung, h.idle)
 		return false, nil
 	}
 	r, err := h.serve(ctx, k)

@@ -21,7 +21,7 @@ const (
 // idle is the longest wait for a notice of changes.
 const idle = time.Second
 
-// rest waits until something may be new.
+// pause waits until something may be new.
 func pause(ctx context.Context, rung <-chan struct{}, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -52,7 +52,7 @@ func (h *hooks) follow(ctx context.Context) (moved bool, err error) {
 	if len(s.Kept)+len(s.Events) == 0 && h.r.now().Sub(h.ahead.saved) < saveEvery {
 		moved = from != s.To
 		h.ahead.from, h.ahead.at = stored, s.To
-		pause(ctx, rung, idle)
+		pause(ctx, rung, h.idle)
 		return moved, nil
 	}
 	moved, err = h.store.Take(ctx, *s)

@@ -86,7 +86,7 @@ func (s *socket) run(ctx context.Context) error {
 	defer cancel()
 	words := make(chan string)
 	go s.read(ctx, words) // ends with the socket or ctx
-	look, ping := time.NewTicker(idle), time.NewTicker(pingEvery)
+	look, ping := time.NewTicker(s.h.idle), time.NewTicker(pingEvery)
 	defer look.Stop()
 	defer ping.Stop()
 	hello := time.NewTimer(helloWait)

@@ -148,10 +148,11 @@ func (s *Store) Take(ctx context.Context, step subscription.Step) (taken bool, e
 
 // keep stores what a version of a Subscription says. The owner and the
 // beginning stay those of the first version; a status that the server wrote
-// is known already.
+// is known already. Where the table was emptied, numbers go on after the last
+// event that is there.
 func keep(ctx context.Context, tx *sql.Tx, k *subscription.Kept) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO records.subscriptions AS s (id, version, owner, status, channel, body, tx, seq, heartbeat, ends)
-		VALUES ($1, $2, $3, $4, $5, $6, $7::text::xid8, $8, $9, $10)
+	_, err := tx.ExecContext(ctx, `INSERT INTO records.subscriptions AS s (id, version, owner, status, channel, body, tx, seq, heartbeat, ends, last)
+		VALUES ($1, $2, $3, $4, $5, $6, $7::text::xid8, $8, $9, $10, (SELECT coalesce(max(number), 0) FROM records.events WHERE subscription = $1))
 		ON CONFLICT (id) DO UPDATE SET version = excluded.version, status = excluded.status, channel = excluded.channel, body = excluded.body,
 			heartbeat = excluded.heartbeat, ends = excluded.ends, due = 0, failures = 0,
 			tx = CASE WHEN s.status = 'off' THEN excluded.tx ELSE s.tx END, seq = CASE WHEN s.status = 'off' THEN excluded.seq ELSE s.seq END
@@ -267,7 +268,7 @@ func (s *Store) events(ctx context.Context, where string, args ...any) ([]subscr
 
 // Resend puts dead letters back into the queue.
 func (s *Store) Resend(ctx context.Context, id string, numbers []int64) (int64, error) {
-	done, err := s.db.ExecContext(ctx, `UPDATE records.events SET state = 'q' WHERE subscription = $1 AND state = 'd' AND (cardinality($2::bigint[]) = 0 OR number = ANY($2))`,
+	done, err := s.db.ExecContext(ctx, `UPDATE records.events SET state = 'q' WHERE subscription = $1 AND state = 'd' AND (coalesce(cardinality($2::bigint[]), 0) = 0 OR number = ANY($2))`,
 		id, pq.Array(numbers))
 	if err != nil {
 		return 0, pg.Fault(err)

@@ -41,13 +41,13 @@ func patience(failures int) time.Duration {
 // works alone on it, and only on its queue's head, so that events go out in
 // order.
 func (h *hooks) deliver(ctx context.Context) (moved bool, err error) {
-	rung := h.store.Rung()
-	k, err := h.store.Claim(ctx, h.r.now(), lease)
+	queued := h.waiting()
+	k, err := h.store.Claim(ctx, h.r.now(), h.r.now().Add(-keepEvents), lease)
 	if err != nil {
 		return false, err
 	}
 	if k == nil {
-		pause(ctx, rung, h.idle)
+		pause(ctx, queued, h.idle)
 		return false, nil
 	}
 	r, err := h.serve(ctx, k)
@@ -66,7 +66,7 @@ func (h *hooks) serve(ctx context.Context, k *subscription.Kept) (subscription.R
 	if err != nil {
 		return subscription.Result{}, err
 	}
-	if !spec.End.IsZero() && !spec.End.After(now) {
+	if !spec.End.IsZero() && !spec.End.After(now) || k.Status == subscription.Failed {
 		return h.become(ctx, k, subscription.Result{}, subscription.Off, "")
 	}
 	act, reach, ok, err := h.reach(ctx, k.Owner)
@@ -242,7 +242,8 @@ func (h *hooks) open(ip netip.Addr) bool {
 	return true
 }
 
-// keep is how long events can be asked for again.
+// keepEvents is how long events can be asked for again, and how long a
+// Subscription that failed waits to be mended.
 const keepEvents = 30 * 24 * time.Hour
 
 // tend drops what is old and counts the queue.

@@ -18,8 +18,12 @@ const (
 	saveEvery = 10 * time.Second
 )
 
-// idle is the longest wait for a notice of changes.
-const idle = time.Second
+// While a province is imported the log grows a thousand times a second; who
+// subscribes to none of it looks at it ten times.
+const (
+	idle   = time.Second
+	breath = 100 * time.Millisecond
+)
 
 // pause waits until something may be new.
 func pause(ctx context.Context, rung <-chan struct{}, d time.Duration) {
@@ -53,11 +57,13 @@ func (h *hooks) follow(ctx context.Context) (moved bool, err error) {
 		moved = from != s.To
 		h.ahead.from, h.ahead.at = stored, s.To
 		pause(ctx, rung, h.idle)
+		pause(ctx, nil, h.breath)
 		return moved, nil
 	}
 	moved, err = h.store.Take(ctx, *s)
 	if moved {
 		h.ahead.saved = h.r.now()
+		h.wake()
 	}
 	return moved, err
 }

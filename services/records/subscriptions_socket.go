@@ -92,7 +92,7 @@ func (s *socket) run(ctx context.Context) error {
 	hello := time.NewTimer(helloWait)
 	defer hello.Stop()
 	for {
-		rung := s.h.store.Rung()
+		queued := s.h.waiting()
 		for _, b := range s.bound {
 			if err := s.tell(ctx, b); err != nil {
 				return err
@@ -112,7 +112,7 @@ func (s *socket) run(ctx context.Context) error {
 			if len(s.bound) == 0 {
 				return fault.New(fault.Unauthenticated, "send bind-with-token and a token", nil)
 			}
-		case <-rung:
+		case <-queued:
 		case <-look.C:
 		case <-ping.C:
 			waiting, done := context.WithTimeout(ctx, writeWait)

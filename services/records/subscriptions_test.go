@@ -58,7 +58,7 @@ func (w *town) restart() {
 		w.t.Fatal("another store")
 	}
 	w.h = newHooks(w.r, store, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	w.h.idle = time.Millisecond
+	w.h.idle, w.h.breath = time.Millisecond, 0
 	w.h.act = func(ctx context.Context, owner string) (context.Context, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -68,7 +68,11 @@ func (w *town) restart() {
 		}
 		return guard.WithScope(guard.Behalf(ctx, owner), s), nil
 	}
-	w.h.note = func(_ context.Context, patient, target string) { w.noted = append(w.noted, patient+" "+target) }
+	w.h.note = func(_ context.Context, patient, target string) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.noted = append(w.noted, patient+" "+target)
+	}
 	w.r.hooks = w.h
 }
 
@@ -296,7 +300,9 @@ func TestAChangeIsToldSignedWithItsNumberAndContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var given struct{ Parameter []struct{ ValueString string } }
+	var given struct {
+		Parameter []struct{ ValueString string }
+	}
 	if err := json.Unmarshal(secret.GetBody(), &given); err != nil {
 		t.Fatal(err)
 	}

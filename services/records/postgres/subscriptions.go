@@ -140,9 +140,6 @@ func (s *Store) Take(ctx context.Context, step subscription.Step) (taken bool, e
 		taken = true
 		return enqueue(ctx, tx, step.Events)
 	})
-	if err == nil && taken && len(step.Events)+len(step.Kept) > 0 {
-		s.Announce()
-	}
 	return taken, err
 }
 
@@ -197,16 +194,17 @@ func enqueue(ctx context.Context, tx *sql.Tx, list []subscription.Queued) error 
 	return err
 }
 
-// Claim leases a Subscription that has something to send: a handshake, an
-// end, events or a heartbeat. A lease that is not ended ends by itself.
-func (s *Store) Claim(ctx context.Context, now time.Time, lease time.Duration) (*subscription.Kept, error) {
+// Claim leases a Subscription that has something to send, a handshake, events
+// or a heartbeat, or that is over: by its end, or because it failed before
+// forgotten and nobody mended it. A lease that is not ended ends by itself.
+func (s *Store) Claim(ctx context.Context, now, forgotten time.Time, lease time.Duration) (*subscription.Kept, error) {
 	row := s.db.QueryRowContext(ctx, `UPDATE records.subscriptions s SET leased = $2 WHERE s.id = (
 		SELECT c.id FROM records.subscriptions c
-		WHERE c.status IN ('requested', 'active') AND c.due <= $1 AND c.leased <= $1 AND (
-			c.status = 'requested' OR c.ends > 0 AND c.ends <= $1 OR c.channel = 'rest-hook' AND (
+		WHERE c.status <> 'off' AND c.due <= $1 AND c.leased <= $1 AND (
+			c.status = 'requested' OR c.ends > 0 AND c.ends <= $1 OR c.status = 'error' AND c.due <= $3 OR c.status = 'active' AND c.channel = 'rest-hook' AND (
 				c.heartbeat > 0 AND c.sent + c.heartbeat <= $1 OR
 				EXISTS (SELECT FROM records.events e WHERE e.subscription = c.id AND e.state = 'q')))
-		ORDER BY c.due, c.sent LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING `+keptColumns, micros(now), micros(now.Add(lease)))
+		ORDER BY c.due, c.sent LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING `+keptColumns, micros(now), micros(now.Add(lease)), micros(forgotten))
 	return scanKept(row)
 }
 
@@ -273,7 +271,6 @@ func (s *Store) Resend(ctx context.Context, id string, numbers []int64) (int64, 
 	if err != nil {
 		return 0, pg.Fault(err)
 	}
-	s.Announce()
 	n, err := done.RowsAffected()
 	return n, pg.Fault(err)
 }

@@ -96,8 +96,9 @@ type Store interface {
 	// Take commits a step unless another process was faster (taken is false).
 	Take(ctx context.Context, s Step) (taken bool, err error)
 
-	// Claim leases a Subscription that has something to send; nil for none.
-	Claim(ctx context.Context, now time.Time, lease time.Duration) (*Kept, error)
+	// Claim leases a Subscription that has something to send, is at its end,
+	// or failed before forgotten and was not mended; nil for none.
+	Claim(ctx context.Context, now, forgotten time.Time, lease time.Duration) (*Kept, error)
 	// Waiting returns the queue's head.
 	Waiting(ctx context.Context, id string, limit int) ([]Queued, error)
 	// Settle ends a lease.
@@ -114,7 +115,7 @@ type Store interface {
 	// Queue counts.
 	Queue(ctx context.Context) (Queue, error)
 
-	// Rung returns a channel that is closed when something may be new.
+	// Rung returns a channel that is closed when the log may have grown.
 	Rung() <-chan struct{}
 
 	// Issue keeps a token's digest.

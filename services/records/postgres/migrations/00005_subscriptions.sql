@@ -32,7 +32,7 @@ CREATE TABLE records.subscriptions (
     due      bigint NOT NULL DEFAULT 0,
     leased   bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 80);
-CREATE INDEX subscriptions_due ON records.subscriptions (due) WHERE status IN ('requested', 'active');
+CREATE INDEX subscriptions_due ON records.subscriptions (due) WHERE status <> 'off';
 
 -- One row for each change that a Subscription is told of. It holds no body:
 -- what is sent is read, within the owner's scope, when it is sent.

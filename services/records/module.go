@@ -43,7 +43,7 @@ func New(d app.Deps) (app.Service, error) {
 		return nil, err
 	}
 	base := strings.TrimSuffix(d.Config.PublicURL, "/")
-	r := &Records{store: store, defs: defs, now: d.Now, log: d.Log, base: base + "/fhir/R4"}
+	r := &Records{store: store, defs: defs, now: d.Now, log: d.Log, base: d.Config.BaseURL() + "/fhir/R4"}
 	r.enter = func(ctx context.Context, method string) (context.Context, error) {
 		return d.Guard.Enter(ctx, "records."+method, guard.Rules{}, nil)
 	}

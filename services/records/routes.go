@@ -89,8 +89,10 @@ func routes() []route {
 			defined(ownOperation + "Subscription-dead-letters"),
 		on("POST /Subscription/{id}/$resend", "SubscriptionResend", "$resend", "Deliver dead letters again", decodeResend, encodeResource).
 			defined(ownOperation + "Subscription-resend"),
-		{method: "GET", path: socketPath, operation: "SubscriptionEvents", summary: "Open a websocket for notifications",
-			stream: func(f *rest) http.Handler { return f.notifications }},
+		{
+			method: "GET", path: socketPath, operation: "SubscriptionEvents", summary: "Open a websocket for notifications",
+			stream: func(f *rest) http.Handler { return f.notifications },
+		},
 	}
 }
 

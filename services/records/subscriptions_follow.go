@@ -129,10 +129,13 @@ func (h *hooks) kept(ctx context.Context, row *subscription.Logged) (*subscripti
 	}
 	k.Body = row.Body
 	spec, err := h.spec(ctx, k)
-	if err != nil {
-		// It was written before this server could read it, and is told nothing.
+	if fault.Is(err, fault.Unprocessable) || fault.Is(err, fault.Invalid) {
+		// It was written when other topics or filters were known, and is told nothing.
 		h.log.Warn("a Subscription cannot be read and is off", "error", err)
-		return k, nil //nolint:nilerr // the log goes on
+		return k, nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	k.Status, k.Channel, k.Heartbeat, k.End = spec.Status, spec.Channel, spec.Heartbeat, spec.End
 	return k, nil

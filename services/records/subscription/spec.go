@@ -258,8 +258,10 @@ func (s *Spec) pace(v fhir.Value) error {
 }
 
 // ours are headers that the sender sets itself.
-var ours = []string{"Host", "Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Connection", "Te", "Trailer", "Upgrade",
-	"Proxy-Authorization", "Proxy-Connection", "Keep-Alive", "Expect"}
+var ours = []string{
+	"Host", "Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Connection", "Te", "Trailer", "Upgrade",
+	"Proxy-Authorization", "Proxy-Connection", "Keep-Alive", "Expect",
+}
 
 func (s *Spec) headers(list fhir.Value) error {
 	for h := range list.Items() {

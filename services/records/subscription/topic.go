@@ -38,16 +38,26 @@ var always = []string{"create", "update", "delete"}
 // Topics are the topics that this server knows.
 func Topics() []Topic {
 	return []Topic{
-		{URL: topics + "patient-changed", Triggers: []Trigger{{Type: "Patient", On: always}},
-			CanFilterBy: []string{"_id", "identifier", "gender", "birthdate", "active", "deceased", "general-practitioner", "organization"}},
-		{URL: topics + "observation-changed", Triggers: []Trigger{{Type: "Observation", On: always}},
-			CanFilterBy: []string{"_id", "patient", "subject", "encounter", "code", "category", "status", "performer", "date", "value-quantity", "value-concept"}},
-		{URL: topics + "encounter-start", Triggers: []Trigger{{Type: "Encounter", On: []string{"create", "update"}, Before: "status:not=in-progress", After: "status=in-progress"}},
-			CanFilterBy: []string{"_id", "patient", "subject", "class", "type", "participant", "practitioner", "service-provider", "appointment"}},
-		{URL: topics + "encounter-changed", Triggers: []Trigger{{Type: "Encounter", On: always}},
-			CanFilterBy: []string{"_id", "patient", "subject", "status", "class", "type", "participant", "practitioner", "service-provider", "appointment", "date"}},
-		{URL: topics + "consultation-booked", Triggers: []Trigger{{Type: "Appointment", On: []string{"create", "update"}, Before: "status:not=booked", After: "status=booked"}},
-			CanFilterBy: []string{"_id", "patient", "practitioner", "actor", "appointment-type", "service-type", "specialty", "date"}},
+		{
+			URL: topics + "patient-changed", Triggers: []Trigger{{Type: "Patient", On: always}},
+			CanFilterBy: []string{"_id", "identifier", "gender", "birthdate", "active", "deceased", "general-practitioner", "organization"},
+		},
+		{
+			URL: topics + "observation-changed", Triggers: []Trigger{{Type: "Observation", On: always}},
+			CanFilterBy: []string{"_id", "patient", "subject", "encounter", "code", "category", "status", "performer", "date", "value-quantity", "value-concept"},
+		},
+		{
+			URL: topics + "encounter-start", Triggers: []Trigger{{Type: "Encounter", On: []string{"create", "update"}, Before: "status:not=in-progress", After: "status=in-progress"}},
+			CanFilterBy: []string{"_id", "patient", "subject", "class", "type", "participant", "practitioner", "service-provider", "appointment"},
+		},
+		{
+			URL: topics + "encounter-changed", Triggers: []Trigger{{Type: "Encounter", On: always}},
+			CanFilterBy: []string{"_id", "patient", "subject", "status", "class", "type", "participant", "practitioner", "service-provider", "appointment", "date"},
+		},
+		{
+			URL: topics + "consultation-booked", Triggers: []Trigger{{Type: "Appointment", On: []string{"create", "update"}, Before: "status:not=booked", After: "status=booked"}},
+			CanFilterBy: []string{"_id", "patient", "practitioner", "actor", "appointment-type", "service-type", "specialty", "date"},
+		},
 		{URL: topics + "resource-changed", Triggers: []Trigger{{On: always}}, Typed: true},
 	}
 }

@@ -101,7 +101,7 @@ func subscribed(t *testing.T, s *system, nurse, doctor *user, patient string) {
 	if status, _ := doctor.send(http.MethodGet, "/fhir/R4/Subscription/"+hook+"/$events", "", nil); status != http.StatusForbidden {
 		t.Errorf("a doctor asks for the nurse's events: %d", status)
 	}
-	_, body = doctor.send(http.MethodGet, "/fhir/R4/Subscription", "", nil)
+	_, body = doctor.send(http.MethodGet, "/fhir/R4/Subscription/$status", "", nil)
 	if strings.Contains(string(body), hook) {
 		t.Error("a doctor finds the nurse's Subscription")
 	}

@@ -58,6 +58,9 @@ type hooks struct {
 	}
 }
 
+// maxSpecs bounds how many Subscriptions are kept as they were understood.
+const maxSpecs = 10_000
+
 type keptSpec struct {
 	version int64
 	spec    *subscription.Spec
@@ -166,6 +169,9 @@ func (h *hooks) spec(ctx context.Context, k *subscription.Kept) (*subscription.S
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if len(h.specs) >= maxSpecs {
+		clear(h.specs)
+	}
 	h.specs[k.ID] = keptSpec{k.Version, s}
 	return s, nil
 }
@@ -226,12 +232,13 @@ func (h *hooks) story(ctx context.Context, list []subscription.Queued, reach rec
 }
 
 // setStatus writes a version of the Subscription with another status, as the
-// service itself. Where its owner changed it meanwhile, nothing is written.
-func (h *hooks) setStatus(ctx context.Context, k *subscription.Kept, status, why string) (version int64, err error) {
+// service itself. Where its owner changed it meanwhile, nothing is written
+// and nil is returned.
+func (h *hooks) setStatus(ctx context.Context, k *subscription.Kept, status, why string) (*recordsv1.Resource, error) {
 	ctx = guard.WithScope(guard.As(guard.WithPrincipal(ctx, nil), "records"), &guard.Scope{All: true, Shared: true})
 	doc, err := fhir.Parse(k.Body)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	e := fhir.Edit(doc.Root())
 	e.Put(doc.Root(), "status", fhir.Quote(status))
@@ -240,7 +247,7 @@ func (h *hooks) setStatus(ctx context.Context, k *subscription.Kept, status, why
 	}
 	x, err := h.r.Update(ctx, &recordsv1.UpdateRequest{Type: "Subscription", Id: k.ID, Body: bytes.Clone(e.Bytes()), IfMatch: strconv.FormatInt(k.Version, 10)})
 	if fault.Is(err, fault.Precondition) || fault.Is(err, fault.NotFound) {
-		return 0, nil
+		return nil, nil
 	}
-	return x.GetVersion(), err
+	return x, err
 }

@@ -117,9 +117,9 @@ func (h *hooks) serve(ctx context.Context, k *subscription.Kept) (subscription.R
 
 // become gives the Subscription another status.
 func (h *hooks) become(ctx context.Context, k *subscription.Kept, r subscription.Result, status, why string) (subscription.Result, error) {
-	version, err := h.setStatus(ctx, k, status, why)
-	if err == nil && version > 0 {
-		r.Status, r.Version = status, version
+	x, err := h.setStatus(ctx, k, status, why)
+	if err == nil && x != nil {
+		r.Status, r.Version, r.Body = status, x.GetVersion(), x.GetBody()
 	}
 	return r, err
 }
@@ -127,6 +127,9 @@ func (h *hooks) become(ctx context.Context, k *subscription.Kept, r subscription
 // failure counts a failed try; after the last one what was to be sent is a
 // dead letter and the Subscription waits for its owner.
 func (h *hooks) failure(ctx context.Context, k *subscription.Kept, numbers []int64) (subscription.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return subscription.Result{}, err // this server stops, which is not the receiver's fault
+	}
 	h.failed.Inc()
 	r := subscription.Result{Failures: k.Failures + 1}
 	r.Due = h.r.now().Add(patience(r.Failures))

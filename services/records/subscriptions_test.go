@@ -281,6 +281,10 @@ func TestAChangeIsToldSignedWithItsNumberAndContent(t *testing.T) {
 	p := create(w.ctx, t, w.r, "Patient", person("Lê", "An", "1", "95012", "1950"))
 	s := create(owner, t, w.r, "Subscription", hook("observation-changed", "Observation?code=8480-6", x.URL+"/hook", "full-resource"))
 	w.turn("active after the handshake", func() bool { return w.status(s.GetId()) == "active" })
+	w.caught()
+	if status, err := w.r.SubscriptionStatus(owner, &recordsv1.SubscriptionStatusRequest{Id: s.GetId()}); err != nil || !strings.Contains(string(status.GetBody()), `"valueCode":"active"`) {
+		t.Errorf("$status: %v %s", err, status.GetBody())
+	}
 	if got := x.all(); len(got) != 1 || got[0].kind != "handshake" || got[0].entries != 1 || got[0].last != "0" || got[0].topic != topicBase+"observation-changed" {
 		t.Fatalf("the handshake was %+v", got)
 	}

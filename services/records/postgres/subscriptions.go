@@ -222,7 +222,7 @@ func (s *Store) Settle(ctx context.Context, k *subscription.Kept, r subscription
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `UPDATE records.subscriptions SET failures = $3, due = $4, status = coalesce(nullif($5, ''), status),
-			version = greatest(version, $6) WHERE id = $1 AND version = $2`, k.ID, k.Version, r.Failures, micros(r.Due), r.Status, r.Version)
+			version = greatest(version, $6), body = coalesce($7, body) WHERE id = $1 AND version = $2`, k.ID, k.Version, r.Failures, micros(r.Due), r.Status, r.Version, r.Body)
 		return err
 	})
 	return err

@@ -77,9 +77,10 @@ type Result struct {
 	Failures int
 	Due      time.Time
 	Sent     time.Time // zero: nothing was sent
-	// Status and Version are set when the resource got a new status.
+	// Status, Version and Body are set when the resource got a new status.
 	Status  string
 	Version int64
+	Body    []byte
 }
 
 // Queue counts events for the metrics.

@@ -92,7 +92,7 @@ func routes() []route {
 			defined(ownOperation + "Subscription-resend"),
 		{
 			method: "GET", path: socketPath, operation: "SubscriptionEvents", summary: "Open a websocket for notifications",
-			stream: func(f *rest) http.Handler { return f.notifications },
+			stream: func(f *rest) http.Handler { return http.HandlerFunc(f.socket) },
 		},
 	}
 }

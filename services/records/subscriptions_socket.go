@@ -24,6 +24,15 @@ const (
 	maxBound  = 50
 )
 
+// socket serves the route of websockets.
+func (f *rest) socket(w http.ResponseWriter, r *http.Request) {
+	if f.notifications == nil { // a face without a service behind it
+		nowhere(w, r)
+		return
+	}
+	f.notifications.ServeHTTP(w, r)
+}
+
 // socket is one websocket and the Subscriptions that it is bound to
 // (http://hl7.org/fhir/uv/subscriptions-backport/STU1.1/channels.html#websockets).
 type socket struct {

@@ -243,15 +243,16 @@ func (r *Records) SubscriptionDeadLetters(ctx context.Context, req *recordsv1.Su
 	if err != nil {
 		return nil, err
 	}
-	body := `{"resourceType":"Parameters"`
+	letters := make([]string, len(list))
 	for i, e := range list {
-		body += map[bool]string{true: `,"parameter":[`, false: `,`}[i == 0] + `{"name":"dead-letter","part":[{"name":"event-number","valueString":"` +
+		letters[i] = `{"name":"dead-letter","part":[{"name":"event-number","valueString":"` +
 			strconv.FormatInt(e.Number, 10) + `"},{"name":"timestamp","valueInstant":"` + stamp(e.At) + `"}]}`
 	}
-	if len(list) > 0 {
-		body += `]`
+	body := `{"resourceType":"Parameters"}`
+	if len(letters) > 0 {
+		body = `{"resourceType":"Parameters","parameter":[` + strings.Join(letters, ",") + `]}`
 	}
-	return &recordsv1.Resource{Type: "Parameters", Body: []byte(body + `}`)}, nil
+	return &recordsv1.Resource{Type: "Parameters", Body: []byte(body)}, nil
 }
 
 // SubscriptionResend puts dead letters back into the queue. They go out, in

@@ -65,7 +65,7 @@ func (h *hooks) serveSocket(closing context.Context) http.Handler {
 		defer stop()
 		s := &socket{h: h, ws: ws}
 		code, reason := websocket.StatusNormalClosure, ""
-		if err := s.run(ctx); err != nil && ctx.Err() == nil {
+		if err := s.run(ctx); err != nil && ctx.Err() == nil { //nolint:contextcheck // it is the request's own
 			code, reason = websocket.StatusPolicyViolation, fault.Of(err).Message
 		} else if closing.Err() != nil {
 			code = websocket.StatusGoingAway

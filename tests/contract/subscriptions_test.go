@@ -18,7 +18,7 @@ import (
 // subscribed proves that whoever may read a change is told of it, over both
 // channels, and that who may not is told nothing: the nurse of the resident's
 // commune, and a doctor who does not treat the resident yet.
-func subscribed(t *testing.T, s *system, nurse, doctor *user, patient string) {
+func subscribed(t *testing.T, nurse, doctor *user, patient string) {
 	t.Helper()
 	var mu sync.Mutex
 	told := map[string][]string{}

@@ -14,6 +14,8 @@ import (
 	"github.com/yba-health/yba/pkg/kit"
 	"github.com/yba-health/yba/pkg/projection"
 	"github.com/yba-health/yba/services/records/postgres"
+	"github.com/yba-health/yba/services/records/terminology"
+	termstore "github.com/yba-health/yba/services/records/terminology/postgres"
 )
 
 // Module is how the process makes the service.
@@ -24,6 +26,7 @@ type service struct {
 	records *Records
 	table   kit.Table
 	rest    *rest
+	terms   *termstore.Store
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -43,7 +46,8 @@ func New(d app.Deps) (app.Service, error) {
 		return nil, err
 	}
 	base := strings.TrimSuffix(d.Config.PublicURL, "/")
-	r := &Records{store: store, defs: defs, now: d.Now, log: d.Log, base: d.Config.BaseURL() + "/fhir/R4"}
+	terms := store.Terms()
+	r := &Records{store: store, defs: defs, terms: terminology.New(terms), now: d.Now, log: d.Log, base: d.Config.BaseURL() + "/fhir/R4"}
 	r.enter = func(ctx context.Context, method string) (context.Context, error) {
 		return d.Guard.Enter(ctx, "records."+method, guard.Rules{}, nil)
 	}
@@ -65,7 +69,7 @@ func New(d app.Deps) (app.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &service{records: r, table: table, rest: face}
+	s := &service{records: r, table: table, rest: face, terms: terms}
 	closing, end := context.WithCancel(context.Background())
 	s.closing, face.notifications = end, h.serveSocket(closing)
 	s.followers = []*projection.Follower{{
@@ -105,6 +109,12 @@ func (s *service) Start(ctx context.Context) error {
 	for _, f := range s.followers {
 		f.Start(ctx)
 	}
+	s.done.Go(func() {
+		// The first user should not wait for it.
+		if err := s.terms.Ready(ctx); err != nil && ctx.Err() == nil {
+			s.records.log.Error("the base terminology could not be loaded; the first use tries again", "error", err)
+		}
+	})
 	return nil
 }
 

@@ -24,6 +24,10 @@ func (r *Records) operations() (kit.Table, error) {
 		kit.Op("SubscriptionSecret", r.SubscriptionSecret),
 		kit.Op("SubscriptionDeadLetters", r.SubscriptionDeadLetters),
 		kit.Op("SubscriptionResend", r.SubscriptionResend),
+		// Terminology is about nobody.
+		kit.Op("Expand", r.Expand, kit.Unaudited),
+		kit.Op("Lookup", r.Lookup, kit.Unaudited),
+		kit.Op("ValidateCode", r.ValidateCode, kit.Unaudited),
 		// Services read the log all day; each of them audits what it shows.
 		kit.Op("Changes", r.Changes, kit.Unaudited),
 	)

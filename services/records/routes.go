@@ -94,6 +94,21 @@ func routes() []route {
 			method: "GET", path: socketPath, operation: "SubscriptionEvents", summary: "Open a websocket for notifications",
 			stream: func(f *rest) http.Handler { return http.HandlerFunc(f.socket) },
 		},
+
+		terms("GET /ValueSet/$expand", "Expand", "List the codes of a value set"),
+		terms("POST /ValueSet/$expand", "Expand", "List the codes of a value set"),
+		terms("GET /ValueSet/{id}/$expand", "Expand", "List the codes of a stored value set"),
+		terms("POST /ValueSet/{id}/$expand", "Expand", "List the codes of a stored value set"),
+		terms("GET /ValueSet/$validate-code", "ValidateCode", "Tell whether a code is in a value set"),
+		terms("POST /ValueSet/$validate-code", "ValidateCode", "Tell whether a code is in a value set"),
+		terms("GET /ValueSet/{id}/$validate-code", "ValidateCode", "Tell whether a code is in a stored value set"),
+		terms("POST /ValueSet/{id}/$validate-code", "ValidateCode", "Tell whether a code is in a stored value set"),
+		terms("GET /CodeSystem/$lookup", "Lookup", "Tell what is known of a code"),
+		terms("POST /CodeSystem/$lookup", "Lookup", "Tell what is known of a code"),
+		terms("GET /CodeSystem/$validate-code", "ValidateCode", "Tell whether a code is in a code system"),
+		terms("POST /CodeSystem/$validate-code", "ValidateCode", "Tell whether a code is in a code system"),
+		terms("GET /CodeSystem/{id}/$validate-code", "ValidateCode", "Tell whether a code is in a stored code system"),
+		terms("POST /CodeSystem/{id}/$validate-code", "ValidateCode", "Tell whether a code is in a stored code system"),
 	}
 }
 

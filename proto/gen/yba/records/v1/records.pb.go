@@ -698,6 +698,79 @@ func (x *CapabilitiesRequest) GetForm() string {
 	return ""
 }
 
+// TerminologyRequest is a call of an operation on code systems or value sets.
+type TerminologyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// CodeSystem or ValueSet.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// The resource the operation is called on, empty for the type.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// The operation's parameters, URL-encoded.
+	Query string `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
+	// A Parameters resource with further ones, as FHIR JSON; may be empty.
+	Body          []byte `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TerminologyRequest) Reset() {
+	*x = TerminologyRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TerminologyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TerminologyRequest) ProtoMessage() {}
+
+func (x *TerminologyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TerminologyRequest.ProtoReflect.Descriptor instead.
+func (*TerminologyRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *TerminologyRequest) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *TerminologyRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *TerminologyRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *TerminologyRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
 // Bundle is a FHIR Bundle as JSON.
 type Bundle struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -708,7 +781,7 @@ type Bundle struct {
 
 func (x *Bundle) Reset() {
 	*x = Bundle{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[11]
+	mi := &file_yba_records_v1_records_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -720,7 +793,7 @@ func (x *Bundle) String() string {
 func (*Bundle) ProtoMessage() {}
 
 func (x *Bundle) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[11]
+	mi := &file_yba_records_v1_records_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -733,7 +806,7 @@ func (x *Bundle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bundle.ProtoReflect.Descriptor instead.
 func (*Bundle) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{11}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Bundle) GetBody() []byte {
@@ -759,7 +832,7 @@ type ChangesRequest struct {
 
 func (x *ChangesRequest) Reset() {
 	*x = ChangesRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[12]
+	mi := &file_yba_records_v1_records_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +844,7 @@ func (x *ChangesRequest) String() string {
 func (*ChangesRequest) ProtoMessage() {}
 
 func (x *ChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[12]
+	mi := &file_yba_records_v1_records_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +857,7 @@ func (x *ChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesRequest.ProtoReflect.Descriptor instead.
 func (*ChangesRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{12}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ChangesRequest) GetCursor() string {
@@ -826,7 +899,7 @@ type ChangesResponse struct {
 
 func (x *ChangesResponse) Reset() {
 	*x = ChangesResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[13]
+	mi := &file_yba_records_v1_records_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -838,7 +911,7 @@ func (x *ChangesResponse) String() string {
 func (*ChangesResponse) ProtoMessage() {}
 
 func (x *ChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[13]
+	mi := &file_yba_records_v1_records_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -851,7 +924,7 @@ func (x *ChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesResponse.ProtoReflect.Descriptor instead.
 func (*ChangesResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{13}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ChangesResponse) GetChanges() []*Change {
@@ -889,7 +962,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[14]
+	mi := &file_yba_records_v1_records_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -901,7 +974,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[14]
+	mi := &file_yba_records_v1_records_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -914,7 +987,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{14}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Change) GetSeq() int64 {
@@ -992,7 +1065,7 @@ type SubscriptionStatusRequest struct {
 
 func (x *SubscriptionStatusRequest) Reset() {
 	*x = SubscriptionStatusRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[15]
+	mi := &file_yba_records_v1_records_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1004,7 +1077,7 @@ func (x *SubscriptionStatusRequest) String() string {
 func (*SubscriptionStatusRequest) ProtoMessage() {}
 
 func (x *SubscriptionStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[15]
+	mi := &file_yba_records_v1_records_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1017,7 +1090,7 @@ func (x *SubscriptionStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionStatusRequest.ProtoReflect.Descriptor instead.
 func (*SubscriptionStatusRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{15}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SubscriptionStatusRequest) GetId() string {
@@ -1045,7 +1118,7 @@ type SubscriptionEventsRequest struct {
 
 func (x *SubscriptionEventsRequest) Reset() {
 	*x = SubscriptionEventsRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[16]
+	mi := &file_yba_records_v1_records_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1057,7 +1130,7 @@ func (x *SubscriptionEventsRequest) String() string {
 func (*SubscriptionEventsRequest) ProtoMessage() {}
 
 func (x *SubscriptionEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[16]
+	mi := &file_yba_records_v1_records_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1070,7 +1143,7 @@ func (x *SubscriptionEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionEventsRequest.ProtoReflect.Descriptor instead.
 func (*SubscriptionEventsRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{16}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SubscriptionEventsRequest) GetId() string {
@@ -1096,7 +1169,7 @@ type SubscriptionTokenRequest struct {
 
 func (x *SubscriptionTokenRequest) Reset() {
 	*x = SubscriptionTokenRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[17]
+	mi := &file_yba_records_v1_records_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1108,7 +1181,7 @@ func (x *SubscriptionTokenRequest) String() string {
 func (*SubscriptionTokenRequest) ProtoMessage() {}
 
 func (x *SubscriptionTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[17]
+	mi := &file_yba_records_v1_records_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1121,7 +1194,7 @@ func (x *SubscriptionTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionTokenRequest.ProtoReflect.Descriptor instead.
 func (*SubscriptionTokenRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{17}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SubscriptionTokenRequest) GetId() string {
@@ -1140,7 +1213,7 @@ type SubscriptionSecretRequest struct {
 
 func (x *SubscriptionSecretRequest) Reset() {
 	*x = SubscriptionSecretRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[18]
+	mi := &file_yba_records_v1_records_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1152,7 +1225,7 @@ func (x *SubscriptionSecretRequest) String() string {
 func (*SubscriptionSecretRequest) ProtoMessage() {}
 
 func (x *SubscriptionSecretRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[18]
+	mi := &file_yba_records_v1_records_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1165,7 +1238,7 @@ func (x *SubscriptionSecretRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionSecretRequest.ProtoReflect.Descriptor instead.
 func (*SubscriptionSecretRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{18}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SubscriptionSecretRequest) GetId() string {
@@ -1184,7 +1257,7 @@ type SubscriptionDeadLettersRequest struct {
 
 func (x *SubscriptionDeadLettersRequest) Reset() {
 	*x = SubscriptionDeadLettersRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[19]
+	mi := &file_yba_records_v1_records_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1196,7 +1269,7 @@ func (x *SubscriptionDeadLettersRequest) String() string {
 func (*SubscriptionDeadLettersRequest) ProtoMessage() {}
 
 func (x *SubscriptionDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[19]
+	mi := &file_yba_records_v1_records_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1209,7 +1282,7 @@ func (x *SubscriptionDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*SubscriptionDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{19}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SubscriptionDeadLettersRequest) GetId() string {
@@ -1230,7 +1303,7 @@ type SubscriptionResendRequest struct {
 
 func (x *SubscriptionResendRequest) Reset() {
 	*x = SubscriptionResendRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[20]
+	mi := &file_yba_records_v1_records_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1242,7 +1315,7 @@ func (x *SubscriptionResendRequest) String() string {
 func (*SubscriptionResendRequest) ProtoMessage() {}
 
 func (x *SubscriptionResendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[20]
+	mi := &file_yba_records_v1_records_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1255,7 +1328,7 @@ func (x *SubscriptionResendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionResendRequest.ProtoReflect.Descriptor instead.
 func (*SubscriptionResendRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{20}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SubscriptionResendRequest) GetId() string {
@@ -1320,7 +1393,12 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\apatient\x18\x01 \x01(\tR\apatient\x12\x14\n" +
 	"\x05query\x18\x02 \x01(\tR\x05query\")\n" +
 	"\x13CapabilitiesRequest\x12\x12\n" +
-	"\x04form\x18\x01 \x01(\tR\x04form\"\x1c\n" +
+	"\x04form\x18\x01 \x01(\tR\x04form\"b\n" +
+	"\x12TerminologyRequest\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
+	"\x05query\x18\x03 \x01(\tR\x05query\x12\x12\n" +
+	"\x04body\x18\x04 \x01(\fR\x04body\"\x1c\n" +
 	"\x06Bundle\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\"m\n" +
 	"\x0eChangesRequest\x12\x16\n" +
@@ -1355,8 +1433,7 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"E\n" +
 	"\x19SubscriptionResendRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
-	"\anumbers\x18\x02 \x03(\x03R\anumbers2\xb1\n" +
-	"\n" +
+	"\anumbers\x18\x02 \x03(\x03R\anumbers2\x8f\f\n" +
 	"\aRecords\x12=\n" +
 	"\x04Read\x12\x1b.yba.records.v1.ReadRequest\x1a\x18.yba.records.v1.Resource\x12K\n" +
 	"\vReadVersion\x12\".yba.records.v1.ReadVersionRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
@@ -1368,7 +1445,10 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\bTransact\x12\x1f.yba.records.v1.TransactRequest\x1a\x16.yba.records.v1.Bundle\x12G\n" +
 	"\n" +
 	"Everything\x12!.yba.records.v1.EverythingRequest\x1a\x16.yba.records.v1.Bundle\x12M\n" +
-	"\fCapabilities\x12#.yba.records.v1.CapabilitiesRequest\x1a\x18.yba.records.v1.Resource\x12J\n" +
+	"\fCapabilities\x12#.yba.records.v1.CapabilitiesRequest\x1a\x18.yba.records.v1.Resource\x12F\n" +
+	"\x06Expand\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12F\n" +
+	"\x06Lookup\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12L\n" +
+	"\fValidateCode\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12J\n" +
 	"\aChanges\x12\x1e.yba.records.v1.ChangesRequest\x1a\x1f.yba.records.v1.ChangesResponse\x12W\n" +
 	"\x12SubscriptionStatus\x12).yba.records.v1.SubscriptionStatusRequest\x1a\x16.yba.records.v1.Bundle\x12W\n" +
 	"\x12SubscriptionEvents\x12).yba.records.v1.SubscriptionEventsRequest\x1a\x16.yba.records.v1.Bundle\x12W\n" +
@@ -1389,7 +1469,7 @@ func file_yba_records_v1_records_proto_rawDescGZIP() []byte {
 	return file_yba_records_v1_records_proto_rawDescData
 }
 
-var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_yba_records_v1_records_proto_goTypes = []any{
 	(*ReadRequest)(nil),                    // 0: yba.records.v1.ReadRequest
 	(*ReadVersionRequest)(nil),             // 1: yba.records.v1.ReadVersionRequest
@@ -1402,19 +1482,20 @@ var file_yba_records_v1_records_proto_goTypes = []any{
 	(*TransactRequest)(nil),                // 8: yba.records.v1.TransactRequest
 	(*EverythingRequest)(nil),              // 9: yba.records.v1.EverythingRequest
 	(*CapabilitiesRequest)(nil),            // 10: yba.records.v1.CapabilitiesRequest
-	(*Bundle)(nil),                         // 11: yba.records.v1.Bundle
-	(*ChangesRequest)(nil),                 // 12: yba.records.v1.ChangesRequest
-	(*ChangesResponse)(nil),                // 13: yba.records.v1.ChangesResponse
-	(*Change)(nil),                         // 14: yba.records.v1.Change
-	(*SubscriptionStatusRequest)(nil),      // 15: yba.records.v1.SubscriptionStatusRequest
-	(*SubscriptionEventsRequest)(nil),      // 16: yba.records.v1.SubscriptionEventsRequest
-	(*SubscriptionTokenRequest)(nil),       // 17: yba.records.v1.SubscriptionTokenRequest
-	(*SubscriptionSecretRequest)(nil),      // 18: yba.records.v1.SubscriptionSecretRequest
-	(*SubscriptionDeadLettersRequest)(nil), // 19: yba.records.v1.SubscriptionDeadLettersRequest
-	(*SubscriptionResendRequest)(nil),      // 20: yba.records.v1.SubscriptionResendRequest
+	(*TerminologyRequest)(nil),             // 11: yba.records.v1.TerminologyRequest
+	(*Bundle)(nil),                         // 12: yba.records.v1.Bundle
+	(*ChangesRequest)(nil),                 // 13: yba.records.v1.ChangesRequest
+	(*ChangesResponse)(nil),                // 14: yba.records.v1.ChangesResponse
+	(*Change)(nil),                         // 15: yba.records.v1.Change
+	(*SubscriptionStatusRequest)(nil),      // 16: yba.records.v1.SubscriptionStatusRequest
+	(*SubscriptionEventsRequest)(nil),      // 17: yba.records.v1.SubscriptionEventsRequest
+	(*SubscriptionTokenRequest)(nil),       // 18: yba.records.v1.SubscriptionTokenRequest
+	(*SubscriptionSecretRequest)(nil),      // 19: yba.records.v1.SubscriptionSecretRequest
+	(*SubscriptionDeadLettersRequest)(nil), // 20: yba.records.v1.SubscriptionDeadLettersRequest
+	(*SubscriptionResendRequest)(nil),      // 21: yba.records.v1.SubscriptionResendRequest
 }
 var file_yba_records_v1_records_proto_depIdxs = []int32{
-	14, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
+	15, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
 	0,  // 1: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
 	1,  // 2: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
 	2,  // 3: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
@@ -1425,32 +1506,38 @@ var file_yba_records_v1_records_proto_depIdxs = []int32{
 	8,  // 8: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
 	9,  // 9: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
 	10, // 10: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
-	12, // 11: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
-	15, // 12: yba.records.v1.Records.SubscriptionStatus:input_type -> yba.records.v1.SubscriptionStatusRequest
-	16, // 13: yba.records.v1.Records.SubscriptionEvents:input_type -> yba.records.v1.SubscriptionEventsRequest
-	17, // 14: yba.records.v1.Records.SubscriptionToken:input_type -> yba.records.v1.SubscriptionTokenRequest
-	18, // 15: yba.records.v1.Records.SubscriptionSecret:input_type -> yba.records.v1.SubscriptionSecretRequest
-	19, // 16: yba.records.v1.Records.SubscriptionDeadLetters:input_type -> yba.records.v1.SubscriptionDeadLettersRequest
-	20, // 17: yba.records.v1.Records.SubscriptionResend:input_type -> yba.records.v1.SubscriptionResendRequest
-	5,  // 18: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
-	5,  // 19: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
-	5,  // 20: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
-	5,  // 21: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
-	5,  // 22: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
-	11, // 23: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
-	11, // 24: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
-	11, // 25: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
-	11, // 26: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
-	5,  // 27: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
-	13, // 28: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
-	11, // 29: yba.records.v1.Records.SubscriptionStatus:output_type -> yba.records.v1.Bundle
-	11, // 30: yba.records.v1.Records.SubscriptionEvents:output_type -> yba.records.v1.Bundle
-	5,  // 31: yba.records.v1.Records.SubscriptionToken:output_type -> yba.records.v1.Resource
-	5,  // 32: yba.records.v1.Records.SubscriptionSecret:output_type -> yba.records.v1.Resource
-	5,  // 33: yba.records.v1.Records.SubscriptionDeadLetters:output_type -> yba.records.v1.Resource
-	5,  // 34: yba.records.v1.Records.SubscriptionResend:output_type -> yba.records.v1.Resource
-	18, // [18:35] is the sub-list for method output_type
-	1,  // [1:18] is the sub-list for method input_type
+	11, // 11: yba.records.v1.Records.Expand:input_type -> yba.records.v1.TerminologyRequest
+	11, // 12: yba.records.v1.Records.Lookup:input_type -> yba.records.v1.TerminologyRequest
+	11, // 13: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
+	13, // 14: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
+	16, // 15: yba.records.v1.Records.SubscriptionStatus:input_type -> yba.records.v1.SubscriptionStatusRequest
+	17, // 16: yba.records.v1.Records.SubscriptionEvents:input_type -> yba.records.v1.SubscriptionEventsRequest
+	18, // 17: yba.records.v1.Records.SubscriptionToken:input_type -> yba.records.v1.SubscriptionTokenRequest
+	19, // 18: yba.records.v1.Records.SubscriptionSecret:input_type -> yba.records.v1.SubscriptionSecretRequest
+	20, // 19: yba.records.v1.Records.SubscriptionDeadLetters:input_type -> yba.records.v1.SubscriptionDeadLettersRequest
+	21, // 20: yba.records.v1.Records.SubscriptionResend:input_type -> yba.records.v1.SubscriptionResendRequest
+	5,  // 21: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
+	5,  // 22: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
+	5,  // 23: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
+	5,  // 24: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
+	5,  // 25: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
+	12, // 26: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
+	12, // 27: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
+	12, // 28: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
+	12, // 29: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
+	5,  // 30: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
+	5,  // 31: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
+	5,  // 32: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
+	5,  // 33: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
+	14, // 34: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
+	12, // 35: yba.records.v1.Records.SubscriptionStatus:output_type -> yba.records.v1.Bundle
+	12, // 36: yba.records.v1.Records.SubscriptionEvents:output_type -> yba.records.v1.Bundle
+	5,  // 37: yba.records.v1.Records.SubscriptionToken:output_type -> yba.records.v1.Resource
+	5,  // 38: yba.records.v1.Records.SubscriptionSecret:output_type -> yba.records.v1.Resource
+	5,  // 39: yba.records.v1.Records.SubscriptionDeadLetters:output_type -> yba.records.v1.Resource
+	5,  // 40: yba.records.v1.Records.SubscriptionResend:output_type -> yba.records.v1.Resource
+	21, // [21:41] is the sub-list for method output_type
+	1,  // [1:21] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name
@@ -1467,7 +1554,7 @@ func file_yba_records_v1_records_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_yba_records_v1_records_proto_rawDesc), len(file_yba_records_v1_records_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -121,6 +121,14 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 	if c.typ == "Patient" {
 		w.Commune = own
 	}
+	if personal(c.typ) {
+		if err := b.r.subscribable(ctx, c); err != nil {
+			return err
+		}
+		b.add(c, w, "", "")
+		c.created = w.Op == "create"
+		return nil
+	}
 	owner := b.x.Patient(doc.Root(), c.id)
 	if at, found := b.x.Elsewhere(doc.Root()); owner == "" && found {
 		// It would lie in no compartment, and be open to all.

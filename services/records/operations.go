@@ -20,6 +20,12 @@ func (r *Records) operations() (kit.Table, error) {
 		kit.Op("Everything", r.Everything),
 		kit.Op("Validate", r.Validate),
 		kit.Op("Capabilities", r.Capabilities, kit.Unaudited),
+		kit.Op("SubscriptionStatus", r.SubscriptionStatus),
+		kit.Op("SubscriptionEvents", r.SubscriptionEvents),
+		kit.Op("SubscriptionToken", r.SubscriptionToken),
+		kit.Op("SubscriptionSecret", r.SubscriptionSecret),
+		kit.Op("SubscriptionDeadLetters", r.SubscriptionDeadLetters),
+		kit.Op("SubscriptionResend", r.SubscriptionResend),
 		// Terminology is about nobody.
 		kit.Op("Expand", r.Expand, kit.Unaudited),
 		kit.Op("Lookup", r.Lookup, kit.Unaudited),

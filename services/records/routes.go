@@ -43,6 +43,12 @@ func (r route) defined(canonical string) route {
 // coreOperation begins the canonical of an operation that R4 defines.
 const coreOperation = "http://hl7.org/fhir/OperationDefinition/"
 
+// These begin the canonicals of the topic backport's operations and of ours.
+const (
+	backportOperation = "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-"
+	ownOperation      = "https://yba.health/fhir/OperationDefinition/"
+)
+
 // routes lists the FHIR face. A row with GET serves HEAD too.
 func routes() []route {
 	return []route{
@@ -75,6 +81,27 @@ func routes() []route {
 
 		on("GET /Patient/{id}/$everything", "Everything", "$everything", "Read a patient's whole record", decodeEverything, encodeBundle).
 			defined(coreOperation + "Patient-everything"),
+
+		on("GET /Subscription/$status", "SubscriptionStatus", "$status", "Tell how Subscriptions stand", decodeStatus, encodeBundle).
+			defined(backportOperation + "status"),
+		on("GET /Subscription/{id}/$status", "SubscriptionStatus", "$status", "Tell how a Subscription stands", decodeStatus, encodeBundle).
+			defined(backportOperation + "status"),
+		on("GET /Subscription/{id}/$events", "SubscriptionEvents", "$events", "Repeat events of a Subscription", decodeEvents, encodeBundle).
+			defined(backportOperation + "events"),
+		on("GET /Subscription/{id}/$get-ws-binding-token", "SubscriptionToken", "$get-ws-binding-token", "Get a token for a websocket", decodeToken, encodeResource).
+			defined(backportOperation + "get-ws-binding-token"),
+		on("POST /Subscription/{id}/$get-ws-binding-token", "SubscriptionToken", "$get-ws-binding-token", "Get a token for a websocket", decodeToken, encodeResource).
+			defined(backportOperation + "get-ws-binding-token"),
+		on("GET /Subscription/{id}/$secret", "SubscriptionSecret", "$secret", "Get the secret that notifications are signed with", decodeSecret, encodeResource).
+			defined(ownOperation + "Subscription-secret"),
+		on("GET /Subscription/{id}/$dead-letters", "SubscriptionDeadLetters", "$dead-letters", "List events that could not be delivered", decodeDeadLetters, encodeResource).
+			defined(ownOperation + "Subscription-dead-letters"),
+		on("POST /Subscription/{id}/$resend", "SubscriptionResend", "$resend", "Deliver dead letters again", decodeResend, encodeResource).
+			defined(ownOperation + "Subscription-resend"),
+		{
+			method: "GET", path: socketPath, operation: "SubscriptionEvents", summary: "Open a websocket for notifications",
+			stream: func(f *rest) http.Handler { return http.HandlerFunc(f.socket) },
+		},
 
 		terms("GET /ValueSet/$expand", "Expand", "List the codes of a value set"),
 		terms("POST /ValueSet/$expand", "Expand", "List the codes of a value set"),

@@ -96,5 +96,8 @@ func (s *Store) Announce() {
 	}
 }
 
+// Rung returns a channel that is closed when something may be new.
+func (s *Store) Rung() <-chan struct{} { return s.bell.wait() }
+
 // Run carries notices of changes until ctx is done.
 func (s *Store) Run(ctx context.Context) error { return s.bell.run(ctx) }

@@ -1390,6 +1390,298 @@ func (x *IndexingResponse) GetTypes() []*IndexingResponse_Progress {
 	return nil
 }
 
+type SubscriptionStatusRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty for all that the caller may see.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The raw query of the REST call: id and status, each possibly several times.
+	Query         string `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionStatusRequest) Reset() {
+	*x = SubscriptionStatusRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionStatusRequest) ProtoMessage() {}
+
+func (x *SubscriptionStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionStatusRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionStatusRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *SubscriptionStatusRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SubscriptionStatusRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+type SubscriptionEventsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The raw query of the REST call: eventsSinceNumber, eventsUntilNumber, content.
+	Query         string `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionEventsRequest) Reset() {
+	*x = SubscriptionEventsRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionEventsRequest) ProtoMessage() {}
+
+func (x *SubscriptionEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionEventsRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionEventsRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *SubscriptionEventsRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SubscriptionEventsRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+type SubscriptionTokenRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionTokenRequest) Reset() {
+	*x = SubscriptionTokenRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionTokenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionTokenRequest) ProtoMessage() {}
+
+func (x *SubscriptionTokenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionTokenRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionTokenRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *SubscriptionTokenRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type SubscriptionSecretRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionSecretRequest) Reset() {
+	*x = SubscriptionSecretRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionSecretRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionSecretRequest) ProtoMessage() {}
+
+func (x *SubscriptionSecretRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionSecretRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionSecretRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *SubscriptionSecretRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type SubscriptionDeadLettersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionDeadLettersRequest) Reset() {
+	*x = SubscriptionDeadLettersRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionDeadLettersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionDeadLettersRequest) ProtoMessage() {}
+
+func (x *SubscriptionDeadLettersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionDeadLettersRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionDeadLettersRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *SubscriptionDeadLettersRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type SubscriptionResendRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The events' numbers; empty means all dead letters of the Subscription.
+	Numbers       []int64 `protobuf:"varint,2,rep,packed,name=numbers,proto3" json:"numbers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionResendRequest) Reset() {
+	*x = SubscriptionResendRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionResendRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionResendRequest) ProtoMessage() {}
+
+func (x *SubscriptionResendRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionResendRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionResendRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *SubscriptionResendRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SubscriptionResendRequest) GetNumbers() []int64 {
+	if x != nil {
+		return x.Numbers
+	}
+	return nil
+}
+
 type IndexingResponse_Progress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
@@ -1402,7 +1694,7 @@ type IndexingResponse_Progress struct {
 
 func (x *IndexingResponse_Progress) Reset() {
 	*x = IndexingResponse_Progress{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[20]
+	mi := &file_yba_records_v1_records_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1414,7 +1706,7 @@ func (x *IndexingResponse_Progress) String() string {
 func (*IndexingResponse_Progress) ProtoMessage() {}
 
 func (x *IndexingResponse_Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[20]
+	mi := &file_yba_records_v1_records_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1554,7 +1846,22 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\bProgress\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
 	"\x04done\x18\x02 \x01(\x03R\x04done\x12\x14\n" +
-	"\x05total\x18\x03 \x01(\x03R\x05total2\xc0\t\n" +
+	"\x05total\x18\x03 \x01(\x03R\x05total\"A\n" +
+	"\x19SubscriptionStatusRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05query\x18\x02 \x01(\tR\x05query\"A\n" +
+	"\x19SubscriptionEventsRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05query\x18\x02 \x01(\tR\x05query\"*\n" +
+	"\x18SubscriptionTokenRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"+\n" +
+	"\x19SubscriptionSecretRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"0\n" +
+	"\x1eSubscriptionDeadLettersRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"E\n" +
+	"\x19SubscriptionResendRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\anumbers\x18\x02 \x03(\x03R\anumbers2\xe6\r\n" +
 	"\aRecords\x12=\n" +
 	"\x04Read\x12\x1b.yba.records.v1.ReadRequest\x1a\x18.yba.records.v1.Resource\x12K\n" +
 	"\vReadVersion\x12\".yba.records.v1.ReadVersionRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
@@ -1573,7 +1880,13 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x06Lookup\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12L\n" +
 	"\fValidateCode\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12J\n" +
 	"\aChanges\x12\x1e.yba.records.v1.ChangesRequest\x1a\x1f.yba.records.v1.ChangesResponse\x12M\n" +
-	"\bIndexing\x12\x1f.yba.records.v1.IndexingRequest\x1a .yba.records.v1.IndexingResponseB>Z<github.com/yba-health/yba/proto/gen/yba/records/v1;recordsv1b\x06proto3"
+	"\bIndexing\x12\x1f.yba.records.v1.IndexingRequest\x1a .yba.records.v1.IndexingResponse\x12W\n" +
+	"\x12SubscriptionStatus\x12).yba.records.v1.SubscriptionStatusRequest\x1a\x16.yba.records.v1.Bundle\x12W\n" +
+	"\x12SubscriptionEvents\x12).yba.records.v1.SubscriptionEventsRequest\x1a\x16.yba.records.v1.Bundle\x12W\n" +
+	"\x11SubscriptionToken\x12(.yba.records.v1.SubscriptionTokenRequest\x1a\x18.yba.records.v1.Resource\x12Y\n" +
+	"\x12SubscriptionSecret\x12).yba.records.v1.SubscriptionSecretRequest\x1a\x18.yba.records.v1.Resource\x12c\n" +
+	"\x17SubscriptionDeadLetters\x12..yba.records.v1.SubscriptionDeadLettersRequest\x1a\x18.yba.records.v1.Resource\x12Y\n" +
+	"\x12SubscriptionResend\x12).yba.records.v1.SubscriptionResendRequest\x1a\x18.yba.records.v1.ResourceB>Z<github.com/yba-health/yba/proto/gen/yba/records/v1;recordsv1b\x06proto3"
 
 var (
 	file_yba_records_v1_records_proto_rawDescOnce sync.Once
@@ -1587,33 +1900,39 @@ func file_yba_records_v1_records_proto_rawDescGZIP() []byte {
 	return file_yba_records_v1_records_proto_rawDescData
 }
 
-var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_yba_records_v1_records_proto_goTypes = []any{
-	(*ReadRequest)(nil),               // 0: yba.records.v1.ReadRequest
-	(*ReadVersionRequest)(nil),        // 1: yba.records.v1.ReadVersionRequest
-	(*CreateRequest)(nil),             // 2: yba.records.v1.CreateRequest
-	(*ValidateRequest)(nil),           // 3: yba.records.v1.ValidateRequest
-	(*UpdateRequest)(nil),             // 4: yba.records.v1.UpdateRequest
-	(*PatchRequest)(nil),              // 5: yba.records.v1.PatchRequest
-	(*DeleteRequest)(nil),             // 6: yba.records.v1.DeleteRequest
-	(*Resource)(nil),                  // 7: yba.records.v1.Resource
-	(*HistoryRequest)(nil),            // 8: yba.records.v1.HistoryRequest
-	(*SearchRequest)(nil),             // 9: yba.records.v1.SearchRequest
-	(*TransactRequest)(nil),           // 10: yba.records.v1.TransactRequest
-	(*EverythingRequest)(nil),         // 11: yba.records.v1.EverythingRequest
-	(*CapabilitiesRequest)(nil),       // 12: yba.records.v1.CapabilitiesRequest
-	(*TerminologyRequest)(nil),        // 13: yba.records.v1.TerminologyRequest
-	(*Bundle)(nil),                    // 14: yba.records.v1.Bundle
-	(*ChangesRequest)(nil),            // 15: yba.records.v1.ChangesRequest
-	(*ChangesResponse)(nil),           // 16: yba.records.v1.ChangesResponse
-	(*Change)(nil),                    // 17: yba.records.v1.Change
-	(*IndexingRequest)(nil),           // 18: yba.records.v1.IndexingRequest
-	(*IndexingResponse)(nil),          // 19: yba.records.v1.IndexingResponse
-	(*IndexingResponse_Progress)(nil), // 20: yba.records.v1.IndexingResponse.Progress
+	(*ReadRequest)(nil),                    // 0: yba.records.v1.ReadRequest
+	(*ReadVersionRequest)(nil),             // 1: yba.records.v1.ReadVersionRequest
+	(*CreateRequest)(nil),                  // 2: yba.records.v1.CreateRequest
+	(*ValidateRequest)(nil),                // 3: yba.records.v1.ValidateRequest
+	(*UpdateRequest)(nil),                  // 4: yba.records.v1.UpdateRequest
+	(*PatchRequest)(nil),                   // 5: yba.records.v1.PatchRequest
+	(*DeleteRequest)(nil),                  // 6: yba.records.v1.DeleteRequest
+	(*Resource)(nil),                       // 7: yba.records.v1.Resource
+	(*HistoryRequest)(nil),                 // 8: yba.records.v1.HistoryRequest
+	(*SearchRequest)(nil),                  // 9: yba.records.v1.SearchRequest
+	(*TransactRequest)(nil),                // 10: yba.records.v1.TransactRequest
+	(*EverythingRequest)(nil),              // 11: yba.records.v1.EverythingRequest
+	(*CapabilitiesRequest)(nil),            // 12: yba.records.v1.CapabilitiesRequest
+	(*TerminologyRequest)(nil),             // 13: yba.records.v1.TerminologyRequest
+	(*Bundle)(nil),                         // 14: yba.records.v1.Bundle
+	(*ChangesRequest)(nil),                 // 15: yba.records.v1.ChangesRequest
+	(*ChangesResponse)(nil),                // 16: yba.records.v1.ChangesResponse
+	(*Change)(nil),                         // 17: yba.records.v1.Change
+	(*IndexingRequest)(nil),                // 18: yba.records.v1.IndexingRequest
+	(*IndexingResponse)(nil),               // 19: yba.records.v1.IndexingResponse
+	(*SubscriptionStatusRequest)(nil),      // 20: yba.records.v1.SubscriptionStatusRequest
+	(*SubscriptionEventsRequest)(nil),      // 21: yba.records.v1.SubscriptionEventsRequest
+	(*SubscriptionTokenRequest)(nil),       // 22: yba.records.v1.SubscriptionTokenRequest
+	(*SubscriptionSecretRequest)(nil),      // 23: yba.records.v1.SubscriptionSecretRequest
+	(*SubscriptionDeadLettersRequest)(nil), // 24: yba.records.v1.SubscriptionDeadLettersRequest
+	(*SubscriptionResendRequest)(nil),      // 25: yba.records.v1.SubscriptionResendRequest
+	(*IndexingResponse_Progress)(nil),      // 26: yba.records.v1.IndexingResponse.Progress
 }
 var file_yba_records_v1_records_proto_depIdxs = []int32{
 	17, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
-	20, // 1: yba.records.v1.IndexingResponse.types:type_name -> yba.records.v1.IndexingResponse.Progress
+	26, // 1: yba.records.v1.IndexingResponse.types:type_name -> yba.records.v1.IndexingResponse.Progress
 	0,  // 2: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
 	1,  // 3: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
 	2,  // 4: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
@@ -1631,25 +1950,37 @@ var file_yba_records_v1_records_proto_depIdxs = []int32{
 	13, // 16: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
 	15, // 17: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
 	18, // 18: yba.records.v1.Records.Indexing:input_type -> yba.records.v1.IndexingRequest
-	7,  // 19: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
-	7,  // 20: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
-	7,  // 21: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
-	7,  // 22: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
-	7,  // 23: yba.records.v1.Records.Patch:output_type -> yba.records.v1.Resource
-	7,  // 24: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
-	14, // 25: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
-	14, // 26: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
-	14, // 27: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
-	14, // 28: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
-	7,  // 29: yba.records.v1.Records.Validate:output_type -> yba.records.v1.Resource
-	7,  // 30: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
-	7,  // 31: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
-	7,  // 32: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
-	7,  // 33: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
-	16, // 34: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
-	19, // 35: yba.records.v1.Records.Indexing:output_type -> yba.records.v1.IndexingResponse
-	19, // [19:36] is the sub-list for method output_type
-	2,  // [2:19] is the sub-list for method input_type
+	20, // 19: yba.records.v1.Records.SubscriptionStatus:input_type -> yba.records.v1.SubscriptionStatusRequest
+	21, // 20: yba.records.v1.Records.SubscriptionEvents:input_type -> yba.records.v1.SubscriptionEventsRequest
+	22, // 21: yba.records.v1.Records.SubscriptionToken:input_type -> yba.records.v1.SubscriptionTokenRequest
+	23, // 22: yba.records.v1.Records.SubscriptionSecret:input_type -> yba.records.v1.SubscriptionSecretRequest
+	24, // 23: yba.records.v1.Records.SubscriptionDeadLetters:input_type -> yba.records.v1.SubscriptionDeadLettersRequest
+	25, // 24: yba.records.v1.Records.SubscriptionResend:input_type -> yba.records.v1.SubscriptionResendRequest
+	7,  // 25: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
+	7,  // 26: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
+	7,  // 27: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
+	7,  // 28: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
+	7,  // 29: yba.records.v1.Records.Patch:output_type -> yba.records.v1.Resource
+	7,  // 30: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
+	14, // 31: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
+	14, // 32: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
+	14, // 33: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
+	14, // 34: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
+	7,  // 35: yba.records.v1.Records.Validate:output_type -> yba.records.v1.Resource
+	7,  // 36: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
+	7,  // 37: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
+	7,  // 38: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
+	7,  // 39: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
+	16, // 40: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
+	19, // 41: yba.records.v1.Records.Indexing:output_type -> yba.records.v1.IndexingResponse
+	14, // 42: yba.records.v1.Records.SubscriptionStatus:output_type -> yba.records.v1.Bundle
+	14, // 43: yba.records.v1.Records.SubscriptionEvents:output_type -> yba.records.v1.Bundle
+	7,  // 44: yba.records.v1.Records.SubscriptionToken:output_type -> yba.records.v1.Resource
+	7,  // 45: yba.records.v1.Records.SubscriptionSecret:output_type -> yba.records.v1.Resource
+	7,  // 46: yba.records.v1.Records.SubscriptionDeadLetters:output_type -> yba.records.v1.Resource
+	7,  // 47: yba.records.v1.Records.SubscriptionResend:output_type -> yba.records.v1.Resource
+	25, // [25:48] is the sub-list for method output_type
+	2,  // [2:25] is the sub-list for method input_type
 	2,  // [2:2] is the sub-list for extension type_name
 	2,  // [2:2] is the sub-list for extension extendee
 	0,  // [0:2] is the sub-list for field type_name
@@ -1666,7 +1997,7 @@ func file_yba_records_v1_records_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_yba_records_v1_records_proto_rawDesc), len(file_yba_records_v1_records_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

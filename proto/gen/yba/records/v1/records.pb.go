@@ -970,6 +970,645 @@ func (x *Change) GetBody() []byte {
 	return nil
 }
 
+type ExportRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "system", "patient" or "group".
+	Level string `protobuf:"bytes,1,opt,name=level,proto3" json:"level,omitempty"`
+	// The id of the Group, for the level "group".
+	Group string `protobuf:"bytes,2,opt,name=group,proto3" json:"group,omitempty"`
+	// The parameters: _outputFormat, _since, _type, URL-encoded.
+	Query string `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
+	// Prefer: handling=lenient ignores unknown parameters.
+	Lenient bool `protobuf:"varint,4,opt,name=lenient,proto3" json:"lenient,omitempty"`
+	// The address of the request, for the manifest.
+	Request       string `protobuf:"bytes,5,opt,name=request,proto3" json:"request,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportRequest) Reset() {
+	*x = ExportRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportRequest) ProtoMessage() {}
+
+func (x *ExportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
+func (*ExportRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ExportRequest) GetLevel() string {
+	if x != nil {
+		return x.Level
+	}
+	return ""
+}
+
+func (x *ExportRequest) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *ExportRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *ExportRequest) GetLenient() bool {
+	if x != nil {
+		return x.Lenient
+	}
+	return false
+}
+
+func (x *ExportRequest) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+type ExportResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Job           string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportResponse) Reset() {
+	*x = ExportResponse{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportResponse) ProtoMessage() {}
+
+func (x *ExportResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportResponse.ProtoReflect.Descriptor instead.
+func (*ExportResponse) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ExportResponse) GetJob() string {
+	if x != nil {
+		return x.Job
+	}
+	return ""
+}
+
+type ExportStatusRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Job           string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportStatusRequest) Reset() {
+	*x = ExportStatusRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportStatusRequest) ProtoMessage() {}
+
+func (x *ExportStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportStatusRequest.ProtoReflect.Descriptor instead.
+func (*ExportStatusRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ExportStatusRequest) GetJob() string {
+	if x != nil {
+		return x.Job
+	}
+	return ""
+}
+
+type ExportStatusResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Complete bool                   `protobuf:"varint,1,opt,name=complete,proto3" json:"complete,omitempty"`
+	// What is being done, in words; holds no patient data.
+	Progress string `protobuf:"bytes,2,opt,name=progress,proto3" json:"progress,omitempty"`
+	// The manifest as JSON, once the export is complete.
+	Manifest []byte `protobuf:"bytes,3,opt,name=manifest,proto3" json:"manifest,omitempty"`
+	// When the export is forgotten, RFC 3339.
+	Expires       string `protobuf:"bytes,4,opt,name=expires,proto3" json:"expires,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportStatusResponse) Reset() {
+	*x = ExportStatusResponse{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportStatusResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportStatusResponse) ProtoMessage() {}
+
+func (x *ExportStatusResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportStatusResponse.ProtoReflect.Descriptor instead.
+func (*ExportStatusResponse) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ExportStatusResponse) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+func (x *ExportStatusResponse) GetProgress() string {
+	if x != nil {
+		return x.Progress
+	}
+	return ""
+}
+
+func (x *ExportStatusResponse) GetManifest() []byte {
+	if x != nil {
+		return x.Manifest
+	}
+	return nil
+}
+
+func (x *ExportStatusResponse) GetExpires() string {
+	if x != nil {
+		return x.Expires
+	}
+	return ""
+}
+
+type ExportFileRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Job   string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	// The number of the file within the export.
+	File int32 `protobuf:"varint,2,opt,name=file,proto3" json:"file,omitempty"`
+	// Where the page begins: next of the page before, empty for the first.
+	After         string `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportFileRequest) Reset() {
+	*x = ExportFileRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportFileRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportFileRequest) ProtoMessage() {}
+
+func (x *ExportFileRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportFileRequest.ProtoReflect.Descriptor instead.
+func (*ExportFileRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ExportFileRequest) GetJob() string {
+	if x != nil {
+		return x.Job
+	}
+	return ""
+}
+
+func (x *ExportFileRequest) GetFile() int32 {
+	if x != nil {
+		return x.File
+	}
+	return 0
+}
+
+func (x *ExportFileRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+type ExportFileResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whole lines of NDJSON.
+	Lines []byte `protobuf:"bytes,1,opt,name=lines,proto3" json:"lines,omitempty"`
+	// Where the next page begins; empty at the end of the file.
+	Next          string `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportFileResponse) Reset() {
+	*x = ExportFileResponse{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportFileResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportFileResponse) ProtoMessage() {}
+
+func (x *ExportFileResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportFileResponse.ProtoReflect.Descriptor instead.
+func (*ExportFileResponse) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ExportFileResponse) GetLines() []byte {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *ExportFileResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+type ExportCancelRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Job           string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportCancelRequest) Reset() {
+	*x = ExportCancelRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportCancelRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportCancelRequest) ProtoMessage() {}
+
+func (x *ExportCancelRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportCancelRequest.ProtoReflect.Descriptor instead.
+func (*ExportCancelRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ExportCancelRequest) GetJob() string {
+	if x != nil {
+		return x.Job
+	}
+	return ""
+}
+
+type ExportCancelResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportCancelResponse) Reset() {
+	*x = ExportCancelResponse{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportCancelResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportCancelResponse) ProtoMessage() {}
+
+func (x *ExportCancelResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportCancelResponse.ProtoReflect.Descriptor instead.
+func (*ExportCancelResponse) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{22}
+}
+
+type ImportRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// NDJSON: one resource in each line. An empty line is skipped.
+	Lines []byte `protobuf:"bytes,1,opt,name=lines,proto3" json:"lines,omitempty"`
+	// The number of the first line within its file, for errors; from 1.
+	First         int64 `protobuf:"varint,2,opt,name=first,proto3" json:"first,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportRequest) Reset() {
+	*x = ImportRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportRequest) ProtoMessage() {}
+
+func (x *ImportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportRequest.ProtoReflect.Descriptor instead.
+func (*ImportRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ImportRequest) GetLines() []byte {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *ImportRequest) GetFirst() int64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+// ImportResponse counts what became of the lines. Each line is stored by
+// itself or not at all.
+type ImportResponse struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Created   int64                  `protobuf:"varint,1,opt,name=created,proto3" json:"created,omitempty"`
+	Updated   int64                  `protobuf:"varint,2,opt,name=updated,proto3" json:"updated,omitempty"`
+	Unchanged int64                  `protobuf:"varint,3,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
+	Failed    int64                  `protobuf:"varint,4,opt,name=failed,proto3" json:"failed,omitempty"`
+	// Why lines failed, at most 100 of them.
+	Errors        []*ImportError `protobuf:"bytes,5,rep,name=errors,proto3" json:"errors,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportResponse) Reset() {
+	*x = ImportResponse{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportResponse) ProtoMessage() {}
+
+func (x *ImportResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportResponse.ProtoReflect.Descriptor instead.
+func (*ImportResponse) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ImportResponse) GetCreated() int64 {
+	if x != nil {
+		return x.Created
+	}
+	return 0
+}
+
+func (x *ImportResponse) GetUpdated() int64 {
+	if x != nil {
+		return x.Updated
+	}
+	return 0
+}
+
+func (x *ImportResponse) GetUnchanged() int64 {
+	if x != nil {
+		return x.Unchanged
+	}
+	return 0
+}
+
+func (x *ImportResponse) GetFailed() int64 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *ImportResponse) GetErrors() []*ImportError {
+	if x != nil {
+		return x.Errors
+	}
+	return nil
+}
+
+type ImportError struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Line  int64                  `protobuf:"varint,1,opt,name=line,proto3" json:"line,omitempty"`
+	// The class of the error, such as "invalid", and what to do about it.
+	Class   string `protobuf:"bytes,2,opt,name=class,proto3" json:"class,omitempty"`
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// Where in the resource, a FHIRPath-like place.
+	At            string `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportError) Reset() {
+	*x = ImportError{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportError) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportError) ProtoMessage() {}
+
+func (x *ImportError) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportError.ProtoReflect.Descriptor instead.
+func (*ImportError) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ImportError) GetLine() int64 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *ImportError) GetClass() string {
+	if x != nil {
+		return x.Class
+	}
+	return ""
+}
+
+func (x *ImportError) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *ImportError) GetAt() string {
+	if x != nil {
+		return x.At
+	}
+	return ""
+}
+
 var File_yba_records_v1_records_proto protoreflect.FileDescriptor
 
 const file_yba_records_v1_records_proto_rawDesc = "" +
@@ -1037,7 +1676,46 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x02at\x18\x06 \x01(\tR\x02at\x12\x14\n" +
 	"\x05actor\x18\a \x01(\tR\x05actor\x12\x0e\n" +
 	"\x02op\x18\b \x01(\tR\x02op\x12\x12\n" +
-	"\x04body\x18\t \x01(\fR\x04body2\x8b\x06\n" +
+	"\x04body\x18\t \x01(\fR\x04body\"\x85\x01\n" +
+	"\rExportRequest\x12\x14\n" +
+	"\x05level\x18\x01 \x01(\tR\x05level\x12\x14\n" +
+	"\x05group\x18\x02 \x01(\tR\x05group\x12\x14\n" +
+	"\x05query\x18\x03 \x01(\tR\x05query\x12\x18\n" +
+	"\alenient\x18\x04 \x01(\bR\alenient\x12\x18\n" +
+	"\arequest\x18\x05 \x01(\tR\arequest\"\"\n" +
+	"\x0eExportResponse\x12\x10\n" +
+	"\x03job\x18\x01 \x01(\tR\x03job\"'\n" +
+	"\x13ExportStatusRequest\x12\x10\n" +
+	"\x03job\x18\x01 \x01(\tR\x03job\"\x84\x01\n" +
+	"\x14ExportStatusResponse\x12\x1a\n" +
+	"\bcomplete\x18\x01 \x01(\bR\bcomplete\x12\x1a\n" +
+	"\bprogress\x18\x02 \x01(\tR\bprogress\x12\x1a\n" +
+	"\bmanifest\x18\x03 \x01(\fR\bmanifest\x12\x18\n" +
+	"\aexpires\x18\x04 \x01(\tR\aexpires\"O\n" +
+	"\x11ExportFileRequest\x12\x10\n" +
+	"\x03job\x18\x01 \x01(\tR\x03job\x12\x12\n" +
+	"\x04file\x18\x02 \x01(\x05R\x04file\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\">\n" +
+	"\x12ExportFileResponse\x12\x14\n" +
+	"\x05lines\x18\x01 \x01(\fR\x05lines\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\"'\n" +
+	"\x13ExportCancelRequest\x12\x10\n" +
+	"\x03job\x18\x01 \x01(\tR\x03job\"\x16\n" +
+	"\x14ExportCancelResponse\";\n" +
+	"\rImportRequest\x12\x14\n" +
+	"\x05lines\x18\x01 \x01(\fR\x05lines\x12\x14\n" +
+	"\x05first\x18\x02 \x01(\x03R\x05first\"\xaf\x01\n" +
+	"\x0eImportResponse\x12\x18\n" +
+	"\acreated\x18\x01 \x01(\x03R\acreated\x12\x18\n" +
+	"\aupdated\x18\x02 \x01(\x03R\aupdated\x12\x1c\n" +
+	"\tunchanged\x18\x03 \x01(\x03R\tunchanged\x12\x16\n" +
+	"\x06failed\x18\x04 \x01(\x03R\x06failed\x123\n" +
+	"\x06errors\x18\x05 \x03(\v2\x1b.yba.records.v1.ImportErrorR\x06errors\"a\n" +
+	"\vImportError\x12\x12\n" +
+	"\x04line\x18\x01 \x01(\x03R\x04line\x12\x14\n" +
+	"\x05class\x18\x02 \x01(\tR\x05class\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\x12\x0e\n" +
+	"\x02at\x18\x04 \x01(\tR\x02at2\xa8\t\n" +
 	"\aRecords\x12=\n" +
 	"\x04Read\x12\x1b.yba.records.v1.ReadRequest\x1a\x18.yba.records.v1.Resource\x12K\n" +
 	"\vReadVersion\x12\".yba.records.v1.ReadVersionRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
@@ -1050,7 +1728,13 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\n" +
 	"Everything\x12!.yba.records.v1.EverythingRequest\x1a\x16.yba.records.v1.Bundle\x12M\n" +
 	"\fCapabilities\x12#.yba.records.v1.CapabilitiesRequest\x1a\x18.yba.records.v1.Resource\x12J\n" +
-	"\aChanges\x12\x1e.yba.records.v1.ChangesRequest\x1a\x1f.yba.records.v1.ChangesResponseB>Z<github.com/yba-health/yba/proto/gen/yba/records/v1;recordsv1b\x06proto3"
+	"\aChanges\x12\x1e.yba.records.v1.ChangesRequest\x1a\x1f.yba.records.v1.ChangesResponse\x12G\n" +
+	"\x06Export\x12\x1d.yba.records.v1.ExportRequest\x1a\x1e.yba.records.v1.ExportResponse\x12Y\n" +
+	"\fExportStatus\x12#.yba.records.v1.ExportStatusRequest\x1a$.yba.records.v1.ExportStatusResponse\x12S\n" +
+	"\n" +
+	"ExportFile\x12!.yba.records.v1.ExportFileRequest\x1a\".yba.records.v1.ExportFileResponse\x12Y\n" +
+	"\fExportCancel\x12#.yba.records.v1.ExportCancelRequest\x1a$.yba.records.v1.ExportCancelResponse\x12G\n" +
+	"\x06Import\x12\x1d.yba.records.v1.ImportRequest\x1a\x1e.yba.records.v1.ImportResponseB>Z<github.com/yba-health/yba/proto/gen/yba/records/v1;recordsv1b\x06proto3"
 
 var (
 	file_yba_records_v1_records_proto_rawDescOnce sync.Once
@@ -1064,53 +1748,75 @@ func file_yba_records_v1_records_proto_rawDescGZIP() []byte {
 	return file_yba_records_v1_records_proto_rawDescData
 }
 
-var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_yba_records_v1_records_proto_goTypes = []any{
-	(*ReadRequest)(nil),         // 0: yba.records.v1.ReadRequest
-	(*ReadVersionRequest)(nil),  // 1: yba.records.v1.ReadVersionRequest
-	(*CreateRequest)(nil),       // 2: yba.records.v1.CreateRequest
-	(*UpdateRequest)(nil),       // 3: yba.records.v1.UpdateRequest
-	(*DeleteRequest)(nil),       // 4: yba.records.v1.DeleteRequest
-	(*Resource)(nil),            // 5: yba.records.v1.Resource
-	(*HistoryRequest)(nil),      // 6: yba.records.v1.HistoryRequest
-	(*SearchRequest)(nil),       // 7: yba.records.v1.SearchRequest
-	(*TransactRequest)(nil),     // 8: yba.records.v1.TransactRequest
-	(*EverythingRequest)(nil),   // 9: yba.records.v1.EverythingRequest
-	(*CapabilitiesRequest)(nil), // 10: yba.records.v1.CapabilitiesRequest
-	(*Bundle)(nil),              // 11: yba.records.v1.Bundle
-	(*ChangesRequest)(nil),      // 12: yba.records.v1.ChangesRequest
-	(*ChangesResponse)(nil),     // 13: yba.records.v1.ChangesResponse
-	(*Change)(nil),              // 14: yba.records.v1.Change
+	(*ReadRequest)(nil),          // 0: yba.records.v1.ReadRequest
+	(*ReadVersionRequest)(nil),   // 1: yba.records.v1.ReadVersionRequest
+	(*CreateRequest)(nil),        // 2: yba.records.v1.CreateRequest
+	(*UpdateRequest)(nil),        // 3: yba.records.v1.UpdateRequest
+	(*DeleteRequest)(nil),        // 4: yba.records.v1.DeleteRequest
+	(*Resource)(nil),             // 5: yba.records.v1.Resource
+	(*HistoryRequest)(nil),       // 6: yba.records.v1.HistoryRequest
+	(*SearchRequest)(nil),        // 7: yba.records.v1.SearchRequest
+	(*TransactRequest)(nil),      // 8: yba.records.v1.TransactRequest
+	(*EverythingRequest)(nil),    // 9: yba.records.v1.EverythingRequest
+	(*CapabilitiesRequest)(nil),  // 10: yba.records.v1.CapabilitiesRequest
+	(*Bundle)(nil),               // 11: yba.records.v1.Bundle
+	(*ChangesRequest)(nil),       // 12: yba.records.v1.ChangesRequest
+	(*ChangesResponse)(nil),      // 13: yba.records.v1.ChangesResponse
+	(*Change)(nil),               // 14: yba.records.v1.Change
+	(*ExportRequest)(nil),        // 15: yba.records.v1.ExportRequest
+	(*ExportResponse)(nil),       // 16: yba.records.v1.ExportResponse
+	(*ExportStatusRequest)(nil),  // 17: yba.records.v1.ExportStatusRequest
+	(*ExportStatusResponse)(nil), // 18: yba.records.v1.ExportStatusResponse
+	(*ExportFileRequest)(nil),    // 19: yba.records.v1.ExportFileRequest
+	(*ExportFileResponse)(nil),   // 20: yba.records.v1.ExportFileResponse
+	(*ExportCancelRequest)(nil),  // 21: yba.records.v1.ExportCancelRequest
+	(*ExportCancelResponse)(nil), // 22: yba.records.v1.ExportCancelResponse
+	(*ImportRequest)(nil),        // 23: yba.records.v1.ImportRequest
+	(*ImportResponse)(nil),       // 24: yba.records.v1.ImportResponse
+	(*ImportError)(nil),          // 25: yba.records.v1.ImportError
 }
 var file_yba_records_v1_records_proto_depIdxs = []int32{
 	14, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
-	0,  // 1: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
-	1,  // 2: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
-	2,  // 3: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
-	3,  // 4: yba.records.v1.Records.Update:input_type -> yba.records.v1.UpdateRequest
-	4,  // 5: yba.records.v1.Records.Delete:input_type -> yba.records.v1.DeleteRequest
-	6,  // 6: yba.records.v1.Records.History:input_type -> yba.records.v1.HistoryRequest
-	7,  // 7: yba.records.v1.Records.Search:input_type -> yba.records.v1.SearchRequest
-	8,  // 8: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
-	9,  // 9: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
-	10, // 10: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
-	12, // 11: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
-	5,  // 12: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
-	5,  // 13: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
-	5,  // 14: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
-	5,  // 15: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
-	5,  // 16: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
-	11, // 17: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
-	11, // 18: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
-	11, // 19: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
-	11, // 20: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
-	5,  // 21: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
-	13, // 22: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
-	12, // [12:23] is the sub-list for method output_type
-	1,  // [1:12] is the sub-list for method input_type
-	1,  // [1:1] is the sub-list for extension type_name
-	1,  // [1:1] is the sub-list for extension extendee
-	0,  // [0:1] is the sub-list for field type_name
+	25, // 1: yba.records.v1.ImportResponse.errors:type_name -> yba.records.v1.ImportError
+	0,  // 2: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
+	1,  // 3: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
+	2,  // 4: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
+	3,  // 5: yba.records.v1.Records.Update:input_type -> yba.records.v1.UpdateRequest
+	4,  // 6: yba.records.v1.Records.Delete:input_type -> yba.records.v1.DeleteRequest
+	6,  // 7: yba.records.v1.Records.History:input_type -> yba.records.v1.HistoryRequest
+	7,  // 8: yba.records.v1.Records.Search:input_type -> yba.records.v1.SearchRequest
+	8,  // 9: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
+	9,  // 10: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
+	10, // 11: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
+	12, // 12: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
+	15, // 13: yba.records.v1.Records.Export:input_type -> yba.records.v1.ExportRequest
+	17, // 14: yba.records.v1.Records.ExportStatus:input_type -> yba.records.v1.ExportStatusRequest
+	19, // 15: yba.records.v1.Records.ExportFile:input_type -> yba.records.v1.ExportFileRequest
+	21, // 16: yba.records.v1.Records.ExportCancel:input_type -> yba.records.v1.ExportCancelRequest
+	23, // 17: yba.records.v1.Records.Import:input_type -> yba.records.v1.ImportRequest
+	5,  // 18: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
+	5,  // 19: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
+	5,  // 20: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
+	5,  // 21: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
+	5,  // 22: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
+	11, // 23: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
+	11, // 24: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
+	11, // 25: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
+	11, // 26: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
+	5,  // 27: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
+	13, // 28: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
+	16, // 29: yba.records.v1.Records.Export:output_type -> yba.records.v1.ExportResponse
+	18, // 30: yba.records.v1.Records.ExportStatus:output_type -> yba.records.v1.ExportStatusResponse
+	20, // 31: yba.records.v1.Records.ExportFile:output_type -> yba.records.v1.ExportFileResponse
+	22, // 32: yba.records.v1.Records.ExportCancel:output_type -> yba.records.v1.ExportCancelResponse
+	24, // 33: yba.records.v1.Records.Import:output_type -> yba.records.v1.ImportResponse
+	18, // [18:34] is the sub-list for method output_type
+	2,  // [2:18] is the sub-list for method input_type
+	2,  // [2:2] is the sub-list for extension type_name
+	2,  // [2:2] is the sub-list for extension extendee
+	0,  // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_yba_records_v1_records_proto_init() }
@@ -1124,7 +1830,7 @@ func file_yba_records_v1_records_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_yba_records_v1_records_proto_rawDesc), len(file_yba_records_v1_records_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -5,55 +5,76 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 )
 
-// Capabilities returns the CapabilityStatement. Types and search parameters
-// are those of the tables that the operations themselves use.
-func (r *Records) Capabilities(ctx context.Context, _ *recordsv1.CapabilitiesRequest) (*recordsv1.Resource, error) {
+// Capabilities returns the CapabilityStatement, or the OpenAPI document. Types,
+// search parameters, interactions and operations are those of the tables that
+// the service itself works by.
+func (r *Records) Capabilities(ctx context.Context, req *recordsv1.CapabilitiesRequest) (*recordsv1.Resource, error) {
 	x, err := r.store.Indexer(ctx)
 	if err != nil {
 		return nil, err
+	}
+	switch req.GetForm() {
+	case "":
+	case "openapi":
+		body, err := r.openAPI(ctx, x.Number)
+		return &recordsv1.Resource{Body: body}, err
+	default:
+		return nil, fault.New(fault.Invalid, `the form is empty or "openapi"`, nil).In("form")
 	}
 	var b strings.Builder
 	b.WriteString(`{"resourceType":"CapabilityStatement","status":"active","date":` + fhir.Quote(stamp(r.now())) +
 		`,"kind":"instance","software":{"name":"yba records"},"implementation":{"description":"Y Bạ","url":` + fhir.Quote(r.baseOf(ctx)) +
 		`},"fhirVersion":"4.0.1","format":["json","application/fhir+json"],"rest":[{"mode":"server","security":{"cors":false,"service":[{"coding":[` +
 		`{"system":"http://terminology.hl7.org/CodeSystem/restful-security-service","code":"SMART-on-FHIR"}]}]},"resource":[`)
+	generic, codes := named("{type}"), codeList(interactions(false))
 	for i, typ := range r.defs.Types {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(`{"type":"` + typ + `","interaction":[{"code":"read"},{"code":"vread"},{"code":"update"},{"code":"delete"},` +
-			`{"code":"history-instance"},{"code":"history-type"},{"code":"create"},{"code":"search-type"}],` +
+		b.WriteString(`{"type":"` + typ + `","interaction":[` + codes + `],` +
 			`"versioning":"versioned-update","readHistory":true,"updateCreate":true,"conditionalCreate":true,"conditionalRead":"not-match",` +
 			`"conditionalUpdate":false,"conditionalDelete":"not-supported"`)
 		r.parameters(&b, x.Number, typ)
-		if typ == "Patient" {
-			b.WriteString(`,"operation":[{"name":"everything","definition":"http://hl7.org/fhir/OperationDefinition/Patient-everything"}]`)
-		}
+		b.WriteString(operationList(append(slices.Clone(generic), named(typ)...)))
 		b.WriteByte('}')
 	}
-	b.WriteString(`],"interaction":[{"code":"transaction"},{"code":"batch"},{"code":"history-system"}]}]}`)
+	b.WriteString(`],"interaction":[` + codeList(interactions(true)) + `]` + operationList(named("")) + `}]}`)
 	return &recordsv1.Resource{Type: "CapabilityStatement", Body: []byte(b.String()), LastUpdated: stamp(r.now())}, nil
 }
 
+func codeList(codes []string) string {
+	list := make([]string, len(codes))
+	for i, c := range codes {
+		list[i] = `{"code":"` + c + `"}`
+	}
+	return strings.Join(list, ",")
+}
+
+func operationList(operations [][2]string) string {
+	if len(operations) == 0 {
+		return ""
+	}
+	list := make([]string, len(operations))
+	for i, op := range operations {
+		list[i] = `{"name":"` + op[0] + `","definition":` + fhir.Quote(op[1]) + `}`
+	}
+	return `,"operation":[` + strings.Join(list, ",") + `]`
+}
+
 func (r *Records) parameters(b *strings.Builder, number func(typ, code string) int16, typ string) {
+	codes := r.offered(number, typ)
 	all := r.defs.Parameters(typ)
-	codes := make([]string, 0, len(all))
 	var references []string
-	for code, p := range all {
-		if number(typ, code) == 0 && code != "_id" && code != "_lastUpdated" {
-			continue
-		}
-		codes = append(codes, code)
-		if p.Type == "reference" {
+	for _, code := range codes {
+		if all[code].Type == "reference" {
 			references = append(references, fhir.Quote(typ+":"+code))
 		}
 	}
-	slices.Sort(codes)
-	slices.Sort(references)
 	if len(references) > 0 {
 		b.WriteString(`,"searchInclude":[` + strings.Join(references, ",") + `]`)
 	}
@@ -65,4 +86,16 @@ func (r *Records) parameters(b *strings.Builder, number func(typ, code string) i
 		b.WriteString(`{"name":"` + code + `","type":"` + all[code].Type + `"}`)
 	}
 	b.WriteByte(']')
+}
+
+// offered lists the search parameters of a type that can be asked for, sorted.
+func (r *Records) offered(number func(typ, code string) int16, typ string) []string {
+	var codes []string
+	for code := range r.defs.Parameters(typ) {
+		if number(typ, code) != 0 || code == "_id" || code == "_lastUpdated" {
+			codes = append(codes, code)
+		}
+	}
+	slices.Sort(codes)
+	return codes
 }

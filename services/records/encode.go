@@ -34,6 +34,15 @@ func encodeResource(ctx context.Context, w http.ResponseWriter, response any) er
 	return write(ctx, w, http.StatusOK, x.GetBody())
 }
 
+// encodeOpenAPI answers with a document that is not FHIR.
+func encodeOpenAPI(ctx context.Context, w http.ResponseWriter, response any) error {
+	x, ok := response.(*recordsv1.Resource)
+	if !ok {
+		return errAnswer
+	}
+	return writeAs(ctx, w, "application/json", http.StatusOK, x.GetBody())
+}
+
 func encodeRead(ctx context.Context, w http.ResponseWriter, response any) error {
 	x, ok := response.(*recordsv1.Resource)
 	if !ok {

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/go-kit/kit/endpoint"
-	kithttp "github.com/go-kit/kit/transport/http"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
@@ -47,34 +46,14 @@ func newREST(t kit.Table, g *guard.Guard, public string) (*rest, error) {
 	return f, nil
 }
 
-func (f *rest) routes(mux *http.ServeMux) {
-	serve := func(pattern, method string, decode kithttp.DecodeRequestFunc, encode kithttp.EncodeResponseFunc) {
-		mux.Handle(pattern, negotiated(kithttp.NewServer(f.endpoints[method], decode, encode,
-			kithttp.ServerBefore(kit.FromHTTP, f.before), kithttp.ServerErrorEncoder(encodeError))))
+// nowhere answers what no route serves.
+func nowhere(w http.ResponseWriter, r *http.Request) {
+	f := fault.New(fault.NotFound, "the FHIR face has no such interaction; see "+prefix+"/metadata", nil)
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		refuse(r.Context(), w, http.StatusMethodNotAllowed, f.Message)
+		return
 	}
-	// A pattern with GET serves HEAD too.
-	serve("GET "+prefix+"/metadata", "Capabilities", decodeMetadata, encodeResource)
-	serve("GET "+prefix+"/{type}/{id}", "Read", decodeRead, encodeRead)
-	serve("GET "+prefix+"/{type}/{id}/_history/{version}", "ReadVersion", decodeVersion, encodeResource)
-	serve("GET "+prefix+"/{type}/{id}/_history", "History", decodeHistory, encodeBundle)
-	serve("GET "+prefix+"/{type}/_history", "History", decodeHistory, encodeBundle)
-	serve("GET "+prefix+"/_history", "History", decodeHistory, encodeBundle)
-	serve("POST "+prefix+"/{type}", "Create", decodeCreate, encodeWrite)
-	serve("PUT "+prefix+"/{type}/{id}", "Update", decodeUpdate, encodeWrite)
-	serve("DELETE "+prefix+"/{type}/{id}", "Delete", decodeDelete, encodeDelete)
-	serve("GET "+prefix+"/{type}", "Search", decodeSearch, encodeBundle)
-	serve("POST "+prefix+"/{type}/_search", "Search", decodeForm, encodeBundle)
-	serve("GET "+prefix+"/Patient/{id}/$everything", "Everything", decodeEverything, encodeBundle)
-	serve("POST "+prefix, "Transact", decodeTransact, encodeBundle)
-	serve("POST "+prefix+"/{$}", "Transact", decodeTransact, encodeBundle)
-	mux.HandleFunc(prefix+"/", func(w http.ResponseWriter, r *http.Request) {
-		f := fault.New(fault.NotFound, "the FHIR face has no such interaction; see "+prefix+"/metadata", nil)
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			refuse(r.Context(), w, http.StatusMethodNotAllowed, f.Message)
-			return
-		}
-		encodeError(r.Context(), f, w)
-	})
+	encodeError(r.Context(), f, w)
 }
 
 // refuse answers with a status that is HTTP's own business.
@@ -125,6 +104,7 @@ func (f *rest) before(ctx context.Context, r *http.Request) context.Context {
 		}
 		base = scheme + "://" + r.Host
 	}
+	ctx = kit.FromHTTP(ctx, r)
 	ctx = context.WithValue(ctx, headersKey{}, headers{prefer: r.Header.Values("Prefer"), head: r.Method == http.MethodHead})
 	return WithBase(ctx, base+prefix)
 }
@@ -159,6 +139,10 @@ func body(r *http.Request, limit int64) ([]byte, error) {
 
 func decodeMetadata(context.Context, *http.Request) (any, error) {
 	return &recordsv1.CapabilitiesRequest{}, nil
+}
+
+func decodeOpenAPI(context.Context, *http.Request) (any, error) {
+	return &recordsv1.CapabilitiesRequest{Form: "openapi"}, nil
 }
 
 func decodeRead(_ context.Context, r *http.Request) (any, error) {
@@ -227,8 +211,12 @@ func decodeTransact(_ context.Context, r *http.Request) (any, error) {
 
 // write sends a body; HEAD sends its headers only.
 func write(ctx context.Context, w http.ResponseWriter, status int, body []byte) error {
+	return writeAs(ctx, w, contentType, status, body)
+}
+
+func writeAs(ctx context.Context, w http.ResponseWriter, mime string, status int, body []byte) error {
 	h := w.Header()
-	h.Set("Content-Type", contentType)
+	h.Set("Content-Type", mime)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	// What is read here belongs to a person and to nobody's cache.
 	h.Set("Cache-Control", "no-store")

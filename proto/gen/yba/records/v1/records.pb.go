@@ -653,7 +653,9 @@ func (x *EverythingRequest) GetQuery() string {
 }
 
 type CapabilitiesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty for the CapabilityStatement, "openapi" for the OpenAPI document.
+	Form          string `protobuf:"bytes,1,opt,name=form,proto3" json:"form,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -686,6 +688,13 @@ func (x *CapabilitiesRequest) ProtoReflect() protoreflect.Message {
 // Deprecated: Use CapabilitiesRequest.ProtoReflect.Descriptor instead.
 func (*CapabilitiesRequest) Descriptor() ([]byte, []int) {
 	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *CapabilitiesRequest) GetForm() string {
+	if x != nil {
+		return x.Form
+	}
+	return ""
 }
 
 // Bundle is a FHIR Bundle as JSON.
@@ -1655,8 +1664,9 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x06bundle\x18\x01 \x01(\fR\x06bundle\"C\n" +
 	"\x11EverythingRequest\x12\x18\n" +
 	"\apatient\x18\x01 \x01(\tR\apatient\x12\x14\n" +
-	"\x05query\x18\x02 \x01(\tR\x05query\"\x15\n" +
-	"\x13CapabilitiesRequest\"\x1c\n" +
+	"\x05query\x18\x02 \x01(\tR\x05query\")\n" +
+	"\x13CapabilitiesRequest\x12\x12\n" +
+	"\x04form\x18\x01 \x01(\tR\x04form\"\x1c\n" +
 	"\x06Bundle\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\"m\n" +
 	"\x0eChangesRequest\x12\x16\n" +

@@ -1,0 +1,65 @@
+package records
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+)
+
+func TestEveryRouteStandsInTheOpenAPIDocument(t *testing.T) {
+	r, ctx := open(t)
+	x, err := r.Capabilities(ctx, &recordsv1.CapabilitiesRequest{Form: "openapi"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		OpenAPI string
+		Paths   map[string]map[string]struct {
+			Parameters []struct{ Name, In string }
+		}
+	}
+	if err := json.Unmarshal(x.GetBody(), &doc); err != nil || doc.OpenAPI != "3.1.0" {
+		t.Fatalf("%q, %v", doc.OpenAPI, err)
+	}
+	for _, row := range routes() {
+		op, ok := doc.Paths[row.path][strings.ToLower(row.method)]
+		if !ok {
+			t.Errorf("%s %s is not described", row.method, row.path)
+		}
+		if got := strings.Count(row.path, "{"); got > len(op.Parameters) {
+			t.Errorf("%s: %d of %d places described", row.path, len(op.Parameters), got)
+		}
+	}
+	names := func() (list []string) {
+		for _, p := range doc.Paths["/Observation"]["get"].Parameters {
+			list = append(list, p.Name)
+		}
+		return list
+	}()
+	if !slices.Contains(names, "patient") || !slices.Contains(names, "code") || slices.Contains(names, "family") {
+		t.Errorf("the parameters of Observation are %v", names)
+	}
+}
+
+func TestTheCapabilityStatementNamesEveryInteractionAndOperation(t *testing.T) {
+	r, ctx := open(t)
+	x, err := r.Capabilities(ctx, &recordsv1.CapabilitiesRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range routes() {
+		want := `{"code":"` + row.code + `"}`
+		if strings.HasPrefix(row.code, "$") {
+			want = `{"name":"` + row.code[1:] + `","definition":"` + row.definition + `"}`
+		}
+		if row.code != "" && row.code != "capabilities" && !strings.Contains(string(x.GetBody()), want) {
+			t.Errorf("%s %s: no %s", row.method, row.path, want)
+		}
+		if strings.HasPrefix(row.code, "$") && row.definition == "" {
+			t.Errorf("%s names no definition", row.code)
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package records
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	kithttp "github.com/go-kit/kit/transport/http"
+)
+
+// route is one interaction or operation of the FHIR face. The mux, the
+// CapabilityStatement and the OpenAPI document are made from the same rows.
+type route struct {
+	// method and path, which is relative to the base; {type}, {id} and
+	// {version} stand for what they name.
+	method, path string
+	// operation is the row of the service's table that carries it out.
+	operation string
+	// code is the interaction (https://hl7.org/fhir/R4/codesystem-restful-interaction.html),
+	// or an operation's name with "$", whose definition is then named.
+	code, definition string
+	// summary says in one line what it does.
+	summary string
+	decode  kithttp.DecodeRequestFunc
+	encode  kithttp.EncodeResponseFunc
+	// stream, if set, serves the route instead of decode and encode; it
+	// passes the guard by itself.
+	stream func(*rest) http.Handler
+}
+
+// on makes the row of an interaction.
+func on(pattern, operation, code, summary string, decode kithttp.DecodeRequestFunc, encode kithttp.EncodeResponseFunc) route {
+	method, path, _ := strings.Cut(pattern, " ")
+	return route{method: method, path: path, operation: operation, code: code, summary: summary, decode: decode, encode: encode}
+}
+
+// defined names the OperationDefinition of an operation.
+func (r route) defined(canonical string) route {
+	r.definition = canonical
+	return r
+}
+
+// coreOperation begins the canonical of an operation that R4 defines.
+const coreOperation = "http://hl7.org/fhir/OperationDefinition/"
+
+// routes lists the FHIR face. A row with GET serves HEAD too.
+func routes() []route {
+	return []route{
+		on("GET /metadata", "Capabilities", "capabilities", "Tell what this server offers", decodeMetadata, encodeResource),
+		on("GET /openapi.json", "Capabilities", "", "Describe this face as OpenAPI 3.1", decodeOpenAPI, encodeOpenAPI),
+
+		on("GET /{type}/{id}", "Read", "read", "Read the current version", decodeRead, encodeRead),
+		on("GET /{type}/{id}/_history/{version}", "ReadVersion", "vread", "Read one version", decodeVersion, encodeResource),
+		on("GET /{type}/{id}/_history", "History", "history-instance", "List the versions of a resource", decodeHistory, encodeBundle),
+		on("GET /{type}/_history", "History", "history-type", "List the versions of all resources of a type", decodeHistory, encodeBundle),
+		on("GET /_history", "History", "history-system", "List the versions of all resources", decodeHistory, encodeBundle),
+
+		on("POST /{type}", "Create", "create", "Store a new resource", decodeCreate, encodeWrite),
+		on("PUT /{type}/{id}", "Update", "update", "Replace a resource, or create it under this id", decodeUpdate, encodeWrite),
+		on("DELETE /{type}/{id}", "Delete", "delete", "Delete a resource; its history stays", decodeDelete, encodeDelete),
+
+		on("GET /{type}", "Search", "search-type", "Search a type", decodeSearch, encodeBundle),
+		on("POST /{type}/_search", "Search", "search-type", "Search a type, with the parameters in a form", decodeForm, encodeBundle),
+
+		on("POST /", "Transact", "transaction", "Carry out a batch or transaction", decodeTransact, encodeBundle),
+
+		on("GET /Patient/{id}/$everything", "Everything", "$everything", "Read a patient's whole record", decodeEverything, encodeBundle).
+			defined(coreOperation + "Patient-everything"),
+	}
+}
+
+// routes adds the rows to mux, and an OperationOutcome for everything else.
+func (f *rest) routes(mux *http.ServeMux) {
+	for _, r := range routes() {
+		handler := http.Handler(kithttp.NewServer(f.endpoints[r.operation], r.decode, r.encode,
+			kithttp.ServerBefore(f.before), kithttp.ServerErrorEncoder(encodeError)))
+		if r.stream != nil {
+			handler = r.stream(f)
+		} else {
+			handler = negotiated(handler)
+		}
+		if r.path == "/" {
+			mux.Handle(r.method+" "+prefix, handler)
+			r.path = "/{$}"
+		}
+		mux.Handle(r.method+" "+prefix+r.path, handler)
+	}
+	mux.HandleFunc(prefix+"/", nowhere)
+}
+
+// interactions are the codes at the level of types or of the whole system
+// (https://hl7.org/fhir/R4/capabilitystatement-definitions.html#CapabilityStatement.rest.interaction).
+func interactions(system bool) []string {
+	var codes []string
+	for _, r := range routes() {
+		typed := strings.HasPrefix(r.path, "/{type}")
+		if r.code == "" || r.code == "capabilities" || r.code[0] == '$' || typed == system || slices.Contains(codes, r.code) {
+			continue
+		}
+		codes = append(codes, r.code)
+		if r.code == "transaction" {
+			codes = append(codes, "batch")
+		}
+	}
+	return codes
+}
+
+// named returns the operations of a type, those for every type under
+// "{type}", and those of the system under "": names and definitions.
+func named(typ string) [][2]string {
+	var list [][2]string
+	for _, r := range routes() {
+		if r.code == "" || r.code[0] != '$' {
+			continue
+		}
+		first, _, _ := strings.Cut(r.path[1:], "/")
+		if first[0] == '$' {
+			first = ""
+		}
+		if op := [2]string{r.code[1:], r.definition}; first == typ && !slices.Contains(list, op) {
+			list = append(list, op)
+		}
+	}
+	return list
+}

@@ -2,6 +2,7 @@ package records
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"log/slog"
 	"os"
@@ -22,6 +23,12 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
 func open(t testing.TB) (*Records, context.Context) {
 	t.Helper()
 	db, dsn := pgtest.New(t, pgtest.Schema{Service: "records", Migrations: postgres.Migrations()})
+	return serve(t, db, dsn), all(t.Context())
+}
+
+// serve returns a service on a database, as another process would be.
+func serve(t testing.TB, db *sql.DB, dsn string) *Records {
+	t.Helper()
 	defs, err := fhir.R4()
 	if err != nil {
 		t.Fatal(err)
@@ -30,9 +37,9 @@ func open(t testing.TB) (*Records, context.Context) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Records{store: store, defs: defs, now: time.Now, log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4"}
+	r := &Records{store: store, defs: defs, now: time.Now, log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4", exports: newExports()}
 	r.enter = func(ctx context.Context, _ string) (context.Context, error) { return ctx, nil }
-	return r, all(t.Context())
+	return r
 }
 
 func all(ctx context.Context) context.Context {

@@ -37,7 +37,7 @@ func New(d app.Deps) (app.Service, error) {
 		return nil, err
 	}
 	base := strings.TrimSuffix(d.Config.PublicURL, "/")
-	r := &Records{store: store, defs: defs, now: d.Now, log: d.Log, base: base + "/fhir/R4"}
+	r := &Records{store: store, defs: defs, now: d.Now, log: d.Log, base: base + "/fhir/R4", exports: newExports()}
 	r.enter = func(ctx context.Context, method string) (context.Context, error) {
 		return d.Guard.Enter(ctx, "records."+method, guard.Rules{}, nil)
 	}
@@ -66,6 +66,7 @@ func (s *service) Start(ctx context.Context) error {
 			s.records.log.Error("notices of changes stopped; readers fall back on looking every second", "error", err)
 		}
 	})
+	s.done.Go(func() { s.records.work(ctx) })
 	return nil
 }
 

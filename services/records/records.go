@@ -27,6 +27,8 @@ type Records struct {
 	// that runs, and returns a context with its scope.
 	enter func(ctx context.Context, method string) (context.Context, error)
 
+	exports exports
+
 	pseudonyms struct {
 		sync.Mutex
 		key []byte

@@ -43,6 +43,9 @@ func (r route) defined(canonical string) route {
 // coreOperation begins the canonical of an operation that R4 defines.
 const coreOperation = "http://hl7.org/fhir/OperationDefinition/"
 
+// ownOperation begins the canonicals of operations that are this server's own.
+const ownOperation = "https://yba.health/fhir/OperationDefinition/"
+
 // routes lists the FHIR face. A row with GET serves HEAD too.
 func routes() []route {
 	return []route{
@@ -66,6 +69,17 @@ func routes() []route {
 
 		on("GET /Patient/{id}/$everything", "Everything", "$everything", "Read a patient's whole record", decodeEverything, encodeBundle).
 			defined(coreOperation + "Patient-everything"),
+
+		on("GET /$export", "Export", "$export", "Begin a bulk export of everything", decodeExport("system"), encodeExport).defined(bulkOperation + "export"),
+		on("POST /$export", "Export", "$export", "Begin a bulk export of everything", decodeExport("system"), encodeExport).defined(bulkOperation + "export"),
+		on("GET /Patient/$export", "Export", "$export", "Begin a bulk export of all patients", decodeExport("patient"), encodeExport).defined(bulkOperation + "patient-export"),
+		on("POST /Patient/$export", "Export", "$export", "Begin a bulk export of all patients", decodeExport("patient"), encodeExport).defined(bulkOperation + "patient-export"),
+		on("GET /Group/{id}/$export", "Export", "$export", "Begin a bulk export of a Group's members", decodeExport("group"), encodeExport).defined(bulkOperation + "group-export"),
+		on("POST /Group/{id}/$export", "Export", "$export", "Begin a bulk export of a Group's members", decodeExport("group"), encodeExport).defined(bulkOperation + "group-export"),
+		on("GET "+exportStatus, "ExportStatus", "", "Tell how far a bulk export is", decodeExportStatus, encodeExportStatus),
+		on("DELETE "+exportStatus, "ExportCancel", "", "Cancel a bulk export and forget it", decodeExportCancel, encodeExportCancel),
+		{method: "GET", path: exportFile, operation: "ExportFile", summary: "Download a file of a bulk export", stream: streamExport},
+		{method: "POST", path: "/$import", operation: "Import", code: "$import", definition: ownOperation + "import", summary: "Store the resources of an NDJSON file", stream: streamImport},
 	}
 }
 

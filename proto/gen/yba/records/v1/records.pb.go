@@ -1225,7 +1225,9 @@ type ExportFileRequest struct {
 	// The number of the file within the export.
 	File int32 `protobuf:"varint,2,opt,name=file,proto3" json:"file,omitempty"`
 	// Where the page begins: next of the page before, empty for the first.
-	After         string `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	After string `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	// The deletions of this part instead of the resources: Bundles to be carried out.
+	Deleted       bool `protobuf:"varint,4,opt,name=deleted,proto3" json:"deleted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1279,6 +1281,13 @@ func (x *ExportFileRequest) GetAfter() string {
 		return x.After
 	}
 	return ""
+}
+
+func (x *ExportFileRequest) GetDeleted() bool {
+	if x != nil {
+		return x.Deleted
+	}
+	return false
 }
 
 type ExportFileResponse struct {
@@ -1701,11 +1710,12 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\bcomplete\x18\x01 \x01(\bR\bcomplete\x12\x1a\n" +
 	"\bprogress\x18\x02 \x01(\tR\bprogress\x12\x1a\n" +
 	"\bmanifest\x18\x03 \x01(\fR\bmanifest\x12\x18\n" +
-	"\aexpires\x18\x04 \x01(\tR\aexpires\"O\n" +
+	"\aexpires\x18\x04 \x01(\tR\aexpires\"i\n" +
 	"\x11ExportFileRequest\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\tR\x03job\x12\x12\n" +
 	"\x04file\x18\x02 \x01(\x05R\x04file\x12\x14\n" +
-	"\x05after\x18\x03 \x01(\tR\x05after\">\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\x12\x18\n" +
+	"\adeleted\x18\x04 \x01(\bR\adeleted\">\n" +
 	"\x12ExportFileResponse\x12\x14\n" +
 	"\x05lines\x18\x01 \x01(\fR\x05lines\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\tR\x04next\"'\n" +

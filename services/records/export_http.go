@@ -146,7 +146,7 @@ func streamExport(f *rest) http.Handler {
 			if err != nil {
 				// The head was sent already: only a broken connection tells
 				// the client that the file is not whole.
-				panic(http.ErrAbortHandler)
+				panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's own way to break a connection, and no other one works for HTTP/2
 			}
 			if first {
 				w.Header().Set("Content-Type", ndjson)

@@ -545,3 +545,22 @@ func TestExportAndImportGiveTheSameBytes(t *testing.T) {
 		}
 	}
 }
+
+// TestEachPatientOfAnExportIsNotedOnce counts what the audit log is told.
+func TestEachPatientOfAnExportIsNotedOnce(t *testing.T) {
+	r, ctx := open(t)
+	province(ctx, t, r)
+	job := begin(ctx, t, r, "system", "")
+	completed(ctx, t, r, job)
+	keys, err := r.store.PatientKeys(ctx, []string{"an", "ba"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines(ctx, t, r, job)
+	for account, want := range map[string]int{reader(ctx): 0, "another": 2} {
+		first, err := r.store.FirstRead(ctx, job, account, []int64{keys["an"], keys["ba"]})
+		if err != nil || len(first) != want {
+			t.Errorf("%s: %v are new, %v", account, first, err)
+		}
+	}
+}

@@ -53,11 +53,7 @@ func (r *Records) Import(ctx context.Context, req *recordsv1.ImportRequest) (*re
 		return nil, err
 	}
 	im := &importing{r: r, x: x, by: author(ctx), now: r.now().UTC().Truncate(time.Millisecond), resp: &recordsv1.ImportResponse{}}
-	rounds, err := im.read(req)
-	if err != nil {
-		return nil, err
-	}
-	for _, lines := range rounds {
+	for _, lines := range im.read(req) {
 		if err := im.store(ctx, lines); err != nil {
 			return nil, err
 		}
@@ -67,7 +63,7 @@ func (r *Records) Import(ctx context.Context, req *recordsv1.ImportRequest) (*re
 
 // read parses and validates the lines. What stands twice in the piece comes
 // into a later round, so that its versions follow each other.
-func (im *importing) read(req *recordsv1.ImportRequest) ([][]*line, error) {
+func (im *importing) read(req *recordsv1.ImportRequest) [][]*line {
 	var rounds [][]*line
 	times := map[record.Ref]int{}
 	number := max(req.GetFirst(), 1) - 1
@@ -88,7 +84,7 @@ func (im *importing) read(req *recordsv1.ImportRequest) ([][]*line, error) {
 		}
 		rounds[n] = append(rounds[n], l)
 	}
-	return rounds, nil
+	return rounds
 }
 
 func (im *importing) fail(l *line, err error) {

@@ -173,8 +173,10 @@ func importOutcome(sum *recordsv1.ImportResponse) []byte {
 	}
 	issues := []fhir.Issue{{Severity: "information", Code: "informational", Diagnostics: fmt.Sprintf("%d lines failed", sum.GetFailed())}}
 	for _, e := range sum.GetErrors() {
-		issues = append(issues, fhir.Issue{Severity: "error", Code: issueNamed(e.GetClass()),
-			Diagnostics: fmt.Sprintf("line %d: %s", e.GetLine(), e.GetMessage()), Expression: e.GetAt()})
+		issues = append(issues, fhir.Issue{
+			Severity: "error", Code: issueNamed(e.GetClass()),
+			Diagnostics: fmt.Sprintf("line %d: %s", e.GetLine(), e.GetMessage()), Expression: e.GetAt(),
+		})
 	}
 	return []byte(`{"resourceType":"Parameters","parameter":[` +
 		count("created", sum.GetCreated()) + count("updated", sum.GetUpdated()) +

@@ -130,6 +130,11 @@ func (b *bench) run(ctx context.Context, status io.Writer) ([]measure, error) {
 		return nil, err
 	}
 	table = append(table, imported...)
+	lines, err := b.loadLines(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	table = append(table, lines...)
 	t, err := b.targets(ctx, client)
 	if err != nil {
 		return nil, err

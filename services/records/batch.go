@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"time"
 
-	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	"github.com/yba-health/yba/services/records/record"
@@ -131,10 +130,7 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 	}
 	owner := b.x.Patient(doc.Root(), c.id)
 	if at, found := b.x.Elsewhere(doc.Root()); owner == "" && found {
-		// It would lie in no compartment, and be open to all.
-		f := fault.New(fault.Unprocessable, "a Patient is referred to as Patient/id; what belongs to a person on another server cannot be kept here", nil)
-		f.At = at.Path()
-		return f
+		return elsewhere(at)
 	}
 	b.add(c, w, owner, own)
 	c.created = w.Op == "create"

@@ -43,7 +43,7 @@ func (b *batch) compartments(ctx context.Context) error {
 			if !b.scope.GetAll() {
 				return c.fail(outside())
 			}
-			return c.fail(fault.Newf(fault.Unprocessable, "the Patient that the %s belongs to is not here", c.typ))
+			return c.fail(notHere(c.typ))
 		}
 		if personal(c.typ) {
 			home.Key = b.account(ctx, c)
@@ -76,6 +76,17 @@ func (b *batch) compartments(ctx context.Context) error {
 
 func outside() error {
 	return fault.New(fault.Forbidden, "there is no such record that you may reach", nil)
+}
+
+func notHere(typ string) error {
+	return fault.Newf(fault.Unprocessable, "the Patient that the %s belongs to is not here", typ)
+}
+
+// elsewhere refuses what would lie in no compartment, and be open to all.
+func elsewhere(at fhir.Value) error {
+	f := fault.New(fault.Unprocessable, "a Patient is referred to as Patient/id; what belongs to a person on another server cannot be kept here", nil)
+	f.At = at.Path()
+	return f
 }
 
 // existing reads the compartments that the writes touch. With the scope of

@@ -52,7 +52,8 @@ func New(d app.Deps) (app.Service, error) {
 	base := strings.TrimSuffix(d.Config.PublicURL, "/")
 	terms := store.Terms()
 	r := &Records{
-		store: store, defs: defs, terms: terminology.New(terms), settings: chosen, now: d.Now, log: d.Log, base: d.Config.BaseURL() + prefix,
+		store: store, defs: defs, terms: terminology.New(terms), settings: chosen, now: d.Now, log: d.Log,
+		base: d.Config.BaseURL() + prefix, exports: newExports(),
 	}
 	store.Base, store.Expander = r.base, expander{r.terms}
 	r.enter = func(ctx context.Context, method string) (context.Context, error) {
@@ -114,6 +115,7 @@ func (s *service) Start(ctx context.Context) error {
 		}
 	})
 	s.done.Go(func() { s.records.reindex(ctx) })
+	s.done.Go(func() { s.records.work(ctx) })
 	for _, f := range s.followers {
 		f.Start(ctx)
 	}

@@ -33,5 +33,10 @@ func (r *Records) operations() (kit.Table, error) {
 		// Services read the log all day; each of them audits what it shows.
 		kit.Op("Changes", r.Changes, kit.Unaudited),
 		kit.Op("Indexing", r.Indexing),
+		kit.Op("Export", r.Export),
+		kit.Op("ExportStatus", r.ExportStatus),
+		kit.Op("ExportFile", r.ExportFile),
+		kit.Op("ExportCancel", r.ExportCancel),
+		kit.Op("Import", r.Import),
 	)
 }

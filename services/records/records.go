@@ -31,7 +31,8 @@ type Records struct {
 	// that runs, and returns a context with its scope.
 	enter func(ctx context.Context, method string) (context.Context, error)
 
-	hooks *hooks
+	hooks   *hooks
+	exports exports
 
 	pseudonyms struct {
 		sync.Mutex

@@ -123,6 +123,16 @@ func routes() []route {
 			defined(coreOperation + "Resource-validate"),
 		on("POST /{type}/{id}/$validate", "Validate", "$validate", "Tell what would be wrong with a change or a deletion", decodeValidate, encodeOutcome).
 			defined(coreOperation + "Resource-validate"),
+		on("GET /$export", "Export", "$export", "Begin a bulk export of everything", decodeExport("system"), encodeExport).defined(bulkOperation + "export"),
+		on("POST /$export", "Export", "$export", "Begin a bulk export of everything", decodeExport("system"), encodeExport).defined(bulkOperation + "export"),
+		on("GET /Patient/$export", "Export", "$export", "Begin a bulk export of all patients", decodeExport("patient"), encodeExport).defined(bulkOperation + "patient-export"),
+		on("POST /Patient/$export", "Export", "$export", "Begin a bulk export of all patients", decodeExport("patient"), encodeExport).defined(bulkOperation + "patient-export"),
+		on("GET /Group/{id}/$export", "Export", "$export", "Begin a bulk export of a Group's members", decodeExport("group"), encodeExport).defined(bulkOperation + "group-export"),
+		on("POST /Group/{id}/$export", "Export", "$export", "Begin a bulk export of a Group's members", decodeExport("group"), encodeExport).defined(bulkOperation + "group-export"),
+		on("GET "+exportStatus, "ExportStatus", "", "Tell how far a bulk export is", decodeExportStatus, encodeExportStatus),
+		on("DELETE "+exportStatus, "ExportCancel", "", "Cancel a bulk export and forget it", decodeExportCancel, encodeExportCancel),
+		{method: "GET", path: exportFile, operation: "ExportFile", summary: "Download a file of a bulk export", stream: streamExport},
+		{method: "POST", path: "/$import", operation: "Import", code: "$import", definition: ownOperation + "import", summary: "Store the resources of an NDJSON file", stream: streamImport},
 	}
 }
 

@@ -95,6 +95,11 @@ func (s *Store) learnSystems(ctx context.Context, writes []record.Write) error {
 func (s *Store) resources(w *statement, by record.Author, writes []record.Write) {
 	var key, typ, id, patient, version, updated, at, op, off, size, enc, was array
 	var pKey, pID, pCommune array
+	for _, a := range []*array{&key, &patient, &version, &updated, &at, &was, &pKey} {
+		a.of = int8s
+	}
+	typ.of, enc.of, off.of, size.of = int2s, int2s, int4s, int4s
+	id.of, op.of, pID.of, pCommune.of = texts, texts, texts, texts
 	bodies := make([]byte, 0, 512*len(writes))
 	fresh, again, drop, keep, people := false, false, false, false, false
 	for i := range writes {

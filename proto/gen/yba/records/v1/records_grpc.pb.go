@@ -42,6 +42,11 @@ const (
 	Records_SubscriptionSecret_FullMethodName      = "/yba.records.v1.Records/SubscriptionSecret"
 	Records_SubscriptionDeadLetters_FullMethodName = "/yba.records.v1.Records/SubscriptionDeadLetters"
 	Records_SubscriptionResend_FullMethodName      = "/yba.records.v1.Records/SubscriptionResend"
+	Records_Export_FullMethodName                  = "/yba.records.v1.Records/Export"
+	Records_ExportStatus_FullMethodName            = "/yba.records.v1.Records/ExportStatus"
+	Records_ExportFile_FullMethodName              = "/yba.records.v1.Records/ExportFile"
+	Records_ExportCancel_FullMethodName            = "/yba.records.v1.Records/ExportCancel"
+	Records_Import_FullMethodName                  = "/yba.records.v1.Records/Import"
 )
 
 // RecordsClient is the client API for Records service.
@@ -99,6 +104,16 @@ type RecordsClient interface {
 	SubscriptionDeadLetters(ctx context.Context, in *SubscriptionDeadLettersRequest, opts ...grpc.CallOption) (*Resource, error)
 	// SubscriptionResend puts dead letters back into the queue.
 	SubscriptionResend(ctx context.Context, in *SubscriptionResendRequest, opts ...grpc.CallOption) (*Resource, error)
+	// Export begins a bulk export (https://hl7.org/fhir/uv/bulkdata/export.html).
+	Export(ctx context.Context, in *ExportRequest, opts ...grpc.CallOption) (*ExportResponse, error)
+	// ExportStatus tells how far an export is, and at its end what it consists of.
+	ExportStatus(ctx context.Context, in *ExportStatusRequest, opts ...grpc.CallOption) (*ExportStatusResponse, error)
+	// ExportFile returns a page of one of an export's files.
+	ExportFile(ctx context.Context, in *ExportFileRequest, opts ...grpc.CallOption) (*ExportFileResponse, error)
+	// ExportCancel ends an export and forgets it.
+	ExportCancel(ctx context.Context, in *ExportCancelRequest, opts ...grpc.CallOption) (*ExportCancelResponse, error)
+	// Import stores a piece of an NDJSON file, each line by itself.
+	Import(ctx context.Context, in *ImportRequest, opts ...grpc.CallOption) (*ImportResponse, error)
 }
 
 type recordsClient struct {
@@ -339,6 +354,56 @@ func (c *recordsClient) SubscriptionResend(ctx context.Context, in *Subscription
 	return out, nil
 }
 
+func (c *recordsClient) Export(ctx context.Context, in *ExportRequest, opts ...grpc.CallOption) (*ExportResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExportResponse)
+	err := c.cc.Invoke(ctx, Records_Export_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) ExportStatus(ctx context.Context, in *ExportStatusRequest, opts ...grpc.CallOption) (*ExportStatusResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExportStatusResponse)
+	err := c.cc.Invoke(ctx, Records_ExportStatus_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) ExportFile(ctx context.Context, in *ExportFileRequest, opts ...grpc.CallOption) (*ExportFileResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExportFileResponse)
+	err := c.cc.Invoke(ctx, Records_ExportFile_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) ExportCancel(ctx context.Context, in *ExportCancelRequest, opts ...grpc.CallOption) (*ExportCancelResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExportCancelResponse)
+	err := c.cc.Invoke(ctx, Records_ExportCancel_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) Import(ctx context.Context, in *ImportRequest, opts ...grpc.CallOption) (*ImportResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ImportResponse)
+	err := c.cc.Invoke(ctx, Records_Import_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RecordsServer is the server API for Records service.
 // All implementations should embed UnimplementedRecordsServer
 // for forward compatibility.
@@ -394,6 +459,16 @@ type RecordsServer interface {
 	SubscriptionDeadLetters(context.Context, *SubscriptionDeadLettersRequest) (*Resource, error)
 	// SubscriptionResend puts dead letters back into the queue.
 	SubscriptionResend(context.Context, *SubscriptionResendRequest) (*Resource, error)
+	// Export begins a bulk export (https://hl7.org/fhir/uv/bulkdata/export.html).
+	Export(context.Context, *ExportRequest) (*ExportResponse, error)
+	// ExportStatus tells how far an export is, and at its end what it consists of.
+	ExportStatus(context.Context, *ExportStatusRequest) (*ExportStatusResponse, error)
+	// ExportFile returns a page of one of an export's files.
+	ExportFile(context.Context, *ExportFileRequest) (*ExportFileResponse, error)
+	// ExportCancel ends an export and forgets it.
+	ExportCancel(context.Context, *ExportCancelRequest) (*ExportCancelResponse, error)
+	// Import stores a piece of an NDJSON file, each line by itself.
+	Import(context.Context, *ImportRequest) (*ImportResponse, error)
 }
 
 // UnimplementedRecordsServer should be embedded to have
@@ -471,6 +546,21 @@ func (UnimplementedRecordsServer) SubscriptionDeadLetters(context.Context, *Subs
 }
 func (UnimplementedRecordsServer) SubscriptionResend(context.Context, *SubscriptionResendRequest) (*Resource, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method SubscriptionResend not implemented")
+}
+func (UnimplementedRecordsServer) Export(context.Context, *ExportRequest) (*ExportResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Export not implemented")
+}
+func (UnimplementedRecordsServer) ExportStatus(context.Context, *ExportStatusRequest) (*ExportStatusResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ExportStatus not implemented")
+}
+func (UnimplementedRecordsServer) ExportFile(context.Context, *ExportFileRequest) (*ExportFileResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ExportFile not implemented")
+}
+func (UnimplementedRecordsServer) ExportCancel(context.Context, *ExportCancelRequest) (*ExportCancelResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ExportCancel not implemented")
+}
+func (UnimplementedRecordsServer) Import(context.Context, *ImportRequest) (*ImportResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Import not implemented")
 }
 func (UnimplementedRecordsServer) testEmbeddedByValue() {}
 
@@ -906,6 +996,96 @@ func _Records_SubscriptionResend_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Records_Export_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).Export(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_Export_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).Export(ctx, req.(*ExportRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_ExportStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportStatusRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).ExportStatus(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_ExportStatus_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).ExportStatus(ctx, req.(*ExportStatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_ExportFile_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportFileRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).ExportFile(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_ExportFile_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).ExportFile(ctx, req.(*ExportFileRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_ExportCancel_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportCancelRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).ExportCancel(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_ExportCancel_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).ExportCancel(ctx, req.(*ExportCancelRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_Import_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ImportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).Import(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_Import_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).Import(ctx, req.(*ImportRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Records_ServiceDesc is the grpc.ServiceDesc for Records service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -1004,6 +1184,26 @@ var Records_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SubscriptionResend",
 			Handler:    _Records_SubscriptionResend_Handler,
+		},
+		{
+			MethodName: "Export",
+			Handler:    _Records_Export_Handler,
+		},
+		{
+			MethodName: "ExportStatus",
+			Handler:    _Records_ExportStatus_Handler,
+		},
+		{
+			MethodName: "ExportFile",
+			Handler:    _Records_ExportFile_Handler,
+		},
+		{
+			MethodName: "ExportCancel",
+			Handler:    _Records_ExportCancel_Handler,
+		},
+		{
+			MethodName: "Import",
+			Handler:    _Records_Import_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -1,6 +1,6 @@
 // Runs the test suites and ends with one count over all of them.
 //   node tests/run.mjs            everything
-//   node tests/run.mjs go web e2e fuzz   only the named suites
+//   node tests/run.mjs go web e2e conformance fuzz   only the named suites
 import { spawn, spawnSync } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
@@ -18,6 +18,11 @@ function run(command, args, options, onLine) {
     child.on('error', (e) => { onLine(String(e)); resolve(1) })
     child.on('close', (code) => resolve(code ?? 1))
   })
+}
+
+// install fetches a folder's pinned packages once.
+function install(dir) {
+  if (!existsSync(join(dir, 'node_modules'))) spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: dir, stdio: 'inherit' })
 }
 
 function fail(name) { total.failed++; failures.push(name) }
@@ -59,13 +64,14 @@ async function goTest(args) {
   if (code !== 0 && !failures.length) fail(`go test (${[...broken].join(', ') || 'see above'})`)
 }
 
-// Fuzz targets run for a moment each; a crash is a failure.
+// Fuzz targets run for a moment each, those of what strangers send to the
+// FHIR face for longer; a crash is a failure.
 async function fuzz() {
-  const time = process.env.FUZZTIME ?? '10s'
   const list = spawnSync('grep', ['-rnE', '--include=*_test.go', '^func Fuzz[A-Za-z]+\\(f \\*testing\\.F\\)', 'pkg', 'services', 'cmd'], { cwd: root, encoding: 'utf8' }).stdout
   for (const m of list.matchAll(/^(.+)\/[^/]+_test\.go:\d+:func (Fuzz\w+)/gm)) {
     const [, dir, target] = m
     const lines = []
+    const time = process.env.FUZZTIME ?? (/^(pkg\/fhir|services\/records)/.test(dir) ? '30s' : '10s')
     const code = await run('go', ['test', `./${dir}`, '-run', '^$', '-fuzz', `^${target}$`, '-fuzztime', time], {}, (l) => lines.push(l))
     // At the end of its time the fuzzer may give up on the input it is just
     // trying and call that a failure; a finding always names a failing input.
@@ -78,7 +84,7 @@ async function fuzz() {
 
 // The browser apps' own unit tests.
 async function web() {
-  if (!existsSync(join(ui, 'node_modules'))) spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: ui, stdio: 'inherit' })
+  install(ui)
   const out = join(ui, 'node_modules/.vitest.json')
   await run('npx', ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${out}`], { cwd: ui }, (l) => console.log(l))
   const r = existsSync(out) ? JSON.parse(readFileSync(out, 'utf8')) : null
@@ -92,13 +98,19 @@ async function web() {
 // The browser is for the story and for one Go test of the media rooms.
 function browser() {
   const dir = join(root, 'tests/e2e')
-  if (!existsSync(join(dir, 'node_modules'))) spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: dir, stdio: 'inherit' })
+  install(dir)
   if (spawnSync('node', [join(dir, 'browser.mjs'), '--install'], { stdio: 'inherit' }).status !== 0) fail('no browser')
 }
 
 // The story in real browsers.
-async function e2e() {
-  const dir = join(root, 'tests/e2e')
+const e2e = () => nodeTest('e2e')
+
+// Real clients and brute force against the FHIR face.
+const conformance = () => nodeTest('conformance')
+
+async function nodeTest(name) {
+  const dir = join(root, 'tests', name)
+  install(dir)
   const files = readdirSync(dir).filter((f) => f.endsWith('.test.mjs')).map((f) => join(dir, f))
   const code = await run('node', ['--test', '--test-reporter=tap', '--test-concurrency=1', ...files], {}, (line) => {
     console.log(line)
@@ -106,12 +118,12 @@ async function e2e() {
     if (!m) return
     if (m[1] === 'pass') total.passed += +m[2]
     if (m[1] === 'skipped') total.skipped += +m[2]
-    if (m[1] === 'fail') for (let i = 0; i < +m[2]; i++) fail('e2e: see "not ok" above')
+    if (m[1] === 'fail') for (let i = 0; i < +m[2]; i++) fail(`${name}: see "not ok" above`)
   })
-  if (code !== 0 && !failures.length) fail('e2e')
+  if (code !== 0 && !failures.length) fail(name)
 }
 
-const suites = { go, web, e2e, fuzz }
+const suites = { go, web, e2e, conformance, fuzz }
 const chosen = process.argv.slice(2).length ? process.argv.slice(2) : Object.keys(suites)
 if (chosen.includes('go') || chosen.includes('e2e')) browser()
 for (const name of chosen) {

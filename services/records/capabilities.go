@@ -20,17 +20,20 @@ func (r *Records) Capabilities(ctx context.Context, req *recordsv1.CapabilitiesR
 	}
 	switch req.GetForm() {
 	case "":
+	case "smart":
+		return &recordsv1.Resource{Body: smart(strings.TrimSuffix(r.baseOf(ctx), prefix))}, nil
 	case "openapi":
 		body, err := r.openAPI(ctx, x.Number)
 		return &recordsv1.Resource{Body: body}, err
 	default:
-		return nil, fault.New(fault.Invalid, `the form is empty or "openapi"`, nil).In("form")
+		return nil, fault.New(fault.Invalid, `the form is empty, "openapi" or "smart"`, nil).In("form")
 	}
 	var b strings.Builder
 	b.WriteString(`{"resourceType":"CapabilityStatement","status":"active","date":` + fhir.Quote(stamp(r.now())) +
 		`,"kind":"instance","software":{"name":"yba records"},"implementation":{"description":"Y Bạ","url":` + fhir.Quote(r.baseOf(ctx)) +
 		`},"fhirVersion":"4.0.1","format":["json","application/fhir+json"],"rest":[{"mode":"server","security":{"cors":false,"service":[{"coding":[` +
-		`{"system":"http://terminology.hl7.org/CodeSystem/restful-security-service","code":"SMART-on-FHIR"}]}]},"resource":[`)
+		`{"system":"http://terminology.hl7.org/CodeSystem/restful-security-service","code":"SMART-on-FHIR"}]}],"extension":[` +
+		oauthURIs(strings.TrimSuffix(r.baseOf(ctx), prefix)) + `]},"resource":[`)
 	generic, codes := named("{type}"), codeList(interactions(false))
 	for i, typ := range r.defs.Types {
 		if i > 0 {

@@ -34,8 +34,8 @@ func encodeResource(ctx context.Context, w http.ResponseWriter, response any) er
 	return write(ctx, w, http.StatusOK, x.GetBody())
 }
 
-// encodeOpenAPI answers with a document that is not FHIR.
-func encodeOpenAPI(ctx context.Context, w http.ResponseWriter, response any) error {
+// encodeDocument answers with a document that is not FHIR.
+func encodeDocument(ctx context.Context, w http.ResponseWriter, response any) error {
 	x, ok := response.(*recordsv1.Resource)
 	if !ok {
 		return errAnswer

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/go-kit/kit/endpoint"
+	kithttp "github.com/go-kit/kit/transport/http"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
@@ -137,12 +138,11 @@ func body(r *http.Request, limit int64) ([]byte, error) {
 	return kit.ReadBody(r, limit)
 }
 
-func decodeMetadata(context.Context, *http.Request) (any, error) {
-	return &recordsv1.CapabilitiesRequest{}, nil
-}
-
-func decodeOpenAPI(context.Context, *http.Request) (any, error) {
-	return &recordsv1.CapabilitiesRequest{Form: "openapi"}, nil
+// decodeForm asks for one of the forms in which the server describes itself.
+func decodeForm(form string) kithttp.DecodeRequestFunc {
+	return func(context.Context, *http.Request) (any, error) {
+		return &recordsv1.CapabilitiesRequest{Form: form}, nil
+	}
 }
 
 func decodeRead(_ context.Context, r *http.Request) (any, error) {
@@ -187,8 +187,8 @@ func lenient(r *http.Request) bool {
 	return preference(r.Header.Values("Prefer"), "handling") == "lenient"
 }
 
-// decodeForm reads a search from a form, whose parameters do not stand in logs.
-func decodeForm(_ context.Context, r *http.Request) (any, error) {
+// decodeSearchForm reads a search from a form, whose parameters do not stand in logs.
+func decodeSearchForm(_ context.Context, r *http.Request) (any, error) {
 	form, err := body(r, maxForm)
 	if err != nil {
 		return nil, err

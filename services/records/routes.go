@@ -46,8 +46,9 @@ const coreOperation = "http://hl7.org/fhir/OperationDefinition/"
 // routes lists the FHIR face. A row with GET serves HEAD too.
 func routes() []route {
 	return []route{
-		on("GET /metadata", "Capabilities", "capabilities", "Tell what this server offers", decodeMetadata, encodeResource),
-		on("GET /openapi.json", "Capabilities", "", "Describe this face as OpenAPI 3.1", decodeOpenAPI, encodeOpenAPI),
+		on("GET /metadata", "Capabilities", "capabilities", "Tell what this server offers", decodeForm(""), encodeResource),
+		on("GET /openapi.json", "Capabilities", "", "Describe this face as OpenAPI 3.1", decodeForm("openapi"), encodeDocument),
+		on("GET /.well-known/smart-configuration", "Capabilities", "", "Tell where to sign in (SMART App Launch 2)", decodeForm("smart"), encodeDocument),
 
 		on("GET /{type}/{id}", "Read", "read", "Read the current version", decodeRead, encodeRead),
 		on("GET /{type}/{id}/_history/{version}", "ReadVersion", "vread", "Read one version", decodeVersion, encodeResource),
@@ -60,7 +61,7 @@ func routes() []route {
 		on("DELETE /{type}/{id}", "Delete", "delete", "Delete a resource; its history stays", decodeDelete, encodeDelete),
 
 		on("GET /{type}", "Search", "search-type", "Search a type", decodeSearch, encodeBundle),
-		on("POST /{type}/_search", "Search", "search-type", "Search a type, with the parameters in a form", decodeForm, encodeBundle),
+		on("POST /{type}/_search", "Search", "search-type", "Search a type, with the parameters in a form", decodeSearchForm, encodeBundle),
 
 		on("POST /", "Transact", "transaction", "Carry out a batch or transaction", decodeTransact, encodeBundle),
 

@@ -17,15 +17,17 @@ function freePort() {
   })
 }
 
-export async function start({ people = 300, seed = 1 } = {}) {
+// start starts the demo with so many people, or with 0 an empty server.
+export async function start({ people = 300, seed = 1, flags = [] } = {}) {
   const data = mkdtempSync(join(tmpdir(), 'yba-e2e-'))
   chmodSync(data, 0o755)
   const port = await freePort()
   const media = await freePort()
   const turn = await freePort()
   const url = `http://localhost:${port}`
-  const args = ['--data', data, '--listen', `localhost:${port}`, '--media-port', String(media), '--turn-port', String(turn)]
-  const child = spawn(yba, ['demo', '--people', String(people), '--seed', String(seed), ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  const args = ['--data', data, '--listen', `localhost:${port}`, '--media-port', String(media), '--turn-port', String(turn), ...flags]
+  const command = people ? ['demo', '--people', String(people), '--seed', String(seed)] : ['serve']
+  const child = spawn(yba, [...command, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   child.stdout.on('data', (b) => { output += b })
   child.stderr.on('data', (b) => { output += b })
@@ -36,7 +38,7 @@ export async function start({ people = 300, seed = 1 } = {}) {
     if (gone) throw new Error(`the suite ended while starting:\n${output}`)
     if (Date.now() > deadline) { child.kill('SIGKILL'); throw new Error(`the suite did not become ready:\n${output}`) }
     // Ready is what the demo says at its end: the province is loaded then.
-    if (output.includes(url)) {
+    if (!people || output.includes(url)) {
       const r = await fetch(`${url}/readyz`).catch(() => null)
       if (r?.ok) break
     }
@@ -44,7 +46,8 @@ export async function start({ people = 300, seed = 1 } = {}) {
   }
   return {
     url, data,
-    accounts: JSON.parse(readFileSync(join(data, 'demo.json'), 'utf8')).accounts,
+    accounts: people ? JSON.parse(readFileSync(join(data, 'demo.json'), 'utf8')).accounts : [],
+    yba: (...command) => execFileSync(yba, [...command, ...args], { cwd: root, encoding: 'utf8' }).trim(),
     token: (name) => execFileSync(yba, ['token', '--as', name, ...args], { cwd: root, encoding: 'utf8' }).trim(),
     output: () => output,
     async stop() {

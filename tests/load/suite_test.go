@@ -79,7 +79,17 @@ func freePorts(t *testing.T, n int) []int {
 	return out
 }
 
+// newSuite starts a server on a folder of its own.
 func newSuite(t *testing.T) *suite {
+	t.Helper()
+	s := unstarted(t)
+	t.Cleanup(func() { s.stop(t) })
+	s.start(t)
+	return s
+}
+
+// unstarted prepares the folder and the ports.
+func unstarted(t *testing.T) *suite {
 	t.Helper()
 	// The private PostgreSQL may run as another account, which must reach it.
 	data, err := os.MkdirTemp("", "yba-load-")
@@ -92,12 +102,10 @@ func newSuite(t *testing.T) *suite {
 	s := &suite{binary: build(t), data: data, ports: freePorts(t, 3)}
 	s.url = fmt.Sprintf("http://localhost:%d", s.ports[0])
 	t.Cleanup(func() {
-		s.stop(t)
 		if err := os.RemoveAll(data); err != nil {
 			t.Error(err)
 		}
 	})
-	s.start(t)
 	return s
 }
 

@@ -654,7 +654,8 @@ func (x *EverythingRequest) GetQuery() string {
 
 type CapabilitiesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Empty for the CapabilityStatement, "openapi" for the OpenAPI document.
+	// Empty for the CapabilityStatement, "openapi" for the OpenAPI document,
+	// "smart" for SMART's description of the sign-in.
 	Form          string `protobuf:"bytes,1,opt,name=form,proto3" json:"form,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -1,0 +1,121 @@
+// Searches of the server compared with brute force over the same resources.
+//   ORACLE_SEED repeats a run; ORACLE_BUNDLES is how many of the Synthea
+//   bundles take part; ORACLE_ONLY is a part of a question's kind.
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'node:test'
+import { Oracle, questions, random } from './oracle/queries.mjs'
+import { extra } from './oracle/extra.mjs'
+import { call, server } from './server.mjs'
+
+const data = join(import.meta.dirname, '../../../shared/data')
+const seed = Number(process.env.ORACLE_SEED ?? 20261122)
+const bundles = Number(process.env.ORACLE_BUNDLES ?? 8)
+
+test('searches find exactly what brute force finds', { skip: existsSync(data) ? false : '../shared/data is not there' }, async (t) => {
+  const s = await server()
+  t.after(() => s.stop())
+  const resources = [...synthea(bundles), ...extra]
+  await store(s, resources)
+  const more = await storeEach(s, examples())
+  assert.ok(more.length > 55, `only ${more.length} examples were taken`)
+  resources.push(...more)
+  const oracle = new Oracle(resources)
+  const tally = new Map()
+  const wrong = []
+  let queue = [...questions(oracle, random(seed), 2)]
+  if (process.env.ORACLE_ONLY) queue = queue.filter((q) => q.about.includes(process.env.ORACLE_ONLY))
+  const count = queue.length
+  await Promise.all(Array.from({ length: 4 }, async () => {
+    for (let q = queue.pop(); q; q = queue.pop()) {
+      const found = await search(s, q)
+      const row = tally.get(q.about) ?? { asked: 0, wrong: 0 }
+      row.asked++
+      if (typeof found === 'string' || !same(found, q.expected)) { row.wrong++; wrong.push({ ...q, found }) }
+      tally.set(q.about, row)
+    }
+  }))
+  for (const [about, row] of [...tally].sort()) console.log(`${about}: ${row.asked} asked${row.wrong ? `, ${row.wrong} wrong` : ''}`)
+  for (const w of wrong.slice(0, Number(process.env.ORACLE_SHOW ?? 20))) console.log(told(w))
+  console.log(`${count} searches, seed ${seed}`)
+  assert.equal(wrong.length, 0)
+  if (!process.env.ORACLE_ONLY) assert.ok(count >= 3000, `${count} searches are too few to judge by`)
+})
+
+// synthea are the resources of bundles, under the ids that they call each
+// other by, so that what is expected does not depend on the server.
+function synthea(n) {
+  const dir = join(data, 'synthea-r4')
+  return readdirSync(dir).sort().slice(0, n).flatMap((file) => {
+    const text = readFileSync(join(dir, file), 'utf8')
+    const { entry } = JSON.parse(text)
+    const types = new Map(entry.map((e) => [e.fullUrl, e.resource.resourceType]))
+    const local = text.replace(/"(urn:uuid:[0-9a-f-]+)"/g, (whole, urn) => (types.has(urn) ? `"${types.get(urn)}/${urn.slice(9)}"` : whole))
+    return JSON.parse(local).entry.map((e) => ({ ...e.resource, id: e.resource.id ?? e.fullUrl.split('/').pop() }))
+  })
+}
+
+// What a server does with these itself would change the answers.
+const apart = ['Subscription', 'Bundle', 'Parameters', 'OperationOutcome']
+
+function examples() {
+  const dir = join(data, 'fhir-r4-examples')
+  return readdirSync(dir).map((f) => JSON.parse(readFileSync(join(dir, f), 'utf8')))
+    .filter((r) => r.id && !apart.includes(r.resourceType))
+    // Most are about the same people, who are not among them.
+    .map((r) => JSON.parse(JSON.stringify(r).replace(/"reference":"Patient\/[^"]*"/g, '"reference":"Patient/vn-2"')))
+}
+
+async function store(s, resources) {
+  for (let i = 0; i < resources.length; i += 500) {
+    const entry = resources.slice(i, i + 500).map((resource) => ({ resource, request: { method: 'PUT', url: `${resource.resourceType}/${resource.id}` } }))
+    const r = await call(s, 'POST', '/', { body: { resourceType: 'Bundle', type: 'transaction', entry } })
+    assert.equal(r.status, 200, r.text.slice(0, 500))
+  }
+}
+
+// storeEach stores one by one and returns what was taken: some examples are
+// no valid resources, some refer to people who are not there.
+async function storeEach(s, resources) {
+  const taken = []
+  for (const resource of resources.sort((a, b) => (b.resourceType === 'Patient') - (a.resourceType === 'Patient'))) {
+    const r = await call(s, 'PUT', `/${resource.resourceType}/${resource.id}`, { body: resource })
+    if (r.status < 300) taken.push(resource)
+    else console.log(`${resource.resourceType}/${resource.id} was not taken: ${r.body?.issue?.[0]?.diagnostics}`)
+  }
+  return taken
+}
+
+async function search(s, q) {
+  const form = new URLSearchParams(q.query)
+  const count = q.expected.size > 1500
+  form.set(...(count ? ['_summary', 'count'] : ['_count', '1000']))
+  let page = await call(s, 'POST', `/${q.type}/_search`, { body: form.toString(), type: 'application/x-www-form-urlencoded' })
+  const found = new Set()
+  for (;;) {
+    if (page.status !== 200) return `${page.status} ${page.body?.issue?.[0]?.diagnostics}`
+    if (count) return page.body.total
+    for (const e of page.body.entry ?? []) {
+      if (found.has(e.resource.id)) return `${e.resource.id} is there twice`
+      found.add(e.resource.id)
+    }
+    const next = page.body.link?.find((l) => l.relation === 'next')
+    if (!next) return found
+    page = await call(s, 'GET', next.url)
+  }
+}
+
+// What the server had before, the demo's one person, is none of ours.
+function same(found, expected) {
+  if (typeof found === 'number') return found === expected.size
+  return found.size === expected.size && [...expected].every((x) => found.has(x))
+}
+
+function told(w) {
+  const query = w.query.map((p) => p.join('=')).join('&')
+  if (typeof w.found === 'string' || typeof w.found === 'number') return `${w.type}?${query}: ${w.found}, expected ${w.expected.size}`
+  const missing = [...w.expected].filter((x) => !w.found.has(x))
+  const extra = [...w.found].filter((x) => !w.expected.has(x))
+  return `${w.type}?${query}: ${missing.length} missing ${missing.slice(0, 2)}, ${extra.length} too many ${extra.slice(0, 2)}`
+}

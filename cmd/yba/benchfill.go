@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -73,8 +74,8 @@ func (b *bench) fillStore(ctx context.Context, client *fhirclient.Client, say fu
 		})
 	}
 	group.Wait()
-	if failure != nil || ctx.Err() != nil {
-		return measure{}, nil, fmt.Errorf("%w", firstOf(failure, ctx.Err()))
+	if err := cmp.Or(ctx.Err(), failure); err != nil {
+		return measure{}, nil, err
 	}
 	n := int(stored.Load())
 	m := measure{Name: "fill, resources", Connections: fillConnections, Count: n, PerSecond: float64(n) / time.Since(begin).Seconds()}
@@ -108,13 +109,4 @@ func spread(list []string, n int) []string {
 		out[i] = list[i*len(list)/n]
 	}
 	return out
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

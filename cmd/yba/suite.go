@@ -153,8 +153,8 @@ func (s *suite) conn(service string) grpc.ClientConnInterface {
 }
 
 // heapGrowth is how far the heap may grow, in per cent, before garbage is
-// collected. The live heap is some 20 MB, so twice Go's own 100 costs about
-// 15 MB and saves a fifth of the processor time of a read.
+// collected. The live heap is small, so twice Go's own 100 costs some 10 MB
+// of memory and saves about a fifth of the processor time of a read.
 const heapGrowth = 200
 
 // start brings everything up and returns when it is ready.

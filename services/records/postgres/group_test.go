@@ -32,8 +32,7 @@ type crowd struct {
 	failed map[string]error
 }
 
-// newCrowd fills every slot with one put each, by a caller with ctx.
-func newCrowd(ctx context.Context, t *testing.T) *crowd {
+func newCrowd(t *testing.T) *crowd {
 	t.Helper()
 	db, dsn := pgtest.New(t, pgtest.Schema{Service: "records", Migrations: Migrations()})
 	defs, err := fhir.R4()
@@ -51,12 +50,16 @@ func newCrowd(ctx context.Context, t *testing.T) *crowd {
 	if _, err := hold.ExecContext(t.Context(), `LOCK TABLE records.versions`); err != nil {
 		t.Fatal(err)
 	}
-	c := &crowd{T: t, s: s, db: db, hold: hold, failed: map[string]error{}}
+	return &crowd{T: t, s: s, db: db, hold: hold, failed: map[string]error{}}
+}
+
+// fill takes every slot with one put each, by a caller with ctx.
+func (c *crowd) fill(ctx context.Context) {
+	c.Helper()
 	for i := range groupsAtOnce {
 		c.put(ctx, fmt.Sprintf("first-%d", i))
-		c.until(func() bool { return s.group.running == i+1 && len(s.group.waiting) == 0 })
+		c.until(func() bool { return c.s.group.running == i+1 && len(c.s.group.waiting) == 0 })
 	}
-	return c
 }
 
 // until waits for the queue to be as said.
@@ -97,7 +100,7 @@ func (c *crowd) put(ctx context.Context, ids ...string) {
 			return
 		}
 		for _, id := range ids {
-			x, err := c.s.Read(c.Context(), nil, 1, id, record.Reach{All: true})
+			x, err := c.s.Read(context.WithoutCancel(ctx), nil, 1, id, record.Reach{All: true})
 			if err != nil || string(x.Body) != `{"id":"`+id+`"}` {
 				c.Errorf("%s was acknowledged and is not there: %v", id, err)
 			}
@@ -143,7 +146,8 @@ func (c *crowd) class(id string) fault.Class {
 }
 
 func TestPutsThatWaitShareOneTransactionAndKeepTheirAuthors(t *testing.T) {
-	c := newCrowd(t.Context(), t)
+	c := newCrowd(t)
+	c.fill(t.Context())
 	c.queue(20)
 	c.put(t.Context(), "two-a", "two-b")
 	c.until(func() bool { return len(c.s.group.waiting) == 21 })
@@ -165,7 +169,8 @@ func TestPutsThatWaitShareOneTransactionAndKeepTheirAuthors(t *testing.T) {
 }
 
 func TestAStatementGathersABoundedNumberOfWrites(t *testing.T) {
-	c := newCrowd(t.Context(), t)
+	c := newCrowd(t)
+	c.fill(t.Context())
 	c.queue(gathered + 6)
 	c.release()
 	if n := c.number(`SELECT max(n) FROM (SELECT count(*) AS n FROM records.versions GROUP BY tx) g`); n != gathered {
@@ -177,7 +182,8 @@ func TestAStatementGathersABoundedNumberOfWrites(t *testing.T) {
 }
 
 func TestWhatCannotBeStoredFailsAlone(t *testing.T) {
-	c := newCrowd(t.Context(), t)
+	c := newCrowd(t)
+	c.fill(t.Context())
 	c.queue(10)
 	c.put(t.Context(), "nul-\x00")
 	c.put(t.Context(), "pair", "first-0") // the second is there already
@@ -198,7 +204,8 @@ func TestWhatCannotBeStoredFailsAlone(t *testing.T) {
 }
 
 func TestWhoLeavesTheQueueLeavesNothingBehind(t *testing.T) {
-	c := newCrowd(t.Context(), t)
+	c := newCrowd(t)
+	c.fill(t.Context())
 	ctx, leave := context.WithCancel(t.Context())
 	c.put(ctx, "leaver")
 	c.until(func() bool { return len(c.s.group.waiting) == 1 })
@@ -219,7 +226,8 @@ func TestWhoLeavesTheQueueLeavesNothingBehind(t *testing.T) {
 
 func TestWhoLeavesDuringTheStatementIsToldWhatBecameOfIt(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
-	c := newCrowd(ctx, t)
+	c := newCrowd(t)
+	c.fill(ctx)
 	leave()
 	c.release()
 	if err := c.failed["first-0"]; err != nil {

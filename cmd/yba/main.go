@@ -66,7 +66,7 @@ func root() *cobra.Command {
 	token := func(ctx context.Context, account string) (string, error) { return mintToken(ctx, &cfg, account) }
 	cmd.AddCommand(
 		serveCommand(&cfg), demoCommand(&cfg), migrateCommand(&cfg), healthCommand(&cfg),
-		importCommand(&cfg, token), unitsCommand(&cfg), coverageCommand(&cfg), benchCommand(&cfg, token),
+		importCommand(&cfg, token), unitsCommand(&cfg), terminologyCommand(&cfg), coverageCommand(&cfg), benchCommand(&cfg, token),
 		userCommand(&cfg), tokenCommand(&cfg), doctorCommand(&cfg),
 	)
 	return cmd

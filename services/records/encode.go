@@ -11,6 +11,7 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/kit"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/terminology"
 )
 
 var errAnswer = errors.New("records: an answer of another type than the operation's")
@@ -122,6 +123,10 @@ func encodeError(ctx context.Context, err error, w http.ResponseWriter) {
 	if f.Class == fault.Unauthenticated {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
+	body := outcome(f)
+	if errors.Is(err, terminology.ErrTooCostly) {
+		body = fhir.Outcome(fhir.Issue{Severity: "error", Code: "too-costly", Diagnostics: f.Message, Expression: f.At})
+	}
 	// A client that left is no error.
-	_ = write(ctx, w, kit.StatusOf[f.Class], outcome(f))
+	_ = write(ctx, w, kit.StatusOf[f.Class], body)
 }

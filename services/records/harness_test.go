@@ -13,6 +13,7 @@ import (
 	"github.com/yba-health/yba/pkg/pg/pgtest"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/records/postgres"
+	"github.com/yba-health/yba/services/records/terminology"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
@@ -30,7 +31,7 @@ func open(t testing.TB) (*Records, context.Context) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Records{store: store, defs: defs, now: time.Now, log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4"}
+	r := &Records{store: store, defs: defs, terms: terminology.New(store.Terms()), now: time.Now, log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4"}
 	r.enter = func(ctx context.Context, _ string) (context.Context, error) { return ctx, nil }
 	return r, all(t.Context())
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/yba-health/yba/pkg/guard"
 	"github.com/yba-health/yba/pkg/kit"
 	"github.com/yba-health/yba/services/records/postgres"
+	"github.com/yba-health/yba/services/records/terminology"
+	termstore "github.com/yba-health/yba/services/records/terminology/postgres"
 )
 
 // Module is how the process makes the service.
@@ -21,6 +23,7 @@ type service struct {
 	records *Records
 	table   kit.Table
 	rest    *rest
+	terms   *termstore.Store
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -37,7 +40,8 @@ func New(d app.Deps) (app.Service, error) {
 		return nil, err
 	}
 	base := strings.TrimSuffix(d.Config.PublicURL, "/")
-	r := &Records{store: store, defs: defs, now: d.Now, log: d.Log, base: base + "/fhir/R4"}
+	terms := store.Terms()
+	r := &Records{store: store, defs: defs, terms: terminology.New(terms), now: d.Now, log: d.Log, base: base + "/fhir/R4"}
 	r.enter = func(ctx context.Context, method string) (context.Context, error) {
 		return d.Guard.Enter(ctx, "records."+method, guard.Rules{}, nil)
 	}
@@ -49,7 +53,7 @@ func New(d app.Deps) (app.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &service{records: r, table: table, rest: face}, nil
+	return &service{records: r, table: table, rest: face, terms: terms}, nil
 }
 
 // Table lists the operations.
@@ -64,6 +68,12 @@ func (s *service) Start(ctx context.Context) error {
 	s.done.Go(func() {
 		if err := s.records.store.Run(ctx); err != nil && ctx.Err() == nil {
 			s.records.log.Error("notices of changes stopped; readers fall back on looking every second", "error", err)
+		}
+	})
+	s.done.Go(func() {
+		// The first user should not wait for it.
+		if err := s.terms.Ready(ctx); err != nil && ctx.Err() == nil {
+			s.records.log.Error("the base terminology could not be loaded; the first use tries again", "error", err)
 		}
 	})
 	return nil

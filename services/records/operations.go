@@ -18,6 +18,10 @@ func (r *Records) operations() (kit.Table, error) {
 		kit.Op("Transact", r.Transact),
 		kit.Op("Everything", r.Everything),
 		kit.Op("Capabilities", r.Capabilities, kit.Unaudited),
+		// Terminology is about nobody.
+		kit.Op("Expand", r.Expand, kit.Unaudited),
+		kit.Op("Lookup", r.Lookup, kit.Unaudited),
+		kit.Op("ValidateCode", r.ValidateCode, kit.Unaudited),
 		// Services read the log all day; each of them audits what it shows.
 		kit.Op("Changes", r.Changes, kit.Unaudited),
 	)

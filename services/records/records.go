@@ -12,12 +12,14 @@ import (
 	"github.com/yba-health/yba/pkg/guard"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/records/record"
+	"github.com/yba-health/yba/services/records/terminology"
 )
 
 // Records carries out the operations. Its methods are those of the proto.
 type Records struct {
 	store Store
 	defs  *fhir.Definitions
+	terms *terminology.Server
 	now   func() time.Time
 	log   *slog.Logger
 	// base is the public address of /fhir/R4, for links that are made without

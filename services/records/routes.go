@@ -67,6 +67,21 @@ func routes() []route {
 
 		on("GET /Patient/{id}/$everything", "Everything", "$everything", "Read a patient's whole record", decodeEverything, encodeBundle).
 			defined(coreOperation + "Patient-everything"),
+
+		terms("GET /ValueSet/$expand", "Expand", "List the codes of a value set"),
+		terms("POST /ValueSet/$expand", "Expand", "List the codes of a value set"),
+		terms("GET /ValueSet/{id}/$expand", "Expand", "List the codes of a stored value set"),
+		terms("POST /ValueSet/{id}/$expand", "Expand", "List the codes of a stored value set"),
+		terms("GET /ValueSet/$validate-code", "ValidateCode", "Tell whether a code is in a value set"),
+		terms("POST /ValueSet/$validate-code", "ValidateCode", "Tell whether a code is in a value set"),
+		terms("GET /ValueSet/{id}/$validate-code", "ValidateCode", "Tell whether a code is in a stored value set"),
+		terms("POST /ValueSet/{id}/$validate-code", "ValidateCode", "Tell whether a code is in a stored value set"),
+		terms("GET /CodeSystem/$lookup", "Lookup", "Tell what is known of a code"),
+		terms("POST /CodeSystem/$lookup", "Lookup", "Tell what is known of a code"),
+		terms("GET /CodeSystem/$validate-code", "ValidateCode", "Tell whether a code is in a code system"),
+		terms("POST /CodeSystem/$validate-code", "ValidateCode", "Tell whether a code is in a code system"),
+		terms("GET /CodeSystem/{id}/$validate-code", "ValidateCode", "Tell whether a code is in a stored code system"),
+		terms("POST /CodeSystem/{id}/$validate-code", "ValidateCode", "Tell whether a code is in a stored code system"),
 	}
 }
 

@@ -52,7 +52,8 @@ func run(ctx context.Context, from, out string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(parameters(from, out, resources), compartment(from, out, resources))
+	return errors.Join(parameters(from, out, resources), compartment(from, out, resources),
+		packTerminology(from, filepath.Join(out, "terminology.ndjson.zst")))
 }
 
 func fetch(ctx context.Context, dir string) (string, error) {

@@ -698,6 +698,79 @@ func (x *CapabilitiesRequest) GetForm() string {
 	return ""
 }
 
+// TerminologyRequest is a call of an operation on code systems or value sets.
+type TerminologyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// CodeSystem or ValueSet.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// The resource the operation is called on, empty for the type.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// The operation's parameters, URL-encoded.
+	Query string `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
+	// A Parameters resource with further ones, as FHIR JSON; may be empty.
+	Body          []byte `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TerminologyRequest) Reset() {
+	*x = TerminologyRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TerminologyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TerminologyRequest) ProtoMessage() {}
+
+func (x *TerminologyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TerminologyRequest.ProtoReflect.Descriptor instead.
+func (*TerminologyRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *TerminologyRequest) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *TerminologyRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *TerminologyRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *TerminologyRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
 // Bundle is a FHIR Bundle as JSON.
 type Bundle struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -708,7 +781,7 @@ type Bundle struct {
 
 func (x *Bundle) Reset() {
 	*x = Bundle{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[11]
+	mi := &file_yba_records_v1_records_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -720,7 +793,7 @@ func (x *Bundle) String() string {
 func (*Bundle) ProtoMessage() {}
 
 func (x *Bundle) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[11]
+	mi := &file_yba_records_v1_records_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -733,7 +806,7 @@ func (x *Bundle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bundle.ProtoReflect.Descriptor instead.
 func (*Bundle) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{11}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Bundle) GetBody() []byte {
@@ -759,7 +832,7 @@ type ChangesRequest struct {
 
 func (x *ChangesRequest) Reset() {
 	*x = ChangesRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[12]
+	mi := &file_yba_records_v1_records_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +844,7 @@ func (x *ChangesRequest) String() string {
 func (*ChangesRequest) ProtoMessage() {}
 
 func (x *ChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[12]
+	mi := &file_yba_records_v1_records_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +857,7 @@ func (x *ChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesRequest.ProtoReflect.Descriptor instead.
 func (*ChangesRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{12}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ChangesRequest) GetCursor() string {
@@ -826,7 +899,7 @@ type ChangesResponse struct {
 
 func (x *ChangesResponse) Reset() {
 	*x = ChangesResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[13]
+	mi := &file_yba_records_v1_records_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -838,7 +911,7 @@ func (x *ChangesResponse) String() string {
 func (*ChangesResponse) ProtoMessage() {}
 
 func (x *ChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[13]
+	mi := &file_yba_records_v1_records_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -851,7 +924,7 @@ func (x *ChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesResponse.ProtoReflect.Descriptor instead.
 func (*ChangesResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{13}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ChangesResponse) GetChanges() []*Change {
@@ -889,7 +962,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[14]
+	mi := &file_yba_records_v1_records_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -901,7 +974,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[14]
+	mi := &file_yba_records_v1_records_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -914,7 +987,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{14}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Change) GetSeq() int64 {
@@ -1028,7 +1101,12 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\apatient\x18\x01 \x01(\tR\apatient\x12\x14\n" +
 	"\x05query\x18\x02 \x01(\tR\x05query\")\n" +
 	"\x13CapabilitiesRequest\x12\x12\n" +
-	"\x04form\x18\x01 \x01(\tR\x04form\"\x1c\n" +
+	"\x04form\x18\x01 \x01(\tR\x04form\"b\n" +
+	"\x12TerminologyRequest\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
+	"\x05query\x18\x03 \x01(\tR\x05query\x12\x12\n" +
+	"\x04body\x18\x04 \x01(\fR\x04body\"\x1c\n" +
 	"\x06Bundle\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\"m\n" +
 	"\x0eChangesRequest\x12\x16\n" +
@@ -1048,7 +1126,7 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x02at\x18\x06 \x01(\tR\x02at\x12\x14\n" +
 	"\x05actor\x18\a \x01(\tR\x05actor\x12\x0e\n" +
 	"\x02op\x18\b \x01(\tR\x02op\x12\x12\n" +
-	"\x04body\x18\t \x01(\fR\x04body2\x8b\x06\n" +
+	"\x04body\x18\t \x01(\fR\x04body2\xe9\a\n" +
 	"\aRecords\x12=\n" +
 	"\x04Read\x12\x1b.yba.records.v1.ReadRequest\x1a\x18.yba.records.v1.Resource\x12K\n" +
 	"\vReadVersion\x12\".yba.records.v1.ReadVersionRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
@@ -1060,7 +1138,10 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\bTransact\x12\x1f.yba.records.v1.TransactRequest\x1a\x16.yba.records.v1.Bundle\x12G\n" +
 	"\n" +
 	"Everything\x12!.yba.records.v1.EverythingRequest\x1a\x16.yba.records.v1.Bundle\x12M\n" +
-	"\fCapabilities\x12#.yba.records.v1.CapabilitiesRequest\x1a\x18.yba.records.v1.Resource\x12J\n" +
+	"\fCapabilities\x12#.yba.records.v1.CapabilitiesRequest\x1a\x18.yba.records.v1.Resource\x12F\n" +
+	"\x06Expand\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12F\n" +
+	"\x06Lookup\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12L\n" +
+	"\fValidateCode\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12J\n" +
 	"\aChanges\x12\x1e.yba.records.v1.ChangesRequest\x1a\x1f.yba.records.v1.ChangesResponseB>Z<github.com/yba-health/yba/proto/gen/yba/records/v1;recordsv1b\x06proto3"
 
 var (
@@ -1075,7 +1156,7 @@ func file_yba_records_v1_records_proto_rawDescGZIP() []byte {
 	return file_yba_records_v1_records_proto_rawDescData
 }
 
-var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_yba_records_v1_records_proto_goTypes = []any{
 	(*ReadRequest)(nil),         // 0: yba.records.v1.ReadRequest
 	(*ReadVersionRequest)(nil),  // 1: yba.records.v1.ReadVersionRequest
@@ -1088,13 +1169,14 @@ var file_yba_records_v1_records_proto_goTypes = []any{
 	(*TransactRequest)(nil),     // 8: yba.records.v1.TransactRequest
 	(*EverythingRequest)(nil),   // 9: yba.records.v1.EverythingRequest
 	(*CapabilitiesRequest)(nil), // 10: yba.records.v1.CapabilitiesRequest
-	(*Bundle)(nil),              // 11: yba.records.v1.Bundle
-	(*ChangesRequest)(nil),      // 12: yba.records.v1.ChangesRequest
-	(*ChangesResponse)(nil),     // 13: yba.records.v1.ChangesResponse
-	(*Change)(nil),              // 14: yba.records.v1.Change
+	(*TerminologyRequest)(nil),  // 11: yba.records.v1.TerminologyRequest
+	(*Bundle)(nil),              // 12: yba.records.v1.Bundle
+	(*ChangesRequest)(nil),      // 13: yba.records.v1.ChangesRequest
+	(*ChangesResponse)(nil),     // 14: yba.records.v1.ChangesResponse
+	(*Change)(nil),              // 15: yba.records.v1.Change
 }
 var file_yba_records_v1_records_proto_depIdxs = []int32{
-	14, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
+	15, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
 	0,  // 1: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
 	1,  // 2: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
 	2,  // 3: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
@@ -1105,20 +1187,26 @@ var file_yba_records_v1_records_proto_depIdxs = []int32{
 	8,  // 8: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
 	9,  // 9: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
 	10, // 10: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
-	12, // 11: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
-	5,  // 12: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
-	5,  // 13: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
-	5,  // 14: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
-	5,  // 15: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
-	5,  // 16: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
-	11, // 17: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
-	11, // 18: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
-	11, // 19: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
-	11, // 20: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
-	5,  // 21: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
-	13, // 22: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
-	12, // [12:23] is the sub-list for method output_type
-	1,  // [1:12] is the sub-list for method input_type
+	11, // 11: yba.records.v1.Records.Expand:input_type -> yba.records.v1.TerminologyRequest
+	11, // 12: yba.records.v1.Records.Lookup:input_type -> yba.records.v1.TerminologyRequest
+	11, // 13: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
+	13, // 14: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
+	5,  // 15: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
+	5,  // 16: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
+	5,  // 17: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
+	5,  // 18: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
+	5,  // 19: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
+	12, // 20: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
+	12, // 21: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
+	12, // 22: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
+	12, // 23: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
+	5,  // 24: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
+	5,  // 25: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
+	5,  // 26: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
+	5,  // 27: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
+	14, // 28: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
+	15, // [15:29] is the sub-list for method output_type
+	1,  // [1:15] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name
@@ -1135,7 +1223,7 @@ func file_yba_records_v1_records_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_yba_records_v1_records_proto_rawDesc), len(file_yba_records_v1_records_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -29,6 +29,9 @@ const (
 	Records_Transact_FullMethodName     = "/yba.records.v1.Records/Transact"
 	Records_Everything_FullMethodName   = "/yba.records.v1.Records/Everything"
 	Records_Capabilities_FullMethodName = "/yba.records.v1.Records/Capabilities"
+	Records_Expand_FullMethodName       = "/yba.records.v1.Records/Expand"
+	Records_Lookup_FullMethodName       = "/yba.records.v1.Records/Lookup"
+	Records_ValidateCode_FullMethodName = "/yba.records.v1.Records/ValidateCode"
 	Records_Changes_FullMethodName      = "/yba.records.v1.Records/Changes"
 )
 
@@ -60,6 +63,12 @@ type RecordsClient interface {
 	Everything(ctx context.Context, in *EverythingRequest, opts ...grpc.CallOption) (*Bundle, error)
 	// Capabilities returns the CapabilityStatement of what is really there.
 	Capabilities(ctx context.Context, in *CapabilitiesRequest, opts ...grpc.CallOption) (*Resource, error)
+	// Expand lists the codes of a value set (ValueSet/$expand).
+	Expand(ctx context.Context, in *TerminologyRequest, opts ...grpc.CallOption) (*Resource, error)
+	// Lookup tells what is known of a code (CodeSystem/$lookup).
+	Lookup(ctx context.Context, in *TerminologyRequest, opts ...grpc.CallOption) (*Resource, error)
+	// ValidateCode tells whether a code is in a code system or value set (CodeSystem/$validate-code, ValueSet/$validate-code).
+	ValidateCode(ctx context.Context, in *TerminologyRequest, opts ...grpc.CallOption) (*Resource, error)
 	// Changes reads the change log after a cursor. Only services may call it.
 	Changes(ctx context.Context, in *ChangesRequest, opts ...grpc.CallOption) (*ChangesResponse, error)
 }
@@ -172,6 +181,36 @@ func (c *recordsClient) Capabilities(ctx context.Context, in *CapabilitiesReques
 	return out, nil
 }
 
+func (c *recordsClient) Expand(ctx context.Context, in *TerminologyRequest, opts ...grpc.CallOption) (*Resource, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Resource)
+	err := c.cc.Invoke(ctx, Records_Expand_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) Lookup(ctx context.Context, in *TerminologyRequest, opts ...grpc.CallOption) (*Resource, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Resource)
+	err := c.cc.Invoke(ctx, Records_Lookup_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) ValidateCode(ctx context.Context, in *TerminologyRequest, opts ...grpc.CallOption) (*Resource, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Resource)
+	err := c.cc.Invoke(ctx, Records_ValidateCode_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *recordsClient) Changes(ctx context.Context, in *ChangesRequest, opts ...grpc.CallOption) (*ChangesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ChangesResponse)
@@ -210,6 +249,12 @@ type RecordsServer interface {
 	Everything(context.Context, *EverythingRequest) (*Bundle, error)
 	// Capabilities returns the CapabilityStatement of what is really there.
 	Capabilities(context.Context, *CapabilitiesRequest) (*Resource, error)
+	// Expand lists the codes of a value set (ValueSet/$expand).
+	Expand(context.Context, *TerminologyRequest) (*Resource, error)
+	// Lookup tells what is known of a code (CodeSystem/$lookup).
+	Lookup(context.Context, *TerminologyRequest) (*Resource, error)
+	// ValidateCode tells whether a code is in a code system or value set (CodeSystem/$validate-code, ValueSet/$validate-code).
+	ValidateCode(context.Context, *TerminologyRequest) (*Resource, error)
 	// Changes reads the change log after a cursor. Only services may call it.
 	Changes(context.Context, *ChangesRequest) (*ChangesResponse, error)
 }
@@ -250,6 +295,15 @@ func (UnimplementedRecordsServer) Everything(context.Context, *EverythingRequest
 }
 func (UnimplementedRecordsServer) Capabilities(context.Context, *CapabilitiesRequest) (*Resource, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Capabilities not implemented")
+}
+func (UnimplementedRecordsServer) Expand(context.Context, *TerminologyRequest) (*Resource, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Expand not implemented")
+}
+func (UnimplementedRecordsServer) Lookup(context.Context, *TerminologyRequest) (*Resource, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Lookup not implemented")
+}
+func (UnimplementedRecordsServer) ValidateCode(context.Context, *TerminologyRequest) (*Resource, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ValidateCode not implemented")
 }
 func (UnimplementedRecordsServer) Changes(context.Context, *ChangesRequest) (*ChangesResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Changes not implemented")
@@ -454,6 +508,60 @@ func _Records_Capabilities_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Records_Expand_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TerminologyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).Expand(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_Expand_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).Expand(ctx, req.(*TerminologyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_Lookup_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TerminologyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).Lookup(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_Lookup_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).Lookup(ctx, req.(*TerminologyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_ValidateCode_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TerminologyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).ValidateCode(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_ValidateCode_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).ValidateCode(ctx, req.(*TerminologyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Records_Changes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ChangesRequest)
 	if err := dec(in); err != nil {
@@ -518,6 +626,18 @@ var Records_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Capabilities",
 			Handler:    _Records_Capabilities_Handler,
+		},
+		{
+			MethodName: "Expand",
+			Handler:    _Records_Expand_Handler,
+		},
+		{
+			MethodName: "Lookup",
+			Handler:    _Records_Lookup_Handler,
+		},
+		{
+			MethodName: "ValidateCode",
+			Handler:    _Records_ValidateCode_Handler,
 		},
 		{
 			MethodName: "Changes",

@@ -1,0 +1,94 @@
+package records
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	kithttp "github.com/go-kit/kit/transport/http"
+
+	"github.com/yba-health/yba/pkg/fault"
+	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/record"
+)
+
+// Expand answers ValueSet/$expand.
+func (r *Records) Expand(ctx context.Context, req *recordsv1.TerminologyRequest) (*recordsv1.Resource, error) {
+	if req.GetType() != "ValueSet" {
+		return nil, fault.New(fault.Invalid, "a ValueSet is expanded", nil).In("type")
+	}
+	instance, err := r.shared(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	b, err := r.terms.Expand(ctx, req.GetQuery(), req.GetBody(), instance, r.now())
+	return &recordsv1.Resource{Type: "ValueSet", Body: b}, err
+}
+
+// Lookup answers CodeSystem/$lookup.
+func (r *Records) Lookup(ctx context.Context, req *recordsv1.TerminologyRequest) (*recordsv1.Resource, error) {
+	if req.GetType() != "CodeSystem" || req.GetId() != "" {
+		return nil, fault.New(fault.Invalid, "a code is looked up on the type CodeSystem", nil).In("type")
+	}
+	b, err := r.terms.Lookup(ctx, req.GetQuery(), req.GetBody())
+	return &recordsv1.Resource{Type: "Parameters", Body: b}, err
+}
+
+// ValidateCode answers $validate-code of CodeSystem and ValueSet.
+func (r *Records) ValidateCode(ctx context.Context, req *recordsv1.TerminologyRequest) (*recordsv1.Resource, error) {
+	instance, err := r.shared(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	var b []byte
+	switch req.GetType() {
+	case "CodeSystem":
+		b, err = r.terms.ValidateInSystem(ctx, req.GetQuery(), req.GetBody(), instance)
+	case "ValueSet":
+		b, err = r.terms.ValidateInSet(ctx, req.GetQuery(), req.GetBody(), instance)
+	default:
+		err = fault.New(fault.Invalid, "a code is checked against a CodeSystem or a ValueSet", nil).In("type")
+	}
+	return &recordsv1.Resource{Type: "Parameters", Body: b}, err
+}
+
+// shared returns the resource that the operation is called on, nil for none.
+// Whoever is signed in may use it: code systems and value sets lie in no
+// compartment, and only such are reached.
+func (r *Records) shared(ctx context.Context, req *recordsv1.TerminologyRequest) ([]byte, error) {
+	if req.GetId() == "" {
+		return nil, nil
+	}
+	n, err := r.number(req.GetType())
+	if err != nil {
+		return nil, err
+	}
+	x, err := r.store.Read(ctx, nil, n, req.GetId(), record.Reach{Shared: true})
+	if err != nil {
+		return nil, err
+	}
+	if x.Deleted {
+		return nil, fault.New(fault.Gone, "the resource was deleted; its history is kept", nil)
+	}
+	return x.Body, nil
+}
+
+// terms makes the row of a terminology operation ("GET /ValueSet/$expand").
+func terms(pattern, operation, summary string) route {
+	_, path, _ := strings.Cut(pattern, "/")
+	typ, _, _ := strings.Cut(path, "/")
+	name := path[strings.LastIndexByte(path, '$')+1:]
+	return on(pattern, operation, "$"+name, summary, decodeTerms(typ), encodeResource).defined(coreOperation + typ + "-" + name)
+}
+
+func decodeTerms(typ string) kithttp.DecodeRequestFunc {
+	return func(_ context.Context, r *http.Request) (any, error) {
+		req := &recordsv1.TerminologyRequest{Type: typ, Id: r.PathValue("id"), Query: r.URL.RawQuery}
+		if r.Method != http.MethodPost {
+			return req, nil
+		}
+		var err error
+		req.Body, err = body(r, maxResource)
+		return req, err
+	}
+}

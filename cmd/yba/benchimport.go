@@ -36,11 +36,14 @@ func (b *bench) loadLines(ctx context.Context, client *fhirclient.Client) ([]mea
 		}
 	}
 	l := fhirclient.Load{Client: client, Connections: 4}
+	before := b.processors(ctx)
 	sum, err := l.Run(ctx, all)
 	if err != nil {
 		return nil, err
 	}
-	return []measure{{Name: "import, resources by $import", Connections: 4, Count: sum.Resources, PerSecond: sum.PerSecond(), Errors: len(sum.Failed)}}, nil
+	line := measure{Name: importLine + ", resources by $import", Connections: 4, Count: sum.Resources, PerSecond: sum.PerSecond(), Errors: len(sum.Failed)}
+	line.spent(before, b.processors(ctx))
+	return []measure{line}, nil
 }
 
 // cut makes pieces of lines.

@@ -87,9 +87,9 @@ func (b *bell) run(ctx context.Context) error {
 }
 
 // Announce tells readers of the log, here and in other processes, that
-// something was committed.
+// something was committed. Readers here hear of it by the same notice, so that
+// busy writers do not make them look at the log for every single write.
 func (s *Store) Announce() {
-	s.bell.ring()
 	select {
 	case s.bell.want <- struct{}{}:
 	default:

@@ -39,7 +39,7 @@ func (t *table) to(w *statement) {
 		return "unnest(" + strings.Join(args, ", ") + ")"
 	}
 	list := strings.Join(names, ", ")
-	if len(t.add[0].b) > 0 {
+	if w.whole || len(t.add[0].b) > 0 {
 		w.part(t.name + "_add AS (INSERT INTO records." + t.name + " (" + list + ") SELECT * FROM " + unnest(t.add) + ")")
 	}
 	if len(t.drop[0].b) > 0 {

@@ -28,6 +28,15 @@ func open(t testing.TB) (*Records, context.Context) {
 	return r, ctx
 }
 
+// loose is open without the check that references lead somewhere, for tests
+// of what is not about it.
+func loose(t testing.TB) (*Records, context.Context) {
+	t.Helper()
+	r, ctx := open(t)
+	r.settings.written = types{}
+	return r, ctx
+}
+
 // openDB returns the database, too.
 func openDB(t testing.TB) (*Records, context.Context, *sql.DB) {
 	t.Helper()

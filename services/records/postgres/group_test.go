@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -90,7 +89,7 @@ func (c *crowd) put(ctx context.Context, ids ...string) {
 		writes = append(writes, record.Write{Type: 1, ID: id, Key: c.keys, Version: 1, Updated: time.Now(), Op: "create", Body: []byte(`{"id":"` + id + `"}`)})
 	}
 	c.all.Go(func() {
-		err := c.s.Put(ctx, nil, record.Author{Actor: ids[0], Reason: "why " + ids[0]}, writes)
+		err := c.s.Put(ctx, nil, record.Author{Actor: ids[0], Reason: "why " + ids[0]}, writes, record.Needs{})
 		c.mu.Lock()
 		c.failed[ids[0]] = err
 		c.mu.Unlock()

@@ -73,8 +73,13 @@ func Migrate(ctx context.Context, db *sql.DB, service string, migrations fs.FS) 
 // f must therefore have no effect outside the transaction. The error of the
 // commit is returned, so nothing is acknowledged that was not committed.
 func InTx(ctx context.Context, db *sql.DB, level sql.IsolationLevel, f func(*sql.Tx) error) error {
+	return again(ctx, func() error { return inTx(ctx, db, level, f) })
+}
+
+// again runs a transaction until it is not one of those that may succeed later.
+func again(ctx context.Context, transaction func() error) error {
 	for try := 1; ; try++ {
-		err := inTx(ctx, db, level, f)
+		err := transaction()
 		if err == nil || try == 5 || !Retryable(err) {
 			return Fault(err)
 		}
@@ -86,7 +91,7 @@ func InTx(ctx context.Context, db *sql.DB, level sql.IsolationLevel, f func(*sql
 	}
 }
 
-func inTx(ctx context.Context, db *sql.DB, level sql.IsolationLevel, f func(*sql.Tx) error) error {
+func inTx(ctx context.Context, db beginner, level sql.IsolationLevel, f func(*sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: level})
 	if err != nil {
 		return err
@@ -95,6 +100,11 @@ func inTx(ctx context.Context, db *sql.DB, level sql.IsolationLevel, f func(*sql
 		return errors.Join(err, ignoreDone(tx.Rollback()))
 	}
 	return tx.Commit()
+}
+
+// beginner is a pool or one connection.
+type beginner interface {
+	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
 }
 
 func ignoreDone(err error) error {

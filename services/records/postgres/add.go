@@ -35,13 +35,24 @@ func (s *Store) Known(ctx context.Context, refs []record.Ref) (map[record.Ref]bo
 // Add stores the first versions of resources in one transaction. What they
 // refer to is not looked for: the files of an import may come in any order.
 func (s *Store) Add(ctx context.Context, by record.Author, writes []record.Write) (raced bool, err error) {
+	if err := s.learnSystems(ctx, writes); err != nil {
+		return false, err
+	}
 	select {
 	case s.writers <- struct{}{}:
 		defer func() { <-s.writers }()
 	case <-ctx.Done():
 		return false, pg.Fault(ctx.Err())
 	}
-	err = pg.InTx(ctx, s.db, sql.LevelReadCommitted, func(tx *sql.Tx) error { return s.Put(ctx, tx, by, writes, record.Needs{}) })
+	copies := s.copies(by, writes)
+	err = pg.InConn(ctx, s.db, sql.LevelReadCommitted, func(conn *sql.Conn) error {
+		for i := range copies {
+			if err := copies[i].to(ctx, conn); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return pg.Unique(err, "directory_pkey"), err
 	}

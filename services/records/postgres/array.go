@@ -19,7 +19,11 @@ const (
 	texts    element = 25
 )
 
-var elements = map[string]element{"bigint": int8s, "smallint": int2s, "int": int4s, "text": texts}
+var elements = map[string]element{"bigint": int8s, "smallint": int2s, "int": int4s, "text": texts, "numeric": texts}
+
+// sent is how the columns' types are written in a statement: a number of any
+// length is sent as text.
+var sent = map[string]string{"bigint": "bigint", "smallint": "smallint", "int": "int", "text": "text", "numeric": "text[]::numeric"}
 
 // array builds an array parameter, which costs less than reflection over a slice.
 type array struct {

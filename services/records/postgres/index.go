@@ -34,7 +34,7 @@ func (t *table) to(w *statement) {
 	unnest := func(arrays []array) string {
 		args := make([]string, len(arrays))
 		for i := range arrays {
-			args[i] = w.arg(arrays[i].arg()) + "::" + t.columns[i].typ + "[]"
+			args[i] = w.arg(arrays[i].arg()) + "::" + sent[t.columns[i].typ] + "[]"
 		}
 		return "unnest(" + strings.Join(args, ", ") + ")"
 	}
@@ -52,9 +52,19 @@ func (t *table) to(w *statement) {
 	}
 }
 
-// index adds the changes of the index tables. Rows that stay the same are not
-// touched, so an update of a resource's note costs no index work.
+// index adds the changes of the index tables.
 func (s *Store) index(w *statement, writes []record.Write) {
+	tables, cleared := s.indexed(writes)
+	s.clear(w, cleared)
+	for _, t := range tables {
+		t.to(w)
+	}
+}
+
+// indexed returns the changes of the index tables, and the keys of resources
+// whose rows are to be taken away before. Rows that stay the same are not
+// touched, so an update of a resource's note costs no index work.
+func (s *Store) indexed(writes []record.Write) (tables []*table, cleared array) {
 	big, small, text := "bigint", "smallint", "text"
 	tokens := newTable("tokens", column{"patient", big}, column{"key", big}, column{"at", big}, column{"param", small}, column{"system", "int"}, column{"code", text})
 	strs := newTable("strings", column{"patient", big}, column{"key", big}, column{"param", small}, column{"folded", text}, column{"exact", text})
@@ -69,7 +79,6 @@ func (s *Store) index(w *statement, writes []record.Write) {
 	if x := s.indexer.Load(); x != nil {
 		again = x.Rebuilt
 	}
-	var cleared array
 	for i := range writes {
 		x := &writes[i]
 		now, old := &x.Rows, &record.Rows{}
@@ -136,10 +145,7 @@ func (s *Store) index(w *statement, writes []record.Write) {
 			c[10].text(r.High)
 		})
 	}
-	s.clear(w, cleared)
-	for _, t := range []*table{tokens, strs, dates, refs, uris, numbers, pairs} {
-		t.to(w)
-	}
+	return []*table{tokens, strs, dates, refs, uris, numbers, pairs}, cleared
 }
 
 // indexTables are the tables of index rows.

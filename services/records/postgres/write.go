@@ -28,6 +28,14 @@ func (w *statement) arg(v any) string {
 
 func (w *statement) part(sql string) { w.parts = append(w.parts, sql) }
 
+// The columns that a write fills.
+const (
+	intoDirectory    = "type, id, key, patient, version, deleted"
+	intoVersions     = "patient, key, type, id, version, at, actor, reason, op, encoding, body"
+	intoCurrent      = "patient, key, type, id, at, version, updated, encoding, body"
+	intoCompartments = "patient, id, commune"
+)
+
 // Put stores the writes, which need what needs names: all or none. Outside a
 // transaction that is one statement, which may carry those of other callers too.
 func (s *Store) Put(ctx context.Context, tx *sql.Tx, by record.Author, writes []record.Write, needs record.Needs) error {
@@ -81,17 +89,19 @@ func (s *Store) statement(puts []*put, whole bool) (string, []any) {
 		reasons.text(p.by.Reason)
 		writes = append(writes, p.writes...)
 	}
-	// One order of locking for everybody.
-	slices.SortFunc(writes, func(a, b record.Write) int {
-		if a.Type != b.Type {
-			return int(a.Type) - int(b.Type)
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
+	slices.SortFunc(writes, inOrder)
 	s.resources(w, actors.arg(), reasons.arg(), writes)
 	s.index(w, writes)
 	final := w.needs(together(puts))
 	return "WITH " + strings.Join(w.parts, ",\n") + "\nSELECT " + final, w.args //nolint:gosec // the parts are ours, the values are parameters
+}
+
+// inOrder is the one order of locking for everybody.
+func inOrder(a, b record.Write) int {
+	if a.Type != b.Type {
+		return int(a.Type) - int(b.Type)
+	}
+	return strings.Compare(a.ID, b.ID)
 }
 
 // together returns what the puts need. Several are only together where each
@@ -185,11 +195,11 @@ func (s *Store) resources(w *statement, actors, reasons any, writes []record.Wri
 		w.arg(off.arg()) + "::int[], " + w.arg(size.arg()) + "::int[], " + w.arg(enc.arg()) + "::smallint[], " + w.arg(was.arg()) + "::bigint[], " +
 		w.arg(by.arg()) + "::int[]) AS x(key, type, id, patient, version, updated, at, op, off, size, enc, was, by))")
 	body := w.arg(bodies)
-	w.part("v AS (INSERT INTO records.versions (patient, key, type, id, version, at, actor, reason, op, encoding, body)" +
+	w.part("v AS (INSERT INTO records.versions (" + intoVersions + ")" +
 		" SELECT patient, key, type, id, version, updated, (" + w.arg(actors) + "::text[])[by], (" + w.arg(reasons) + "::text[])[by], op::\"char\", enc," +
 		" substring(" + body + "::bytea FROM off FOR size) FROM x)")
 	if fresh {
-		w.part("df AS (INSERT INTO records.directory (type, id, key, patient, version, deleted)" +
+		w.part("df AS (INSERT INTO records.directory (" + intoDirectory + ")" +
 			" SELECT type, id, key, patient, version, op = 'd' FROM x WHERE version = 1)")
 	}
 	if again {
@@ -206,12 +216,12 @@ func (s *Store) resources(w *statement, actors, reasons any, writes []record.Wri
 			conflict = " ON CONFLICT (patient, key) DO UPDATE SET at = excluded.at, version = excluded.version," +
 				" updated = excluded.updated, encoding = excluded.encoding, body = excluded.body"
 		}
-		w.part("ck AS (INSERT INTO records.current (patient, key, type, id, at, version, updated, encoding, body)" +
+		w.part("ck AS (INSERT INTO records.current (" + intoCurrent + ")" +
 			" SELECT patient, key, type, id, at, version, updated, enc, substring(" + body + "::bytea FROM off FOR size)" +
 			" FROM x WHERE op <> 'd'" + conflict + ")")
 	}
 	if people {
-		w.part("p AS (INSERT INTO records.compartments (patient, id, commune) SELECT * FROM unnest(" +
+		w.part("p AS (INSERT INTO records.compartments (" + intoCompartments + ") SELECT * FROM unnest(" +
 			w.arg(pKey.arg()) + "::bigint[], " + w.arg(pID.arg()) + "::text[], " + w.arg(pCommune.arg()) + "::text[])" +
 			" ON CONFLICT (patient) DO UPDATE SET commune = excluded.commune WHERE compartments.commune <> excluded.commune)")
 	}

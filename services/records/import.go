@@ -251,8 +251,9 @@ func (im *importing) add(ctx context.Context, lines []*line) error {
 	}
 	raced, err := im.r.store.Add(ctx, im.by, writes)
 	if raced {
-		// Somebody created one of them since; the rest is as before.
-		return im.replace(ctx, lines)
+		// Somebody created one of them since, perhaps the Patient that others
+		// lie with. The next look finds it, so that this comes to an end.
+		return im.store(ctx, lines)
 	}
 	if err == nil {
 		im.resp.Created += int64(len(lines))

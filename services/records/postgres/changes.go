@@ -108,11 +108,15 @@ func (s *Store) changes(ctx context.Context, at logCursor, wanted map[int16]bool
 	for t := range wanted {
 		types.int(int64(t))
 	}
-	// The bodies of other types stay where they are; their rows still move the cursor.
-	rows, err := s.query(ctx, s.db, true, `SELECT v.key, v.patient, v.type, v.id, v.version, v.at, v.op::text, v.actor, v.seq, v.encoding,
-		CASE WHEN $4 OR v.type = ANY($5::smallint[]) THEN v.body ELSE '' END, v.tx::text FROM records.versions v
-		WHERE (v.tx, v.seq) > ($1::text::xid8, $2::bigint) AND v.tx < pg_snapshot_xmin(pg_current_snapshot())
-		ORDER BY v.tx, v.seq LIMIT $3`, strconv.FormatUint(at.tx, 10), int64(at.seq), limit, len(wanted) == 0, types.arg())
+	// Rows of other types stay where they are, but for the last one, which
+	// moves the cursor past them.
+	rows, err := s.query(ctx, s.db, true, `WITH n AS (SELECT v.*, lead(v.seq) OVER (ORDER BY v.tx, v.seq) IS NULL AS last
+			FROM (SELECT v.key, v.patient, v.type, v.id, v.version, v.at, v.op, v.actor, v.seq, v.encoding, v.tx,
+				CASE WHEN $4 OR v.type = ANY($5::smallint[]) THEN v.body ELSE '' END AS body FROM records.versions v
+				WHERE (v.tx, v.seq) > ($1::text::xid8, $2::bigint) AND v.tx < pg_snapshot_xmin(pg_current_snapshot())
+				ORDER BY v.tx, v.seq LIMIT $3) v)
+		SELECT key, patient, type, id, version, at, op::text, actor, seq, encoding, body, tx::text FROM n
+		WHERE $4 OR type = ANY($5::smallint[]) OR last ORDER BY tx, seq`, strconv.FormatUint(at.tx, 10), int64(at.seq), limit, len(wanted) == 0, types.arg())
 	if err != nil {
 		return nil, at, pg.Fault(err)
 	}

@@ -32,8 +32,6 @@ func (c *copied) to(ctx context.Context, conn *sql.Conn) error {
 // copies returns the rows of first versions. The directory comes first, so
 // that whoever loses a race loses it before the work.
 func (s *Store) copies(by record.Author, writes []record.Write) []copied {
-	writes = slices.Clone(writes)
-	slices.SortFunc(writes, inOrder)
 	directory := copied{table: "directory", columns: intoDirectory}
 	versions := copied{table: "versions", columns: intoVersions}
 	current := copied{table: "current", columns: intoCurrent}
@@ -44,8 +42,6 @@ func (s *Store) copies(by record.Author, writes []record.Write) []copied {
 		x := &writes[i]
 		var encoding int16
 		packed, encoding = s.packer.pack(packed[:0], x.Body)
-		l.int(int64(x.Type)).text(x.ID).int(x.Key).int(x.Patient).int(x.Version).text("f")
-		directory.rows = append(directory.rows, l.end())
 		l.int(x.Patient).int(x.Key).int(int64(x.Type)).text(x.ID).int(x.Version).int(x.Updated.UnixMicro()).
 			text(by.Actor).text(by.Reason).text(x.Op[:1]).int(int64(encoding)).bytes(packed)
 		versions.rows = append(versions.rows, l.end())
@@ -57,8 +53,15 @@ func (s *Store) copies(by record.Author, writes []record.Write) []copied {
 			people.rows = append(people.rows, l.end())
 		}
 	}
-	list := []copied{directory, versions, current, people}
 	tables, _ := s.indexed(writes)
+	locking := slices.Clone(writes)
+	slices.SortFunc(locking, inOrder)
+	for i := range locking {
+		x := &locking[i]
+		l.int(int64(x.Type)).text(x.ID).int(x.Key).int(x.Patient).int(x.Version).text("f")
+		directory.rows = append(directory.rows, l.end())
+	}
+	list := []copied{directory, versions, current, people}
 	for _, t := range tables {
 		list = append(list, t.copied())
 	}

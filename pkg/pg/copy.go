@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // InConn is InTx for what Copy sends: it hands the transaction's connection to f.
@@ -26,11 +27,14 @@ type copier interface {
 	CopyData(ctx context.Context, line string) (driver.Result, error)
 }
 
-// Copy adds rows to a table, written as COPY's text format has them, each
-// ended by a line feed but the last. It is the cheapest way to add many.
+// copyChunk is how many bytes Copy hands to the driver at once.
+const copyChunk = 60 << 10
+
+// Copy adds rows to a table, written as COPY's text format has them, without
+// the line feeds between them. It is the cheapest way to add many.
 // The driver has no other way to rows that are written already: a statement's
 // arguments would be converted one by one.
-func Copy(ctx context.Context, conn *sql.Conn, table, columns, rows string) error {
+func Copy(ctx context.Context, conn *sql.Conn, table, columns string, rows []string) error {
 	return conn.Raw(func(c any) error {
 		p, ok := c.(driver.ConnPrepareContext)
 		if !ok {
@@ -45,8 +49,16 @@ func Copy(ctx context.Context, conn *sql.Conn, table, columns, rows string) erro
 		if !ok {
 			return errors.New("the driver copies no rows")
 		}
-		if _, err := in.CopyData(ctx, rows); err != nil {
-			return fmt.Errorf("copy to %s: %w", table, err)
+		for len(rows) > 0 {
+			n, size := 0, 0
+			for n < len(rows) && size < copyChunk {
+				size += len(rows[n])
+				n++
+			}
+			if _, err := in.CopyData(ctx, strings.Join(rows[:n], "\n")); err != nil {
+				return fmt.Errorf("copy to %s: %w", table, err)
+			}
+			rows = rows[n:]
 		}
 		// Without arguments it ends the copy and tells what became of it.
 		if _, err := in.Exec(nil); err != nil { //nolint:staticcheck // the driver's way to end it

@@ -26,7 +26,7 @@ func (c *copied) to(ctx context.Context, conn *sql.Conn) error {
 	if len(c.rows) == 0 {
 		return nil
 	}
-	return pg.Copy(ctx, conn, "records."+c.table, c.columns, strings.Join(c.rows, "\n"))
+	return pg.Copy(ctx, conn, "records."+c.table, c.columns, c.rows)
 }
 
 // copies returns the rows of first versions. The directory comes first, so

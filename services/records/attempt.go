@@ -124,7 +124,7 @@ func (b *batch) lock(ctx context.Context) error {
 			return c.fail(hidden(ctx, err))
 		}
 		if c.verb == "patch" {
-			if err := b.patched(c); err != nil {
+			if err := b.patched(ctx, c); err != nil {
 				return c.fail(err)
 			}
 		}

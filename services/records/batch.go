@@ -1,7 +1,6 @@
 package records
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"time"
@@ -98,7 +97,7 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 		if err != nil {
 			return err
 		}
-		if bytes.Equal(same, c.old.Body) {
+		if c.old.Same(same) {
 			// Nothing changes, so there is no new version.
 			c.stored, c.settled = c.old, true
 			return nil

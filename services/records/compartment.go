@@ -57,7 +57,7 @@ func (b *batch) compartments(ctx context.Context) error {
 		}
 		c.stored = &record.Stored{
 			Key: w.Key, Patient: w.Patient, PatientID: owner, Type: w.Type, ID: w.ID,
-			Version: w.Version, Updated: w.Updated, Body: w.Body, Deleted: w.Op == "delete", Op: w.Op,
+			Version: w.Version, Updated: w.Updated, Body: w.Body, Splices: w.Splices, Deleted: w.Op == "delete", Op: w.Op,
 		}
 	}
 	for _, c := range b.list {

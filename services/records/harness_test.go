@@ -2,6 +2,7 @@ package records
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"log/slog"
 	"os"
@@ -23,6 +24,13 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
 // service with the scope of everything acts.
 func open(t testing.TB) (*Records, context.Context) {
 	t.Helper()
+	r, ctx, _ := openDB(t)
+	return r, ctx
+}
+
+// openDB also returns the database, to look behind the service.
+func openDB(t testing.TB) (*Records, context.Context, *sql.DB) {
+	t.Helper()
 	db, dsn := pgtest.New(t, pgtest.Schema{Service: "records", Migrations: postgres.Migrations()})
 	defs, err := fhir.R4()
 	if err != nil {
@@ -43,7 +51,7 @@ func open(t testing.TB) (*Records, context.Context) {
 		log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4",
 	}
 	r.enter = func(ctx context.Context, _ string) (context.Context, error) { return ctx, nil }
-	return r, all(t.Context())
+	return r, all(t.Context()), db
 }
 
 func all(ctx context.Context) context.Context {

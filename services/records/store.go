@@ -3,6 +3,7 @@ package records
 import (
 	"context"
 	"database/sql"
+	"io"
 	"time"
 
 	"github.com/yba-health/yba/services/records/postgres"
@@ -26,6 +27,19 @@ type Store interface {
 	// Read returns the current version, also that of a deletion;
 	// fault.NotFound when it is absent or out of reach.
 	Read(ctx context.Context, tx *sql.Tx, typ int16, id string, r record.Reach) (*record.Stored, error)
+	// Outline reads as Read, or a version that is not 0 as ReadVersion, without
+	// the values that are kept apart: Splices tells what Body lacks.
+	Outline(ctx context.Context, typ int16, id string, version int64, r record.Reach) (*record.Stored, error)
+	// Fill puts values that are kept apart back into the bodies, but for those
+	// of resources that are too large to be held in memory. All other reads
+	// do so by themselves, but for Lock and partial searches.
+	Fill(ctx context.Context, tx *sql.Tx, list []record.Stored) error
+	// Part returns a part of a value that is kept apart, of PartSize bytes but
+	// for the last one.
+	Part(ctx context.Context, patient int64, x record.Splice, part int64) ([]byte, error)
+	// Keep stores a value of a compartment; the write that names it belongs
+	// into the same transaction.
+	Keep(ctx context.Context, tx *sql.Tx, patient int64, x record.Splice, content io.Reader) error
 	// ReadMany returns those current resources that are within reach.
 	ReadMany(ctx context.Context, tx *sql.Tx, refs []record.Ref, r record.Reach) ([]record.Stored, error)
 	// ReadVersion returns one version; fault.NotFound as Read.

@@ -95,6 +95,7 @@ func (s *Store) learnSystems(ctx context.Context, writes []record.Write) error {
 func (s *Store) resources(w *statement, by record.Author, writes []record.Write) {
 	var key, typ, id, patient, version, updated, at, op, off, size, enc, was array
 	var pKey, pID, pCommune array
+	var large values
 	bodies := make([]byte, 0, 512*len(writes))
 	fresh, again, drop, keep, people := false, false, false, false, false
 	for i := range writes {
@@ -109,7 +110,8 @@ func (s *Store) resources(w *statement, by record.Author, writes []record.Write)
 		op.text(x.Op[:1])
 		begun := len(bodies)
 		var e int16
-		bodies, e = s.packer.pack(bodies, x.Body)
+		body, splices := large.split(x)
+		bodies, e = s.packer.pack(bodies, body, splices)
 		off.int(int64(begun) + 1)
 		size.int(int64(len(bodies) - begun))
 		enc.int(int64(e))
@@ -129,6 +131,7 @@ func (s *Store) resources(w *statement, by record.Author, writes []record.Write)
 			pCommune.text(x.Commune)
 		}
 	}
+	large.to(w, s.packer)
 	w.part("x AS MATERIALIZED (SELECT * FROM unnest(" + w.arg(key.arg()) + "::bigint[], " + w.arg(typ.arg()) + "::smallint[], " +
 		w.arg(id.arg()) + "::text[], " + w.arg(patient.arg()) + "::bigint[], " + w.arg(version.arg()) + "::bigint[], " +
 		w.arg(updated.arg()) + "::bigint[], " + w.arg(at.arg()) + "::bigint[], " + w.arg(op.arg()) + "::text[], " +

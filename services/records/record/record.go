@@ -21,6 +21,9 @@ type Stored struct {
 	Actor     string
 	Seq       int64
 	Body      []byte
+	// Splices are values that Body lacks. Where a whole resource is expected
+	// they are only there when it is too large to be held in memory.
+	Splices []Splice
 	// SortValue is where a list sorted it.
 	SortValue *string
 }
@@ -36,6 +39,9 @@ type Write struct {
 	At      int64
 	Op      string // create, update, delete
 	Body    []byte
+	// Splices are values that Body lacks because they are stored already; of
+	// other writes the store takes large values out by itself.
+	Splices []Splice
 	Rows    Rows
 	// Commune is where a Patient lives; other types leave it empty.
 	Commune string

@@ -38,7 +38,9 @@ type Write struct {
 	Updated time.Time
 	At      int64
 	Op      string // create, update, delete
-	Body    []byte
+	// By numbers the author among those of one statement.
+	By   int
+	Body []byte
 	// Splices are values that Body lacks because they are stored already; of
 	// other writes the store takes large values out by itself.
 	Splices []Splice

@@ -74,8 +74,8 @@ func (r *Records) ReadVersion(ctx context.Context, req *recordsv1.ReadVersionReq
 	if err != nil {
 		return nil, err
 	}
-	v, err := strconv.ParseInt(version(req.GetVersion()), 10, 64)
-	if err != nil || v < 1 || !fhir.ValidID(req.GetId()) {
+	v := numbered(req.GetVersion())
+	if v < 1 || !fhir.ValidID(req.GetId()) {
 		return nil, hidden(ctx, fault.New(fault.NotFound, "there is no such version", nil))
 	}
 	id, err := r.real(ctx, req.GetType(), req.GetId())
@@ -95,4 +95,13 @@ func (r *Records) ReadVersion(ctx context.Context, req *recordsv1.ReadVersionReq
 		return nil, fault.New(fault.Gone, "this version is a deletion", nil)
 	}
 	return r.answer(ctx, x, req.GetQuery())
+}
+
+// numbered returns the version's number, 0 for what is none.
+func numbered(tag string) int64 {
+	n, err := strconv.ParseInt(version(tag), 10, 64)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
 }

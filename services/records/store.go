@@ -37,6 +37,7 @@ type Store interface {
 	// Part returns a part of a value that is kept apart, of PartSize bytes but
 	// for the last one.
 	Part(ctx context.Context, patient int64, x record.Splice, part int64) ([]byte, error)
+	PartSize() int64
 	// Keep stores a value of a compartment; the write that names it belongs
 	// into the same transaction.
 	Keep(ctx context.Context, tx *sql.Tx, patient int64, x record.Splice, content io.Reader) error
@@ -55,6 +56,10 @@ type Store interface {
 	ByURL(ctx context.Context, param int16, urls []string, limit int, r record.Reach) ([]record.Stored, error)
 	// Compartment returns a page of a patient's compartment.
 	Compartment(ctx context.Context, patient int64, types []int16, since int64, after *record.Cursor, limit int, r record.Reach) ([]record.Stored, *record.Cursor, error)
+
+	// Homes returns in which compartments resources lie; what is not there is
+	// left out.
+	Homes(ctx context.Context, tx *sql.Tx, refs []record.Ref) (map[record.Ref]record.Home, error)
 
 	// InTx runs f in a transaction, again when a race made it fail.
 	InTx(ctx context.Context, f func(*sql.Tx) error) error

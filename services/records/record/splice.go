@@ -163,13 +163,13 @@ func (x *Stored) Bare() []byte {
 	return out
 }
 
-// Same reports whether body is that of x, of which values may be kept apart.
-func (x *Stored) Same(body []byte) bool {
-	if len(x.Splices) == 0 {
-		return bytes.Equal(body, x.Body)
+// Same reports whether a body, of which values may be kept apart already, is
+// that of x.
+func (x *Stored) Same(body []byte, list []Splice) bool {
+	if len(x.Splices) > 0 && list == nil {
+		body, list, _ = Split(body)
 	}
-	rest, list, _ := Split(body)
-	return bytes.Equal(rest, x.Body) && slices.Equal(list, x.Splices)
+	return bytes.Equal(body, x.Body) && slices.Equal(list, x.Splices)
 }
 
 // Partial reports whether the search shows parts of resources only.

@@ -154,13 +154,17 @@ func (s *Store) PartSize() int64 { return partSize }
 // Fill puts the values that are kept apart back into the bodies. Of a
 // resource that is too large to be held in memory they stay away.
 func (s *Store) Fill(ctx context.Context, tx *sql.Tx, list []record.Stored) error {
-	want := map[blobID]int64{}
+	var want map[blobID]int64 // made when need be: most lists have none
 	for i := range list {
-		if list[i].Whole() > maxWhole {
+		x := &list[i]
+		if len(x.Splices) == 0 || x.Whole() > maxWhole {
 			continue
 		}
-		for _, x := range list[i].Splices {
-			want[blobID{list[i].Patient, x.Digest}] = x.Size
+		if want == nil {
+			want = map[blobID]int64{}
+		}
+		for _, p := range x.Splices {
+			want[blobID{x.Patient, p.Digest}] = p.Size
 		}
 	}
 	if len(want) == 0 {

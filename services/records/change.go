@@ -24,6 +24,8 @@ type change struct {
 	body fhir.Value
 	// patch makes the body of the current version.
 	patch patch.Patch
+	// content is what was uploaded for the body.
+	content *content
 	// ifMatch are versions of which one must be current, none for any;
 	// ifNoneMatch those of which none may be.
 	ifMatch, ifNoneMatch []string

@@ -3,6 +3,7 @@ package records
 import (
 	"context"
 	"database/sql"
+	"io"
 	"time"
 
 	"github.com/yba-health/yba/services/records/postgres"
@@ -26,6 +27,20 @@ type Store interface {
 	// Read returns the current version, also that of a deletion;
 	// fault.NotFound when it is absent or out of reach.
 	Read(ctx context.Context, tx *sql.Tx, typ int16, id string, r record.Reach) (*record.Stored, error)
+	// Outline reads as Read, or a version that is not 0 as ReadVersion, without
+	// the values that are kept apart: Splices tells what Body lacks.
+	Outline(ctx context.Context, typ int16, id string, version int64, r record.Reach) (*record.Stored, error)
+	// Fill puts values that are kept apart back into the bodies, but for those
+	// of resources that are too large to be held in memory. All other reads
+	// do so by themselves, but for Lock and partial searches.
+	Fill(ctx context.Context, tx *sql.Tx, list []record.Stored) error
+	// Part returns a part of a value that is kept apart, of PartSize bytes but
+	// for the last one.
+	Part(ctx context.Context, patient int64, x record.Splice, part int64) ([]byte, error)
+	PartSize() int64
+	// Keep stores a value of a compartment; the write that names it belongs
+	// into the same transaction.
+	Keep(ctx context.Context, tx *sql.Tx, patient int64, x record.Splice, content io.Reader) error
 	// ReadMany returns those current resources that are within reach.
 	ReadMany(ctx context.Context, tx *sql.Tx, refs []record.Ref, r record.Reach) ([]record.Stored, error)
 	// ReadVersion returns one version; fault.NotFound as Read.
@@ -41,6 +56,10 @@ type Store interface {
 	ByURL(ctx context.Context, param int16, urls []string, limit int, r record.Reach) ([]record.Stored, error)
 	// Compartment returns a page of a patient's compartment.
 	Compartment(ctx context.Context, patient int64, types []int16, since int64, after *record.Cursor, limit int, r record.Reach) ([]record.Stored, *record.Cursor, error)
+
+	// Homes returns in which compartments resources lie; what is not there is
+	// left out.
+	Homes(ctx context.Context, tx *sql.Tx, refs []record.Ref) (map[record.Ref]record.Home, error)
 
 	// InTx runs f in a transaction, again when a race made it fail.
 	InTx(ctx context.Context, f func(*sql.Tx) error) error

@@ -20,6 +20,10 @@ func (x *Indexer) Patient(resource fhir.Value, id string) string {
 		return id
 	}
 	found := ""
+	if typ == "Binary" {
+		// No compartment lists it; see Proxy for other contexts than a Patient.
+		return patientIn(resource.Get("securityContext"))
+	}
 	t := x.types[typ]
 	if t == nil {
 		return ""
@@ -27,8 +31,8 @@ func (x *Indexer) Patient(resource fhir.Value, id string) string {
 	for _, p := range t.compartment {
 		for _, path := range p.Paths {
 			path.Walk(resource, func(v fhir.Value) {
-				if ref, ok := strings.CutPrefix(v.Get("reference").Str(), "Patient/"); ok && found == "" {
-					found, _, _ = strings.Cut(ref, "/")
+				if found == "" {
+					found = patientIn(v)
 				}
 			})
 		}
@@ -37,6 +41,16 @@ func (x *Indexer) Patient(resource fhir.Value, id string) string {
 		}
 	}
 	return ""
+}
+
+// patientIn returns the id of the Patient that a Reference names as Patient/id.
+func patientIn(reference fhir.Value) string {
+	ref, ok := strings.CutPrefix(reference.Get("reference").Str(), "Patient/")
+	if !ok {
+		return ""
+	}
+	id, _, _ := strings.Cut(ref, "/")
+	return id
 }
 
 // Elsewhere returns the reference by which a resource without a compartment

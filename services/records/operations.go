@@ -17,6 +17,13 @@ func (r *Records) operations() (kit.Table, error) {
 		kit.Op("Search", r.Search),
 		kit.Op("Transact", r.Transact),
 		kit.Op("Everything", r.Everything),
+		kit.Op("Match", r.Match),
+		kit.Op("Merge", r.Merge),
+		kit.Op("Unmerge", r.Unmerge),
+		kit.Op("LastN", r.LastN),
+		kit.Op("Meta", r.Meta),
+		kit.Op("MetaAdd", r.MetaAdd),
+		kit.Op("MetaDelete", r.MetaDelete),
 		kit.Op("Capabilities", r.Capabilities, kit.Unaudited),
 		// Terminology is about nobody.
 		kit.Op("Expand", r.Expand, kit.Unaudited),

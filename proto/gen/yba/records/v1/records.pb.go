@@ -771,6 +771,78 @@ func (x *TerminologyRequest) GetBody() []byte {
 	return nil
 }
 
+// OperationRequest is a call of a FHIR operation.
+type OperationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The resource it is called on; both empty for an operation on a fixed type.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	Id   string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// The operation's parameters, URL-encoded.
+	Query string `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
+	// A Parameters resource with further ones, as FHIR JSON; may be empty.
+	Body          []byte `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OperationRequest) Reset() {
+	*x = OperationRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OperationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OperationRequest) ProtoMessage() {}
+
+func (x *OperationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OperationRequest.ProtoReflect.Descriptor instead.
+func (*OperationRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *OperationRequest) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *OperationRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *OperationRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *OperationRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
 // Bundle is a FHIR Bundle as JSON.
 type Bundle struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -781,7 +853,7 @@ type Bundle struct {
 
 func (x *Bundle) Reset() {
 	*x = Bundle{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[12]
+	mi := &file_yba_records_v1_records_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -793,7 +865,7 @@ func (x *Bundle) String() string {
 func (*Bundle) ProtoMessage() {}
 
 func (x *Bundle) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[12]
+	mi := &file_yba_records_v1_records_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -806,7 +878,7 @@ func (x *Bundle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bundle.ProtoReflect.Descriptor instead.
 func (*Bundle) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{12}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Bundle) GetBody() []byte {
@@ -832,7 +904,7 @@ type ChangesRequest struct {
 
 func (x *ChangesRequest) Reset() {
 	*x = ChangesRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[13]
+	mi := &file_yba_records_v1_records_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -844,7 +916,7 @@ func (x *ChangesRequest) String() string {
 func (*ChangesRequest) ProtoMessage() {}
 
 func (x *ChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[13]
+	mi := &file_yba_records_v1_records_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -857,7 +929,7 @@ func (x *ChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesRequest.ProtoReflect.Descriptor instead.
 func (*ChangesRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{13}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ChangesRequest) GetCursor() string {
@@ -899,7 +971,7 @@ type ChangesResponse struct {
 
 func (x *ChangesResponse) Reset() {
 	*x = ChangesResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[14]
+	mi := &file_yba_records_v1_records_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -911,7 +983,7 @@ func (x *ChangesResponse) String() string {
 func (*ChangesResponse) ProtoMessage() {}
 
 func (x *ChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[14]
+	mi := &file_yba_records_v1_records_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -924,7 +996,7 @@ func (x *ChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesResponse.ProtoReflect.Descriptor instead.
 func (*ChangesResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{14}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ChangesResponse) GetChanges() []*Change {
@@ -962,7 +1034,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[15]
+	mi := &file_yba_records_v1_records_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -974,7 +1046,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[15]
+	mi := &file_yba_records_v1_records_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -987,7 +1059,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{15}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Change) GetSeq() int64 {
@@ -1106,6 +1178,11 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
 	"\x05query\x18\x03 \x01(\tR\x05query\x12\x12\n" +
+	"\x04body\x18\x04 \x01(\fR\x04body\"`\n" +
+	"\x10OperationRequest\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
+	"\x05query\x18\x03 \x01(\tR\x05query\x12\x12\n" +
 	"\x04body\x18\x04 \x01(\fR\x04body\"\x1c\n" +
 	"\x06Bundle\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\"m\n" +
@@ -1126,7 +1203,7 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x02at\x18\x06 \x01(\tR\x02at\x12\x14\n" +
 	"\x05actor\x18\a \x01(\tR\x05actor\x12\x0e\n" +
 	"\x02op\x18\b \x01(\tR\x02op\x12\x12\n" +
-	"\x04body\x18\t \x01(\fR\x04body2\xe9\a\n" +
+	"\x04body\x18\t \x01(\fR\x04body2\xd0\v\n" +
 	"\aRecords\x12=\n" +
 	"\x04Read\x12\x1b.yba.records.v1.ReadRequest\x1a\x18.yba.records.v1.Resource\x12K\n" +
 	"\vReadVersion\x12\".yba.records.v1.ReadVersionRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
@@ -1141,7 +1218,15 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\fCapabilities\x12#.yba.records.v1.CapabilitiesRequest\x1a\x18.yba.records.v1.Resource\x12F\n" +
 	"\x06Expand\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12F\n" +
 	"\x06Lookup\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12L\n" +
-	"\fValidateCode\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12J\n" +
+	"\fValidateCode\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
+	"\x05Match\x12 .yba.records.v1.OperationRequest\x1a\x16.yba.records.v1.Bundle\x12C\n" +
+	"\x05Merge\x12 .yba.records.v1.OperationRequest\x1a\x18.yba.records.v1.Resource\x12E\n" +
+	"\aUnmerge\x12 .yba.records.v1.OperationRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
+	"\x05LastN\x12 .yba.records.v1.OperationRequest\x1a\x16.yba.records.v1.Bundle\x12B\n" +
+	"\x04Meta\x12 .yba.records.v1.OperationRequest\x1a\x18.yba.records.v1.Resource\x12E\n" +
+	"\aMetaAdd\x12 .yba.records.v1.OperationRequest\x1a\x18.yba.records.v1.Resource\x12H\n" +
+	"\n" +
+	"MetaDelete\x12 .yba.records.v1.OperationRequest\x1a\x18.yba.records.v1.Resource\x12J\n" +
 	"\aChanges\x12\x1e.yba.records.v1.ChangesRequest\x1a\x1f.yba.records.v1.ChangesResponseB>Z<github.com/yba-health/yba/proto/gen/yba/records/v1;recordsv1b\x06proto3"
 
 var (
@@ -1156,7 +1241,7 @@ func file_yba_records_v1_records_proto_rawDescGZIP() []byte {
 	return file_yba_records_v1_records_proto_rawDescData
 }
 
-var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_yba_records_v1_records_proto_goTypes = []any{
 	(*ReadRequest)(nil),         // 0: yba.records.v1.ReadRequest
 	(*ReadVersionRequest)(nil),  // 1: yba.records.v1.ReadVersionRequest
@@ -1170,13 +1255,14 @@ var file_yba_records_v1_records_proto_goTypes = []any{
 	(*EverythingRequest)(nil),   // 9: yba.records.v1.EverythingRequest
 	(*CapabilitiesRequest)(nil), // 10: yba.records.v1.CapabilitiesRequest
 	(*TerminologyRequest)(nil),  // 11: yba.records.v1.TerminologyRequest
-	(*Bundle)(nil),              // 12: yba.records.v1.Bundle
-	(*ChangesRequest)(nil),      // 13: yba.records.v1.ChangesRequest
-	(*ChangesResponse)(nil),     // 14: yba.records.v1.ChangesResponse
-	(*Change)(nil),              // 15: yba.records.v1.Change
+	(*OperationRequest)(nil),    // 12: yba.records.v1.OperationRequest
+	(*Bundle)(nil),              // 13: yba.records.v1.Bundle
+	(*ChangesRequest)(nil),      // 14: yba.records.v1.ChangesRequest
+	(*ChangesResponse)(nil),     // 15: yba.records.v1.ChangesResponse
+	(*Change)(nil),              // 16: yba.records.v1.Change
 }
 var file_yba_records_v1_records_proto_depIdxs = []int32{
-	15, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
+	16, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
 	0,  // 1: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
 	1,  // 2: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
 	2,  // 3: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
@@ -1190,23 +1276,37 @@ var file_yba_records_v1_records_proto_depIdxs = []int32{
 	11, // 11: yba.records.v1.Records.Expand:input_type -> yba.records.v1.TerminologyRequest
 	11, // 12: yba.records.v1.Records.Lookup:input_type -> yba.records.v1.TerminologyRequest
 	11, // 13: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
-	13, // 14: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
-	5,  // 15: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
-	5,  // 16: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
-	5,  // 17: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
-	5,  // 18: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
-	5,  // 19: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
-	12, // 20: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
-	12, // 21: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
-	12, // 22: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
-	12, // 23: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
-	5,  // 24: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
-	5,  // 25: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
-	5,  // 26: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
-	5,  // 27: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
-	14, // 28: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
-	15, // [15:29] is the sub-list for method output_type
-	1,  // [1:15] is the sub-list for method input_type
+	12, // 14: yba.records.v1.Records.Match:input_type -> yba.records.v1.OperationRequest
+	12, // 15: yba.records.v1.Records.Merge:input_type -> yba.records.v1.OperationRequest
+	12, // 16: yba.records.v1.Records.Unmerge:input_type -> yba.records.v1.OperationRequest
+	12, // 17: yba.records.v1.Records.LastN:input_type -> yba.records.v1.OperationRequest
+	12, // 18: yba.records.v1.Records.Meta:input_type -> yba.records.v1.OperationRequest
+	12, // 19: yba.records.v1.Records.MetaAdd:input_type -> yba.records.v1.OperationRequest
+	12, // 20: yba.records.v1.Records.MetaDelete:input_type -> yba.records.v1.OperationRequest
+	14, // 21: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
+	5,  // 22: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
+	5,  // 23: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
+	5,  // 24: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
+	5,  // 25: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
+	5,  // 26: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
+	13, // 27: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
+	13, // 28: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
+	13, // 29: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
+	13, // 30: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
+	5,  // 31: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
+	5,  // 32: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
+	5,  // 33: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
+	5,  // 34: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
+	13, // 35: yba.records.v1.Records.Match:output_type -> yba.records.v1.Bundle
+	5,  // 36: yba.records.v1.Records.Merge:output_type -> yba.records.v1.Resource
+	5,  // 37: yba.records.v1.Records.Unmerge:output_type -> yba.records.v1.Resource
+	13, // 38: yba.records.v1.Records.LastN:output_type -> yba.records.v1.Bundle
+	5,  // 39: yba.records.v1.Records.Meta:output_type -> yba.records.v1.Resource
+	5,  // 40: yba.records.v1.Records.MetaAdd:output_type -> yba.records.v1.Resource
+	5,  // 41: yba.records.v1.Records.MetaDelete:output_type -> yba.records.v1.Resource
+	15, // 42: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
+	22, // [22:43] is the sub-list for method output_type
+	1,  // [1:22] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name
@@ -1223,7 +1323,7 @@ func file_yba_records_v1_records_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_yba_records_v1_records_proto_rawDesc), len(file_yba_records_v1_records_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

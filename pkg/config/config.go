@@ -45,7 +45,13 @@ type Config struct {
 	Proxies     []string          `yaml:"trusted-proxies" help:"networks of proxies before it, such as 10.0.0.0/8, whose X-Forwarded-For is believed"`
 	Spool       string            `yaml:"spool" help:"folder where SMS and e-mail are written; empty: spool in the data folder"`
 	Province    string            `yaml:"province" help:"code of the province this installation serves"`
-	DrainWait   time.Duration     `yaml:"drain-wait" help:"how long calls may go on after a stop was asked"`
+
+	RecordsUpdateCreate     bool     `yaml:"records-update-create" help:"a PUT may create a resource under the client's id"`
+	RecordsDeleteMany       int      `yaml:"records-delete-many" help:"how many resources one conditional delete may delete, at most 1000; with 1 several matches are refused"`
+	RecordsReferencesWrite  []string `yaml:"records-references-write" help:"types whose references must lead to something when they are written: all, none or a list"`
+	RecordsReferencesDelete []string `yaml:"records-references-delete" help:"types that cannot be deleted while others refer to them: all, none or a list"`
+
+	DrainWait time.Duration `yaml:"drain-wait" help:"how long calls may go on after a stop was asked"`
 }
 
 // Default returns the configuration of a small machine.
@@ -53,6 +59,7 @@ func Default() Config {
 	return Config{
 		Data: "data", Listen: "localhost:8080", Conns: 16, LogLevel: "info", LogFormat: "text",
 		MediaPort: 7882, TURNPort: 3478, RateLimit: 200, DrainWait: 5 * time.Second,
+		RecordsUpdateCreate: true, RecordsDeleteMany: 1, RecordsReferencesWrite: []string{"all"}, RecordsReferencesDelete: []string{"all"},
 		Peers: map[string]string{}, Edges: map[string]string{},
 	}
 }
@@ -189,6 +196,12 @@ func (x *value) Set(s string) error {
 	switch x.v.Interface().(type) {
 	case string:
 		x.v.SetString(s)
+	case bool:
+		b, err := strconv.ParseBool(s)
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false", s)
+		}
+		x.v.SetBool(b)
 	case int:
 		n, err := strconv.Atoi(s)
 		if err != nil {

@@ -26,13 +26,15 @@ const (
 	Unavailable
 	NotModified
 	Unprocessable
+	// Unsupported is what an installation has switched off.
+	Unsupported
 )
 
 var names = map[Class]string{
 	Internal: "internal", Invalid: "invalid", Unauthenticated: "unauthenticated", Forbidden: "forbidden",
 	NotFound: "not-found", Conflict: "conflict", Gone: "gone", Precondition: "precondition",
 	TooLarge: "too-large", Limited: "limited", Unavailable: "unavailable", NotModified: "not-modified",
-	Unprocessable: "unprocessable",
+	Unprocessable: "unprocessable", Unsupported: "unsupported",
 }
 
 // String returns the class's name as it stands in JSON error bodies.

@@ -2,6 +2,7 @@ package fhir
 
 import (
 	_ "embed" // the tables
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,6 +19,12 @@ var (
 	searchTable string
 	//go:embed definitions/compartment.tsv
 	compartmentTable string
+	// The compartments but the patient's are not in the package; this table is
+	// kept by hand after https://hl7.org/fhir/R4/compartmentdefinition.html.
+	//go:embed definitions/compartments.tsv
+	compartmentsTable string
+	//go:embed definitions/summary.tsv
+	summaryTable string
 )
 
 // Definitions are what the R4 base specification (4.0.1) says of its types.
@@ -31,18 +38,26 @@ type Definitions struct {
 	owners      map[string]*owner
 	parameters  map[string]map[string]*Parameter
 	compartment map[string][]string
+	members     map[string]map[string][]string
 }
 
 // owner is a type or backbone element and its children.
 type owner struct {
+	name     string
+	resource bool
 	elements []*Element
 	byName   map[string]member // by the name in JSON
+	// required are the places of the elements that must be there.
+	required uint64
+	rules    []*rule
 }
 
 // member is what a JSON name means: of a choice, one of its types.
 type member struct {
-	element *Element
-	typ     string
+	element   *Element
+	typ       string
+	primitive bool
+	owner     *owner // of the type, nil for a primitive
 }
 
 // Element is one element of a type.
@@ -51,11 +66,18 @@ type Element struct {
 	Min   int
 	Many  bool
 	Types []string
-	place int
+
+	place   int // among its siblings, below 64
+	choice  bool
+	codes   *valueSet // of a required binding
+	targets []string  // of a reference, none for any type
+	rules   []*rule   // invariants of the element where it stands
+	// summary and modifier are isSummary and isModifier.
+	summary, modifier bool
 }
 
 // Choice reports whether the element has one name per type ("value[x]").
-func (e *Element) Choice() bool { return strings.HasSuffix(e.Name, "[x]") }
+func (e *Element) Choice() bool { return e.choice }
 
 // Parameter is a search parameter of one resource type.
 type Parameter struct {
@@ -66,6 +88,10 @@ type Parameter struct {
 	Paths []Path
 	// Single is true when a resource has at most one value.
 	Single bool
+	// Composites are where a composite parameter's components stand.
+	Composites []Composite
+	// Definition is what the tables say of it; it changes with the meaning.
+	Definition string
 }
 
 var definitions = sync.OnceValues(parseDefinitions)
@@ -78,6 +104,7 @@ func parseDefinitions() (*Definitions, error) {
 	d := &Definitions{
 		numbers: map[string]int16{}, owners: map[string]*owner{},
 		parameters: map[string]map[string]*Parameter{}, compartment: map[string][]string{},
+		members: map[string]map[string][]string{},
 	}
 	for line := range strings.Lines(typesTable) {
 		d.Types = append(d.Types, strings.TrimSpace(line))
@@ -88,6 +115,10 @@ func parseDefinitions() (*Definitions, error) {
 			return nil, err
 		}
 	}
+	d.link()
+	if err := errors.Join(d.bindings(), d.readInvariants()); err != nil {
+		return nil, err
+	}
 	for line := range strings.Lines(searchTable) {
 		if err := d.addParameter(strings.Split(strings.TrimRight(line, "\n"), "\t")); err != nil {
 			return nil, err
@@ -96,6 +127,18 @@ func parseDefinitions() (*Definitions, error) {
 	for line := range strings.Lines(compartmentTable) {
 		typ, codes, _ := strings.Cut(strings.TrimSpace(line), "\t")
 		d.compartment[typ] = order(strings.Split(codes, ","))
+		d.addMember("Patient", typ, codes)
+	}
+	d.addMember("Patient", "Patient", "_id")
+	for line := range strings.Lines(compartmentsTable) {
+		f := strings.Split(strings.TrimSpace(line), "\t")
+		if len(f) != 3 {
+			return nil, fmt.Errorf("fhir: compartments.tsv: %q", f)
+		}
+		d.addMember(f[0], f[1], f[2])
+	}
+	for line := range strings.Lines(summaryTable) {
+		d.addFlags(strings.Split(strings.TrimRight(line, "\n"), "\t"))
 	}
 	return d, nil
 }
@@ -114,22 +157,39 @@ func (d *Definitions) addElement(f []string) error {
 	}
 	o := d.owners[f[0]]
 	if o == nil {
-		o = &owner{byName: map[string]member{}}
+		o = &owner{name: f[0], resource: d.numbers[f[0]] > 0, byName: map[string]member{}}
 		d.owners[f[0]] = o
 	}
 	e := &Element{Name: f[1], Many: f[3] != "1" && f[3] != "0", place: len(o.elements), Types: strings.Split(f[4], ",")}
+	e.choice = strings.HasSuffix(e.Name, "[x]")
+	if e.place > 63 {
+		return fmt.Errorf("fhir: elements.tsv: %s has more than 64 elements", f[0])
+	}
 	if f[2] != "0" {
 		e.Min = 1
+		o.required |= 1 << e.place
 	}
 	o.elements = append(o.elements, e)
 	if !e.Choice() {
-		o.byName[e.Name] = member{e, e.Types[0]}
+		o.byName[e.Name] = member{element: e, typ: e.Types[0]}
 		return nil
 	}
 	for _, t := range e.Types {
-		o.byName[choiceName(e.Name, t)] = member{e, t}
+		o.byName[choiceName(e.Name, t)] = member{element: e, typ: t}
 	}
 	return nil
+}
+
+// link joins every member with its type, when all are known.
+func (d *Definitions) link() {
+	for _, o := range d.owners {
+		for name, m := range o.byName {
+			if m.primitive = primitive(m.typ); !m.primitive {
+				m.owner = d.owners[m.typ]
+			}
+			o.byName[name] = m
+		}
+	}
 }
 
 func choiceName(name, typ string) string {
@@ -140,7 +200,7 @@ func (d *Definitions) addParameter(f []string) error {
 	if len(f) != 6 {
 		return fmt.Errorf("fhir: search.tsv: %q", f)
 	}
-	p := &Parameter{Base: f[0], Code: f[1], Type: f[2]}
+	p := &Parameter{Base: f[0], Code: f[1], Type: f[2], Definition: strings.Join(f[2:], "\t")}
 	if f[3] != "" {
 		p.Targets = strings.Split(f[3], ",")
 	}
@@ -148,11 +208,15 @@ func (d *Definitions) addParameter(f []string) error {
 	if f[0] == "Resource" || f[0] == "DomainResource" {
 		bases = d.Types
 	}
-	if p.Type != "composite" && f[4] != "" {
-		var err error
-		if p.Paths, p.Single, err = d.compile(f[0], f[4]); err != nil {
-			return fmt.Errorf("fhir: search parameter %s.%s: %w", f[0], f[1], err)
-		}
+	var err error
+	switch {
+	case p.Type == "composite":
+		p.Composites, err = d.composites(f[0], f[4], f[5])
+	case f[4] != "":
+		p.Paths, p.Single, err = d.compile(f[0], f[4])
+	}
+	if err != nil {
+		return fmt.Errorf("fhir: search parameter %s.%s: %w", f[0], f[1], err)
 	}
 	for _, base := range bases {
 		if d.parameters[base] == nil {
@@ -184,3 +248,18 @@ func (d *Definitions) Parameters(typ string) map[string]*Parameter { return d.pa
 // Compartment returns the codes of the reference parameters that put a
 // resource of the type into a patient's compartment, the subject's first.
 func (d *Definitions) Compartment(typ string) []string { return d.compartment[typ] }
+
+// Members returns by type the codes of the parameters that put a resource
+// into a compartment: that of a Patient, Encounter, Practitioner, Device or
+// RelatedPerson (https://hl7.org/fhir/R4/compartmentdefinition.html). "_id"
+// stands for the resource that the compartment is about.
+func (d *Definitions) Members(compartment string) map[string][]string { return d.members[compartment] }
+
+func (d *Definitions) addMember(compartment, typ, codes string) {
+	if d.members[compartment] == nil {
+		d.members[compartment] = map[string][]string{}
+	}
+	for code := range strings.SplitSeq(codes, ",") {
+		d.members[compartment][typ] = append(d.members[compartment][typ], code)
+	}
+}

@@ -9,8 +9,16 @@ func TestEverySearchParameterCompiles(t *testing.T) {
 	}
 	for _, typ := range d.Types {
 		for code, p := range d.Parameters(typ) {
-			if len(p.Paths) == 0 && p.Type != "composite" && code[0] != '_' {
-				t.Errorf("%s.%s has no path", typ, code)
+			if p.Type == "composite" {
+				for _, c := range p.Composites {
+					if len(c.Components) < 2 || c.Components[0].Type != "token" {
+						t.Errorf("%s.%s: %+v", typ, code, c)
+					}
+				}
+			}
+			// These three have no expression in the standard either.
+			if len(p.Paths)+len(p.Composites) == 0 && code != "_text" && code != "_content" && code != "_query" {
+				t.Errorf("%s.%s leads nowhere", typ, code)
 			}
 		}
 	}

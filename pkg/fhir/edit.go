@@ -98,38 +98,6 @@ func (e *Edits) Stamp(resource Value, id string, version int64, at time.Time) {
 	}
 }
 
-// References calls replace with every literal reference within v and puts
-// what it returns in its place, when that differs.
-func (e *Edits) References(v Value, replace func(at Value, reference string) (string, error)) error {
-	switch v.Kind() {
-	case Object:
-		for name, m := range v.Members() {
-			if m.Kind() == String && (name == "reference" || name == "valueUri" || name == "valueUrl") {
-				old := m.Str()
-				now, err := replace(m, old)
-				if err != nil {
-					return err
-				}
-				if now != old {
-					e.Replace(m, Quote(now))
-				}
-				continue
-			}
-			if err := e.References(m, replace); err != nil {
-				return err
-			}
-		}
-	case Array:
-		for item := range v.Items() {
-			if err := e.References(item, replace); err != nil {
-				return err
-			}
-		}
-	default: // holds no values
-	}
-	return nil
-}
-
 // Quote returns s as a JSON string, without escaping HTML.
 func Quote(s string) string {
 	var b strings.Builder

@@ -99,7 +99,11 @@ func sameButStamp(t *testing.T, file string, v Value) {
 }
 
 func FuzzJSON(f *testing.F) {
-	for _, s := range []string{`{"resourceType":"Patient","name":[{"given":["a\u00e9\ud83d\ude00"]}]}`, `[1.50,-0,1e5]`, `{"a":{"b":[]}}`} {
+	for _, s := range []string{
+		`{"resourceType":"Patient","name":[{"given":["a\u00e9\ud83d\ude00"]}]}`, `[1.50,-0,1e5]`,
+		`{"resourceType":"Observation","status":"final","code":{"text":"x"},"contained":[{"resourceType":"Basic","id":"a","code":{"text":"#"}}],"subject":{"reference":"#a"},"text":{"status":"empty","div":"<div><p id='a'>x</p></div>"}}`,
+		`{"resourceType":"Bundle","type":"batch","entry":[{"resource":{"resourceType":"Questionnaire","status":"draft","item":[{"linkId":"1","type":"display","item":[{"linkId":"1","type":"group"}]}]}}]}`, `{"a":{"b":[]}}`,
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
@@ -122,6 +126,16 @@ func FuzzJSON(f *testing.F) {
 		}
 		for i := range doc.nodes {
 			_ = doc.path(int32(i))
+		}
+		// Whatever is refused when it is written has an issue, and the other
+		// way round.
+		d, err := R4()
+		if err != nil {
+			t.Fatal(err)
+		}
+		issues := d.Check(v)
+		if bad := d.Validate(v) != nil; bad != (len(issues.Errors()) > 0) && len(issues) < maxIssues {
+			t.Fatalf("refused: %t, issues: %+v", bad, issues)
 		}
 	})
 }

@@ -1,245 +1,286 @@
 package fhir
 
 import (
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
 )
 
-// Validate checks a resource against the base definitions: known elements,
-// their cardinality and JSON kind, and the form of primitive values
-// (https://hl7.org/fhir/R4/json.html). The error names the element. Bindings
-// and invariants are not checked here.
-func (d *Definitions) Validate(resource Value) error {
-	if resource.Kind() != Object {
-		return at(resource, "a resource is a JSON object")
+// maxIssues bounds what is said of one resource.
+const maxIssues = 50
+
+// Issues are what validation found.
+type Issues []Issue
+
+// InvalidError is the cause of the fault that Validate returns: all that is
+// wrong, for the FHIR face to tell.
+type InvalidError struct{ Issues Issues }
+
+// Error tells only how many issues there are; each is told to the caller.
+func (e *InvalidError) Error() string { return strconv.Itoa(len(e.Issues)) + " issues" }
+
+// Errors returns the issues of severity error.
+func (i Issues) Errors() Issues {
+	var list Issues
+	for _, x := range i {
+		if x.Severity == "error" {
+			list = append(list, x)
+		}
 	}
-	typ := resource.Get("resourceType").Str()
-	if d.Number(typ) == 0 {
-		return at(resource, "resourceType is no resource type of FHIR R4")
-	}
-	return d.object(resource, typ)
+	return list
 }
 
-func at(v Value, message string) error {
-	f := fault.New(fault.Invalid, message, nil)
-	f.At = v.Path()
+// Validate refuses a resource that breaks the base definitions. The error
+// carries the first issue, and all of them as its cause, an InvalidError.
+func (d *Definitions) Validate(resource Value) error {
+	c := checker{d: d}
+	c.document(resource)
+	if len(c.issues) == 0 {
+		return nil
+	}
+	f := fault.New(fault.Invalid, c.issues[0].Diagnostics, &InvalidError{c.issues})
+	f.At = c.issues[0].Expression
 	return f
 }
 
-func (d *Definitions) object(v Value, typ string) error {
-	o := d.owners[typ]
-	if o == nil {
-		return nil
+// Check returns everything that can be said of a resource against the base
+// definitions, warnings too: structure, cardinality, the form of primitive
+// values, required bindings, types of references and invariants
+// (https://hl7.org/fhir/R4/validation.html). Profiles are not checked.
+func (d *Definitions) Check(resource Value) Issues {
+	c := checker{d: d, warn: true}
+	c.document(resource)
+	return c.issues
+}
+
+// checker walks one resource.
+type checker struct {
+	d      *Definitions
+	warn   bool
+	issues Issues
+
+	// resource is %resource, root %rootResource: the one that contains it.
+	resource, root Value
+	// local are the values that begin with '#', local references and canonicals.
+	local []local
+}
+
+// local is a value that begins with '#'.
+type local struct {
+	Value
+	reference bool // of a Reference, else a canonical or URI
+}
+
+func (c *checker) add(v Value, severity, code, message string) {
+	if len(c.issues) < maxIssues {
+		c.issues = append(c.issues, Issue{Severity: severity, Code: code, Diagnostics: message, Expression: v.Path()})
 	}
+}
+
+func (c *checker) fail(v Value, code, message string) { c.add(v, "error", code, message) }
+
+// full ends the walk of a resource of which enough was said.
+func (c *checker) full() bool { return len(c.issues) >= maxIssues }
+
+// document checks a resource that stands by itself.
+func (c *checker) document(v Value) {
+	before, beforeRoot, beforeLocal := c.resource, c.root, c.local
+	c.root, c.local = v, nil
+	c.any(v)
+	c.contained(v)
+	c.resource, c.root, c.local = before, beforeRoot, beforeLocal
+}
+
+// any checks a resource of whatever type it says.
+func (c *checker) any(v Value) {
+	if v.Kind() != Object {
+		c.fail(v, "structure", "a resource is a JSON object")
+		return
+	}
+	typ := v.Get("resourceType").Str()
+	if c.d.Number(typ) == 0 {
+		c.fail(v, "structure", "resourceType is no resource type of FHIR R4")
+		return
+	}
+	before := c.resource
+	c.resource = v
+	c.object(v, c.d.owners[typ])
+	c.resource = before
+}
+
+func (c *checker) object(v Value, o *owner) {
+	if o == nil || c.full() {
+		return
+	}
+	d, src := v.d, v.d.src
 	var seen uint64
-	var count int
-	for name, m := range v.Members() {
-		count++
-		if name == "resourceType" && d.numbers[typ] > 0 {
+	empty := true
+	for i := v.node().child; i != 0; i = d.nodes[i].next {
+		n := &d.nodes[i]
+		key := src[n.keyStart:n.keyEnd]
+		if n.keyEscaped {
+			key = []byte(d.key(i))
+		}
+		if o.resource && string(key) == "resourceType" {
 			continue
 		}
-		plain := strings.TrimPrefix(name, "_")
-		known, ok := o.byName[plain]
-		if !ok {
-			return at(m, "the element is not known in "+typ)
+		twin := len(key) > 0 && key[0] == '_'
+		if twin {
+			key = key[1:]
 		}
-		bit := uint64(1) << (known.element.place & 63)
+		m, ok := o.byName[string(key)]
 		switch {
-		case name == plain:
-			if seen&bit != 0 && known.element.Choice() && len(o.elements) <= 64 {
-				return at(m, "only one type of "+known.element.Name+" may be given")
-			}
-			seen |= bit
-		case !primitive(known.typ):
-			return at(m, "only primitive elements have a twin with an underscore")
-		default:
-			// A primitive may have nothing but extensions.
-			seen |= bit &^ choiceBit(known.element, bit)
-		}
-		if err := d.element(m, known, name != plain); err != nil {
-			return err
-		}
-	}
-	if count == 0 {
-		return at(v, "an object must have a member")
-	}
-	return d.required(v, typ, o)
-}
-
-func choiceBit(e *Element, bit uint64) uint64 {
-	if e.Choice() {
-		return bit
-	}
-	return 0
-}
-
-func (d *Definitions) required(v Value, typ string, o *owner) error {
-	for _, e := range o.elements {
-		if e.Min == 0 {
+		case !ok:
+			c.fail(Value{d, i}, "structure", "the element is not known in "+o.name)
+			continue
+		case twin && !m.primitive:
+			c.fail(Value{d, i}, "structure", "only primitive elements have a twin with an underscore")
 			continue
 		}
-		found := false
-		for _, t := range e.Types {
-			name := e.Name
-			if e.Choice() {
-				name = choiceName(name, t)
-			}
-			if v.Get(name).Exists() || v.Get("_"+name).Exists() {
-				found = true
-				break
-			}
+		// An id alone is no content (ele-1).
+		empty = empty && m.element.Name == "id" && !o.resource
+		bit := uint64(1) << m.element.place
+		if m.element.choice {
+			c.choice(v, Value{d, i}, m, seen&bit != 0)
 		}
-		if !found {
-			return at(v, strings.TrimSuffix(e.Name, "[x]")+" is required in "+typ)
+		seen |= bit
+		c.element(Value{d, i}, m, twin)
+	}
+	if empty && !o.resource && !c.valued(v) {
+		c.fail(v, "invariant", "ele-1: All FHIR elements must have a @value or children")
+	}
+	if missing := o.required &^ seen; missing != 0 {
+		for _, e := range o.elements {
+			if missing&(1<<e.place) != 0 {
+				c.fail(v, "required", strings.TrimSuffix(e.Name, "[x]")+" is required in "+o.name)
+			}
 		}
 	}
-	return nil
+	c.invariants(v, o.rules, o.name)
 }
 
-func (d *Definitions) element(v Value, m member, twin bool) error {
-	typ := m.typ
-	if twin {
-		typ = "Element"
+// choice refuses a second type of an element such as value[x]. A value and its
+// own twin are of the same type.
+func (c *checker) choice(object, v Value, m member, again bool) {
+	if !again {
+		return
 	}
+	for _, t := range m.element.Types {
+		name := choiceName(m.element.Name, t)
+		if t != m.typ && (object.Get(name).Exists() || object.Get("_"+name).Exists()) {
+			c.fail(v, "structure", "only one type of "+m.element.Name+" may be given")
+			return
+		}
+	}
+}
+
+func (c *checker) element(v Value, m member, twin bool) {
 	if !m.element.Many {
 		if v.Kind() == Array {
-			return at(v, "only one value is allowed, so it is no array")
+			c.fail(v, "structure", "only one value is allowed, so it is no array")
+			return
 		}
-		return d.one(v, typ)
+		c.one(v, m, twin)
+		return
 	}
 	if v.Kind() != Array {
-		return at(v, "several values are allowed, so it must be an array")
+		c.fail(v, "structure", "several values are allowed, so it must be an array")
+		return
 	}
-	n := 0
-	for c := v.node().child; c != 0; c = v.d.nodes[c].next {
-		n++
-		item := Value{v.d, c}
-		// null holds the place of a value or of its twin.
-		if item.Kind() == Null && (twin || primitive(typ)) {
+	first := v.node().child
+	if first == 0 {
+		c.fail(v, "structure", "an array must have an item")
+		return
+	}
+	for i := first; i != 0; i = v.d.nodes[i].next {
+		item := Value{v.d, i}
+		if item.Kind() == Null && m.primitive {
+			// null holds the place of a value or of its twin.
+			if other := item.twin(); !other.Exists() || other.Kind() == Null {
+				c.fail(item, "structure", "null holds the place of a value or of its extensions, but there is neither")
+			}
 			continue
 		}
-		if err := d.one(item, typ); err != nil {
-			return err
+		c.one(item, m, twin)
+	}
+}
+
+// twin returns the other half of a primitive element: of "x" its "_x" and the
+// reverse, within arrays the item at the same place
+// (https://hl7.org/fhir/R4/json.html#primitive).
+func (v Value) twin() Value {
+	at, index := v.n, -1
+	parent := v.d.nodes[at].parent
+	if parent >= 0 && v.d.nodes[parent].kind == Array {
+		for i := v.d.nodes[parent].child; i != 0 && i != v.n; i = v.d.nodes[i].next {
+			index++
 		}
+		index++
+		at, parent = parent, v.d.nodes[parent].parent
 	}
-	if n == 0 {
-		return at(v, "an array must have an item")
+	if parent < 0 {
+		return Value{}
 	}
-	return nil
+	name, cut := strings.CutPrefix(v.d.key(at), "_")
+	if !cut {
+		name = "_" + name
+	}
+	other := Value{v.d, parent}.Get(name)
+	if index >= 0 {
+		return other.Index(index)
+	}
+	return other
 }
 
-func (d *Definitions) one(v Value, typ string) error {
-	if primitive(typ) {
-		return value(v, typ)
-	}
-	if v.Kind() != Object {
-		return at(v, "a JSON object is expected ("+typ+")")
-	}
-	if typ == "Resource" {
-		return d.Validate(v)
-	}
-	return d.object(v, typ)
-}
-
-// primitive reports whether a type is written as a bare JSON value.
-func primitive(typ string) bool {
-	if typ == "" || strings.Contains(typ, ".") {
+// valued reports whether an object is the twin of a value, which may have an
+// id and nothing else.
+func (c *checker) valued(v Value) bool {
+	if v.node().child == 0 {
 		return false
 	}
-	return typ[0] >= 'a' && typ[0] <= 'z' || typ == "String"
+	key := v
+	if p := v.node().parent; p >= 0 && v.d.nodes[p].kind == Array {
+		key = Value{v.d, p}
+	}
+	if !strings.HasPrefix(v.d.key(key.n), "_") {
+		return false
+	}
+	other := v.twin()
+	return other.Exists() && other.Kind() != Null
 }
 
-func value(v Value, typ string) error {
-	want := String
-	switch typ {
-	case "boolean":
-		want = Bool
-	case "integer", "positiveInt", "unsignedInt", "decimal":
-		want = Number
-	}
-	if v.Kind() != want {
-		return at(v, "the JSON kind does not fit "+typ)
-	}
-	switch want {
-	case Number:
-		return numeric(v, typ)
-	case Bool:
-		return nil
-	default: // a string
-	}
-	n := v.node()
-	if n.end-n.start == 2 {
-		return at(v, "a string must not be empty")
-	}
-	switch typ {
-	case "date", "dateTime", "instant":
-		return temporal(v, typ)
-	case "id":
-		if !ValidID(v.Str()) {
-			return at(v, "an id has 1 to 64 letters, digits, hyphens and dots")
-		}
-	case "code":
-		if s := v.Str(); s != strings.TrimSpace(s) || strings.Contains(s, "  ") {
-			return at(v, "a code has no blanks at its ends")
-		}
-	case "uri", "url", "canonical", "oid", "uuid":
-		if strings.ContainsAny(v.Str(), " \t\r\n") {
-			return at(v, "a URI has no blanks")
-		}
-	}
-	return nil
-}
-
-func numeric(v Value, typ string) error {
-	raw := string(v.Raw())
-	if typ == "decimal" {
-		return nil
-	}
-	if strings.ContainsAny(raw, ".eE") {
-		return at(v, "a whole number is expected")
-	}
-	if raw[0] == '-' && typ != "integer" || raw == "0" && typ == "positiveInt" {
-		return at(v, "the number is too small for "+typ)
-	}
-	if len(strings.TrimPrefix(raw, "-")) > 10 {
-		return at(v, "the number is too large")
-	}
-	return nil
-}
-
-func temporal(v Value, typ string) error {
-	s := v.Str()
-	if _, _, err := TimeRange(s, time.UTC); err != nil {
-		f := fault.Of(err)
-		return at(v, f.Message)
-	}
-	clock := strings.IndexByte(s, 'T')
+func (c *checker) one(v Value, m member, twin bool) {
 	switch {
-	case typ == "date" && clock >= 0:
-		return at(v, "a date has no time of day")
-	case typ == "instant" && clock < 0:
-		return at(v, "an instant has a time of day and a zone")
-	case clock >= 0 && !strings.ContainsAny(s[clock:], "Z+-"):
-		return at(v, "a time of day needs its time zone")
-	case clock >= 0 && len(s) < clock+9:
-		return at(v, "a time of day needs its seconds")
-	}
-	return nil
-}
-
-// ValidID reports whether s has the form of a logical id
-// (https://hl7.org/fhir/R4/datatypes.html#id).
-func ValidID(s string) bool {
-	if len(s) == 0 || len(s) > 64 {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '.' {
-			return false
+	case twin:
+		if v.Kind() != Object {
+			c.fail(v, "structure", "a JSON object is expected (Element)")
+			return
 		}
+		c.object(v, c.d.owners["Element"])
+		return
+	case m.primitive:
+		c.primitive(v, m)
+	case v.Kind() != Object:
+		c.fail(v, "structure", "a JSON object is expected ("+m.typ+")")
+		return
+	case m.typ == "Resource":
+		if m.element.Name == "contained" {
+			c.any(v)
+		} else {
+			c.document(v)
+		}
+		return
+	default:
+		if m.typ == "Reference" {
+			c.reference(v, m.element)
+		}
+		if m.element.codes != nil {
+			c.concept(v, m)
+		}
+		c.object(v, m.owner)
 	}
-	return true
+	if len(m.element.rules) > 0 {
+		c.invariants(v, m.element.rules, m.typ)
+	}
 }

@@ -100,7 +100,7 @@ var codeOf = map[fault.Class]codes.Code{
 	fault.Forbidden: codes.PermissionDenied, fault.NotFound: codes.NotFound, fault.Conflict: codes.AlreadyExists,
 	fault.Gone: codes.DataLoss, fault.Precondition: codes.FailedPrecondition, fault.TooLarge: codes.OutOfRange,
 	fault.Limited: codes.ResourceExhausted, fault.Unavailable: codes.Unavailable, fault.NotModified: codes.Aborted,
-	fault.Unprocessable: codes.Unimplemented,
+	fault.Unprocessable: codes.Unimplemented, fault.Unsupported: codes.Unknown,
 }
 
 var classOf = func() map[codes.Code]fault.Class {
@@ -133,7 +133,7 @@ func fromStatus(err error) error {
 	at, message, found := cut(st.Message())
 	if !ok || !found {
 		// Not one of ours: the connection failed.
-		if !ok {
+		if !ok || st.Code() == codes.Unknown {
 			class = fault.Unavailable
 		}
 		return fault.New(class, "another part of the system did not answer", err)

@@ -124,6 +124,7 @@ var StatusOf = map[fault.Class]int{
 	fault.Precondition: http.StatusPreconditionFailed, fault.TooLarge: http.StatusRequestEntityTooLarge,
 	fault.Limited: http.StatusTooManyRequests, fault.Unavailable: http.StatusServiceUnavailable,
 	fault.NotModified: http.StatusNotModified, fault.Unprocessable: http.StatusUnprocessableEntity,
+	fault.Unsupported: http.StatusMethodNotAllowed,
 }
 
 // EncodeError writes err as {"error":{"class","message","at"}}.

@@ -21,9 +21,15 @@ type batch struct {
 	now   time.Time
 	scope *guard.Scope
 
-	// resolved maps how entries are referred to, to "Type/id".
-	resolved map[string]string
-	writes   []record.Write
+	// resolved are the entries by what they are referred to as.
+	resolved map[string]*change
+	// asked are the answers to conditional references, by their criteria.
+	asked map[string]*change
+	// touched is what the changes write (true) and delete (false); wanted is
+	// what they refer to besides.
+	touched map[record.Ref]bool
+	wanted  []need
+	writes  []record.Write
 	// of each write: the change, and the id of the Patient it belongs to.
 	changes []*change
 	owners  []string
@@ -34,6 +40,7 @@ type batch struct {
 // compose makes the bytes and index rows of every write.
 func (b *batch) compose(ctx context.Context) error {
 	b.references()
+	b.ours()
 	keys, err := b.r.store.Keys(ctx, b.fresh())
 	if err != nil {
 		return err
@@ -105,6 +112,9 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 	if err != nil {
 		return err
 	}
+	if err := b.collect(c, doc.Root()); err != nil {
+		return err
+	}
 	w.Body = body
 	w.Rows, w.At = b.x.Extract(doc.Root())
 	own := record.Commune(doc.Root())
@@ -127,8 +137,7 @@ func (b *batch) body(ctx context.Context, c *change, version int64, at time.Time
 	e := fhir.Edit(c.body)
 	e.Stamp(c.body, c.id, version, at)
 	if len(b.resolved) > 0 || conditional(c.body) {
-		err := e.References(c.body, func(v fhir.Value, ref string) (string, error) { return b.resolve(ctx, v, ref) })
-		if err != nil {
+		if err := b.link(ctx, c, e); err != nil {
 			return nil, err
 		}
 	}

@@ -3,6 +3,7 @@ package records
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -31,23 +32,37 @@ func (r *Records) Capabilities(ctx context.Context, req *recordsv1.CapabilitiesR
 	var b strings.Builder
 	b.WriteString(`{"resourceType":"CapabilityStatement","status":"active","date":` + fhir.Quote(stamp(r.now())) +
 		`,"kind":"instance","software":{"name":"yba records"},"implementation":{"description":"Y Bạ","url":` + fhir.Quote(r.baseOf(ctx)) +
-		`},"fhirVersion":"4.0.1","format":["json","application/fhir+json"],"rest":[{"mode":"server","security":{"cors":false,"service":[{"coding":[` +
+		`},"fhirVersion":"4.0.1","format":["json","application/fhir+json"],"patchFormat":["application/json-patch+json","application/fhir+json"],` +
+		`"rest":[{"mode":"server","security":{"cors":false,"service":[{"coding":[` +
 		`{"system":"http://terminology.hl7.org/CodeSystem/restful-security-service","code":"SMART-on-FHIR"}]}],"extension":[` +
 		oauthURIs(strings.TrimSuffix(r.baseOf(ctx), prefix)) + `]},"resource":[`)
+	many := "single"
+	if r.settings.deleteMany > 1 {
+		many = "multiple"
+	}
 	generic, codes := named("{type}"), codeList(interactions(false))
 	for i, typ := range r.defs.Types {
 		if i > 0 {
 			b.WriteByte(',')
 		}
 		b.WriteString(`{"type":"` + typ + `","interaction":[` + codes + `],` +
-			`"versioning":"versioned-update","readHistory":true,"updateCreate":true,"conditionalCreate":true,"conditionalRead":"not-match",` +
-			`"conditionalUpdate":false,"conditionalDelete":"not-supported"`)
+			`"versioning":"versioned-update","readHistory":true,"updateCreate":` + strconv.FormatBool(r.settings.updateCreate) +
+			`,"conditionalCreate":true,"conditionalRead":"full-support","conditionalUpdate":true,"conditionalDelete":"` + many + `",` +
+			`"referencePolicy":["literal","logical"` + r.enforced(typ) + `]`)
 		r.parameters(&b, x.Number, typ)
 		b.WriteString(operationList(append(slices.Clone(generic), named(typ)...)))
 		b.WriteByte('}')
 	}
-	b.WriteString(`],"interaction":[` + codeList(interactions(true)) + `]` + operationList(named("")) + `}]}`)
+	b.WriteString(`],"compartment":["` + strings.Join(compartments, `","`) + `"],"interaction":[` + codeList(interactions(true)) + `]` + operationList(named("")) + `}]}`)
 	return &recordsv1.Resource{Type: "CapabilityStatement", Body: []byte(b.String()), LastUpdated: stamp(r.now())}, nil
+}
+
+// enforced tells that references to and from a type are kept whole.
+func (r *Records) enforced(typ string) string {
+	if r.settings.written.has(typ) && r.settings.deleted.has(typ) {
+		return `,"enforced"`
+	}
+	return ""
 }
 
 func codeList(codes []string) string {
@@ -101,4 +116,12 @@ func (r *Records) offered(number func(typ, code string) int16, typ string) []str
 	}
 	slices.Sort(codes)
 	return codes
+}
+
+// compartments are those that a search can be within
+// (https://hl7.org/fhir/R4/compartmentdefinition.html).
+var compartments = []string{
+	"http://hl7.org/fhir/CompartmentDefinition/patient", "http://hl7.org/fhir/CompartmentDefinition/encounter",
+	"http://hl7.org/fhir/CompartmentDefinition/practitioner", "http://hl7.org/fhir/CompartmentDefinition/device",
+	"http://hl7.org/fhir/CompartmentDefinition/relatedPerson",
 }

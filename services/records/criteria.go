@@ -2,15 +2,53 @@ package records
 
 import (
 	"context"
-	"strings"
+	"net/url"
+	"slices"
+	"strconv"
 
 	"github.com/yba-health/yba/pkg/fault"
-	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/services/records/record"
 )
 
-// matches finds what conditional creates would make again. Equal criteria
-// wait for each other, and within one Bundle the first one wins.
+// criteria reads the search of a conditional interaction. It must name
+// something that belongs to one resource only.
+func (r *Records) criteria(ctx context.Context, typ, query string) (*record.Query, error) {
+	x, err := r.store.Indexer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q, err := x.ParseQuery(typ, query, false)
+	if err != nil {
+		return nil, err
+	}
+	if len(q.Filters) == 0 {
+		return nil, fault.New(fault.Invalid, "the condition names no search parameter, such as identifier=system|value", nil)
+	}
+	q.Count, q.Total, q.CountOnly, q.Cursor = 2, false, false, nil
+	return q, nil
+}
+
+// deleteLimit makes the criteria of a delete find several resources, where
+// the installation allows that, and returns the _count that bounds them.
+func (r *Records) deleteLimit(q *record.Query, query string) (int, error) {
+	if r.settings.deleteMany == 1 {
+		return 0, nil
+	}
+	q.Count = r.settings.deleteMany
+	values, err := url.ParseQuery(query)
+	if err != nil || !values.Has("_count") {
+		return 0, err
+	}
+	n, err := strconv.Atoi(values.Get("_count"))
+	if err != nil || n < 1 {
+		return 0, fault.New(fault.Invalid, "_count must be a whole number above 0", nil).In("_count")
+	}
+	q.Count = min(n, q.Count)
+	return q.Count, nil
+}
+
+// matches finds what conditional changes are about. Equal criteria wait for
+// each other, and of equal conditional creates in one Bundle the first wins.
 func (b *batch) matches(ctx context.Context) error {
 	var types []int16
 	var criteria []string
@@ -23,25 +61,88 @@ func (b *batch) matches(ctx context.Context) error {
 		return err
 	}
 	first := map[string]*change{}
-	for _, c := range b.list {
+	for _, c := range slices.Clone(b.list) {
 		if c.match == nil {
 			continue
 		}
 		key := c.match.Canonical()
 		if same := first[key]; same != nil {
+			if c.verb != "create" || same.verb != "create" {
+				// https://hl7.org/fhir/R4/http.html#trules: identities must not overlap
+				return c.fail(fault.New(fault.Invalid, "two entries have the same condition", nil))
+			}
 			c.id, c.stored, c.settled = same.id, same.stored, true
 			continue
 		}
 		first[key] = c
-		x, err := b.find(ctx, c.match, identifies(c.match))
-		if err != nil {
-			return c.fail(err)
+		match := b.matchOne
+		if c.verb == "delete" {
+			match = b.matchMany
 		}
-		if x != nil {
-			c.id, c.stored, c.settled = x.ID, x, true
+		if err := match(ctx, c); err != nil {
+			return c.fail(err)
 		}
 	}
 	return nil
+}
+
+// matchOne finds the only match of a conditional create, update or patch.
+func (b *batch) matchOne(ctx context.Context, c *change) error {
+	x, err := b.find(ctx, c.match, c.verb != "patch" && identifies(c.match))
+	switch {
+	case err != nil:
+		return err
+	case x == nil && c.verb == "patch":
+		return hidden(ctx, fault.New(fault.NotFound, "the condition matches nothing", nil))
+	case x == nil:
+		return nil
+	case c.verb == "create":
+		c.id, c.stored, c.settled = x.ID, x, true
+	case c.own && c.id != x.ID:
+		// https://hl7.org/fhir/R4/http.html#cond-update
+		return fault.New(fault.Invalid, "the condition matches another resource than the one whose id is given", nil)
+	default:
+		c.id, c.matched = x.ID, x.Version
+	}
+	return nil
+}
+
+// matchMany finds what a conditional delete deletes; nothing is no error
+// (https://hl7.org/fhir/R4/http.html#3.1.0.7.1).
+func (b *batch) matchMany(ctx context.Context, c *change) error {
+	reach, err := b.r.reach(ctx)
+	if err != nil {
+		return err
+	}
+	page, err := b.r.store.Search(ctx, b.tx, c.match, reach)
+	if err != nil {
+		return err
+	}
+	many := b.r.settings.deleteMany
+	if page.Next != nil && c.limit == 0 || len(page.Matches) > many {
+		if many == 1 {
+			return several()
+		}
+		return fault.Newf(fault.Precondition, "the condition matches more than the %d resources that can be deleted at once; say with _count how many to delete", many)
+	}
+	if len(page.Matches) == 0 {
+		c.settled = true
+		return nil
+	}
+	for i, x := range page.Matches {
+		d := c
+		if i > 0 {
+			d = &change{verb: c.verb, typ: c.typ, number: c.number, ifMatch: c.ifMatch, place: c.place}
+			c.also = append(c.also, d)
+			b.list = append(b.list, d)
+		}
+		d.id, d.matched = x.ID, x.Version
+	}
+	return nil
+}
+
+func several() error {
+	return fault.New(fault.Precondition, "the condition matches several resources", nil)
 }
 
 // identifies reports whether a condition asks for a Patient by nothing but
@@ -88,53 +189,5 @@ func (b *batch) find(ctx context.Context, q *record.Query, everywhere bool) (*re
 	case 1:
 		return &page.Matches[0], nil
 	}
-	return nil, fault.New(fault.Precondition, "the condition matches several resources", nil)
-}
-
-// references notes what the entries of a Bundle may be referred to as.
-func (b *batch) references() {
-	b.resolved = map[string]string{}
-	for _, c := range b.list {
-		if c.fullURL != "" && c.verb != "delete" {
-			b.resolved[c.fullURL] = c.typ + "/" + c.id
-		}
-	}
-}
-
-// resolve returns what a reference becomes.
-func (b *batch) resolve(ctx context.Context, at fhir.Value, reference string) (string, error) {
-	if now, ok := b.resolved[reference]; ok {
-		return now, nil
-	}
-	fail := func(message string) error {
-		f := fault.New(fault.Unprocessable, message, nil)
-		f.At = at.Path()
-		return f
-	}
-	if strings.HasPrefix(reference, "urn:uuid:") && len(b.resolved) > 0 && strings.HasSuffix(at.Path(), ".reference") {
-		return "", fail("the Bundle has no entry with this fullUrl")
-	}
-	typ, query, ok := strings.Cut(reference, "?")
-	if !ok || b.r.defs.Number(typ) == 0 || !strings.HasSuffix(at.Path(), ".reference") {
-		return reference, nil
-	}
-	// https://hl7.org/fhir/R4/http.html#trules: conditional references
-	q, err := b.r.criteria(ctx, typ, query)
-	if err != nil {
-		return "", fail("the conditional reference cannot be read: " + fault.Of(err).Message)
-	}
-	for _, c := range b.list {
-		if c.match != nil && c.match.Canonical() == q.Canonical() {
-			return c.typ + "/" + c.id, nil
-		}
-	}
-	x, err := b.find(ctx, q, false)
-	if err != nil {
-		return "", err
-	}
-	if x == nil {
-		return "", fail("the conditional reference matches nothing")
-	}
-	b.resolved[reference] = typ + "/" + x.ID
-	return typ + "/" + x.ID, nil
+	return nil, several()
 }

@@ -186,13 +186,15 @@ func anonymous(ctx context.Context, q *record.Query) error {
 		return nil
 	}
 	for _, f := range q.Filters {
-		if slices.Contains(identifying, f.Param.Code) || strings.Contains(f.Param.Code, "identifier") || f.Param.Type == "reference" || f.Param.Type == "string" {
+		if len(f.Any) > 0 || len(f.Peers) > 0 || len(f.Targets) > 0 || slices.Contains(identifying, f.Param.Code) || strings.Contains(f.Param.Code, "identifier") || f.Param.Type == "reference" || f.Param.Type == "string" {
 			return fault.Newf(fault.Forbidden, "records without names cannot be searched by %q", f.Param.Code)
 		}
 	}
 	// The link to the next page holds what a page was sorted by.
-	if p := q.Sort.Param; q.Sort.By == "_id" || p != nil && (p.Type != "date" || slices.Contains(identifying, p.Code)) {
-		return fault.New(fault.Forbidden, "records without names cannot be sorted so", nil)
+	for _, s := range q.Sort {
+		if p := s.Param; s.By == "_id" || p != nil && (p.Type != "date" || slices.Contains(identifying, p.Code)) {
+			return fault.New(fault.Forbidden, "records without names cannot be sorted so", nil)
+		}
 	}
 	if len(q.Includes) > 0 {
 		return fault.New(fault.Forbidden, "records without names cannot include others", nil)

@@ -77,20 +77,38 @@ func encodeWrite(ctx context.Context, w http.ResponseWriter, response any) error
 		w.WriteHeader(status)
 		return nil
 	case "OperationOutcome":
-		return write(ctx, w, status, fhir.Outcome(fhir.Issue{Severity: "information", Code: "informational", Diagnostics: "stored"}))
+		return write(ctx, w, status, done("stored"))
 	}
 	return write(ctx, w, status, x.GetBody())
 }
 
-func encodeDelete(_ context.Context, w http.ResponseWriter, response any) error {
+// encodeDelete answers without a body, but for those who prefer an outcome
+// and those who deleted by a condition, who are told how many there were.
+func encodeDelete(ctx context.Context, w http.ResponseWriter, response any) error {
 	x, ok := response.(*recordsv1.Resource)
 	if !ok {
 		return errAnswer
+	}
+	asked, _ := ctx.Value(headersKey{}).(headers)
+	prefer := preference(asked.prefer, "return")
+	switch {
+	case asked.conditional && prefer != "minimal":
+		return write(ctx, w, http.StatusOK, done(deletedText(int(x.GetCount()))))
+	case prefer == "OperationOutcome":
+		versionHeaders(w, x)
+		return write(ctx, w, http.StatusOK, done(deletedText(1)))
 	}
 	versionHeaders(w, x)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
+
+// done is the outcome of what went well.
+func done(text string) []byte {
+	return fhir.Outcome(fhir.Issue{Severity: "information", Code: "informational", Diagnostics: text})
+}
+
+func deletedText(n int) string { return strconv.Itoa(n) + " deleted" }
 
 func encodeBundle(ctx context.Context, w http.ResponseWriter, response any) error {
 	b, ok := response.(*recordsv1.Bundle)
@@ -106,9 +124,14 @@ var issueOf = map[fault.Class]string{
 	fault.Internal: "exception", fault.Invalid: "invalid", fault.Unauthenticated: "login", fault.Forbidden: "forbidden",
 	fault.NotFound: "not-found", fault.Conflict: "conflict", fault.Gone: "deleted", fault.Precondition: "conflict",
 	fault.TooLarge: "too-long", fault.Limited: "throttled", fault.Unavailable: "transient", fault.Unprocessable: "processing",
+	fault.Unsupported: "not-supported",
 }
 
+// outcome tells what is wrong; of a resource that is not valid, all of it.
 func outcome(f *fault.Error) []byte {
+	if invalid, ok := errors.AsType[*fhir.InvalidError](f); ok {
+		return fhir.Outcome(invalid.Issues...)
+	}
 	return fhir.Outcome(fhir.Issue{Severity: "error", Code: issueOf[f.Class], Diagnostics: f.Message, Expression: f.At})
 }
 

@@ -86,7 +86,7 @@ func (r *Records) Everything(ctx context.Context, req *recordsv1.EverythingReque
 	if next != nil {
 		b.Links = append(b.Links, fhir.BundleLink{Relation: "next", URL: link(self, values.Encode(), "_cursor="+next.String())})
 	}
-	if err := r.entries(ctx, &b, list, "match"); err != nil {
+	if err := r.entries(ctx, &b, list, "match", nil); err != nil {
 		return nil, err
 	}
 	return &recordsv1.Bundle{Body: b.JSON()}, nil

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/yba-health/yba/pkg/config"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	"github.com/yba-health/yba/pkg/pg/pgtest"
@@ -31,7 +32,16 @@ func open(t testing.TB) (*Records, context.Context) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Records{store: store, defs: defs, terms: terminology.New(store.Terms()), now: time.Now, log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4"}
+	chosen, err := newSettings(config.Default(), defs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	terms := terminology.New(store.Terms())
+	store.Base, store.Expander = "http://test/fhir/R4", expander{terms}
+	r := &Records{
+		store: store, defs: defs, terms: terms, settings: chosen, now: time.Now,
+		log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4",
+	}
 	r.enter = func(ctx context.Context, _ string) (context.Context, error) { return ctx, nil }
 	return r, all(t.Context())
 }

@@ -19,6 +19,14 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 	if err != nil {
 		return nil, err
 	}
+	x, err := r.store.Indexer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	asked, shown, err := historyPart(x, req.GetQuery())
+	if err != nil {
+		return nil, err
+	}
 	reach, err := r.reach(ctx)
 	if err != nil {
 		return nil, err
@@ -27,7 +35,7 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	if len(list) == 0 && req.GetId() != "" && h.Before == 0 && h.Since == 0 {
+	if len(list) == 0 && req.GetId() != "" && h.Before == 0 && h.Since == 0 && h.During == nil {
 		return nil, hidden(ctx, fault.New(fault.NotFound, "there is no such resource", nil))
 	}
 	base := r.baseOf(ctx)
@@ -42,6 +50,10 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 	if h.Since > 0 {
 		self += "&_since=" + url.QueryEscape(stamp(time.UnixMicro(h.Since)))
 	}
+	if at, err := url.ParseQuery(req.GetQuery()); err == nil && at.Has("_at") {
+		self += "&_at=" + url.QueryEscape(at.Get("_at"))
+	}
+	self += shown
 	b.Links = append(b.Links, fhir.BundleLink{Relation: "self", URL: self})
 	if more {
 		last := list[len(list)-1]
@@ -58,6 +70,9 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 		if err != nil {
 			return nil, err
 		}
+		if body, err = r.subset(body, asked); err != nil {
+			return nil, err
+		}
 		ref := r.defs.TypeOf(x.Type) + "/" + id
 		e := fhir.BundleEntry{
 			FullURL: base + "/" + ref, Resource: body, Method: "PUT", URL: ref, Status: "200",
@@ -72,6 +87,35 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 		b.Entry = append(b.Entry, e)
 	}
 	return &recordsv1.Bundle{Body: b.JSON()}, nil
+}
+
+// during reads _at, with the prefixes of dates (https://hl7.org/fhir/R4/search.html#date).
+func during(s string) (*[2]int64, error) {
+	prefix := ""
+	if len(s) > 2 && s[0] >= 'a' {
+		prefix, s = s[:2], s[2:]
+	}
+	from, to, err := fhir.TimeRange(s, record.Zone)
+	if err != nil {
+		return nil, err
+	}
+	low, high := from.UnixMicro(), to.UnixMicro()
+	switch prefix {
+	case "", "eq":
+	case "ge", "gt", "sa":
+		if prefix != "ge" {
+			low = high
+		}
+		high = fhir.FarFuture.UnixMicro()
+	case "le", "lt", "eb":
+		if prefix != "le" {
+			high = low
+		}
+		low = fhir.FarPast.UnixMicro()
+	default:
+		return nil, fault.New(fault.Invalid, "a date has the prefix eq, ge, gt, le, lt, sa or eb", nil)
+	}
+	return &[2]int64{low, high}, nil
 }
 
 func etag(version int64) string { return `W/"` + strconv.FormatInt(version, 10) + `"` }
@@ -107,15 +151,19 @@ func (r *Records) historyQuery(ctx context.Context, req *recordsv1.HistoryReques
 				return h, fault.Of(err).In("_since")
 			}
 			h.Since = low.UnixMicro()
+		case "_at":
+			if h.During, err = during(v[0]); err != nil {
+				return h, fault.Of(err).In("_at")
+			}
 		case "_cursor":
 			c, err := record.ParseCursor(v[0])
 			if err != nil {
 				return h, err
 			}
 			h.Before = c.Key
-		case "_format":
+		case "_format", "_summary", "_elements":
 		default:
-			return h, fault.New(fault.Invalid, "a history has the parameters _count and _since", nil)
+			return h, fault.New(fault.Invalid, "a history has the parameters _count, _since, _at, _summary and _elements", nil)
 		}
 	}
 	return h, nil

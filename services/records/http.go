@@ -76,14 +76,15 @@ func negotiated(next http.Handler) http.Handler {
 			refuse(r.Context(), w, http.StatusNotAcceptable, "only application/fhir+json is spoken here")
 			return
 		}
-		if r.Method == http.MethodPost || r.Method == http.MethodPut {
+		if r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch {
 			ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 			form := strings.HasSuffix(r.URL.Path, "/_search")
 			switch ct = strings.ToLower(strings.TrimSpace(ct)); {
-			case form && ct == "application/x-www-form-urlencoded", !form && (ct == "application/fhir+json" || ct == "application/json"):
+			case form && ct == "application/x-www-form-urlencoded", !form && (ct == "application/fhir+json" || ct == "application/json"),
+				r.Method == http.MethodPatch && ct == jsonPatch:
 			case r.Header.Get("Authorization") == "": // the guard says first that nobody is signed in
 			default:
-				refuse(r.Context(), w, http.StatusUnsupportedMediaType, "Content-Type must be application/fhir+json, for _search application/x-www-form-urlencoded")
+				refuse(r.Context(), w, http.StatusUnsupportedMediaType, "Content-Type must be application/fhir+json, for _search application/x-www-form-urlencoded, for PATCH also "+jsonPatch)
 				return
 			}
 			if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
@@ -106,7 +107,9 @@ func (f *rest) before(ctx context.Context, r *http.Request) context.Context {
 		base = scheme + "://" + r.Host
 	}
 	ctx = kit.FromHTTP(ctx, r)
-	ctx = context.WithValue(ctx, headersKey{}, headers{prefer: r.Header.Values("Prefer"), head: r.Method == http.MethodHead})
+	ctx = context.WithValue(ctx, headersKey{}, headers{
+		prefer: r.Header.Values("Prefer"), head: r.Method == http.MethodHead, conditional: r.PathValue("id") == "",
+	})
 	return WithBase(ctx, base+prefix)
 }
 
@@ -115,6 +118,8 @@ type headersKey struct{}
 type headers struct {
 	prefer []string
 	head   bool
+	// conditional: the address names criteria instead of an id.
+	conditional bool
 }
 
 // preference returns what a Prefer header says of name (RFC 7240).
@@ -146,11 +151,14 @@ func decodeForm(form string) kithttp.DecodeRequestFunc {
 }
 
 func decodeRead(_ context.Context, r *http.Request) (any, error) {
-	return &recordsv1.ReadRequest{Type: r.PathValue("type"), Id: r.PathValue("id"), IfNoneMatch: r.Header.Get("If-None-Match")}, nil
+	return &recordsv1.ReadRequest{
+		Type: r.PathValue("type"), Id: r.PathValue("id"), Query: r.URL.RawQuery,
+		IfNoneMatch: r.Header.Get("If-None-Match"), IfModifiedSince: r.Header.Get("If-Modified-Since"),
+	}, nil
 }
 
 func decodeVersion(_ context.Context, r *http.Request) (any, error) {
-	return &recordsv1.ReadVersionRequest{Type: r.PathValue("type"), Id: r.PathValue("id"), Version: r.PathValue("version")}, nil
+	return &recordsv1.ReadVersionRequest{Type: r.PathValue("type"), Id: r.PathValue("id"), Version: r.PathValue("version"), Query: r.URL.RawQuery}, nil
 }
 
 func decodeHistory(_ context.Context, r *http.Request) (any, error) {
@@ -169,18 +177,50 @@ func decodeUpdate(_ context.Context, r *http.Request) (any, error) {
 	}
 	// Required of a client (https://hl7.org/fhir/R4/http.html#update); what
 	// does not parse is refused behind the guard.
-	if doc, err := fhir.Parse(b); err == nil && !doc.Root().Get("id").Exists() {
+	if doc, err := fhir.Parse(b); err == nil && r.PathValue("id") != "" && !doc.Root().Get("id").Exists() {
 		return nil, fault.New(fault.Invalid, "the resource must have the id of the address", nil).In("id")
 	}
-	return &recordsv1.UpdateRequest{Type: r.PathValue("type"), Id: r.PathValue("id"), Body: b, IfMatch: r.Header.Get("If-Match")}, err
+	return &recordsv1.UpdateRequest{
+		Type: r.PathValue("type"), Id: r.PathValue("id"), Query: criteriaOf(r), Body: b,
+		IfMatch: r.Header.Get("If-Match"), IfNoneMatch: r.Header.Get("If-None-Match"),
+	}, err
+}
+
+// criteriaOf returns the criteria of a conditional interaction; with an id
+// the query is no matter of the interaction.
+func criteriaOf(r *http.Request) string {
+	if r.PathValue("id") != "" {
+		return ""
+	}
+	return r.URL.RawQuery
+}
+
+func decodePatch(_ context.Context, r *http.Request) (any, error) {
+	b, err := body(r, maxResource)
+	return &recordsv1.PatchRequest{
+		Type: r.PathValue("type"), Id: r.PathValue("id"), Query: criteriaOf(r), Body: b,
+		ContentType: r.Header.Get("Content-Type"), IfMatch: r.Header.Get("If-Match"),
+	}, err
 }
 
 func decodeDelete(_ context.Context, r *http.Request) (any, error) {
-	return &recordsv1.DeleteRequest{Type: r.PathValue("type"), Id: r.PathValue("id"), IfMatch: r.Header.Get("If-Match")}, nil
+	return &recordsv1.DeleteRequest{Type: r.PathValue("type"), Id: r.PathValue("id"), Query: criteriaOf(r), IfMatch: r.Header.Get("If-Match")}, nil
 }
 
 func decodeSearch(_ context.Context, r *http.Request) (any, error) {
-	return &recordsv1.SearchRequest{Type: r.PathValue("type"), Query: r.URL.RawQuery, Lenient: lenient(r)}, nil
+	return searchOf(r, r.URL.RawQuery), nil
+}
+
+// searchOf reads where a search goes: /{type}, /{compartment}/{id}/{type}, or
+// every type, in a compartment written "*".
+func searchOf(r *http.Request, query string) *recordsv1.SearchRequest {
+	typ := r.PathValue("type")
+	if typ == "*" {
+		typ = ""
+	}
+	return &recordsv1.SearchRequest{
+		Type: typ, Query: query, Lenient: lenient(r), Compartment: r.PathValue("compartment"), CompartmentId: r.PathValue("id"),
+	}
 }
 
 func lenient(r *http.Request) bool {
@@ -197,7 +237,7 @@ func decodeSearchForm(_ context.Context, r *http.Request) (any, error) {
 	if r.URL.RawQuery != "" {
 		query = strings.Trim(query+"&"+r.URL.RawQuery, "&")
 	}
-	return &recordsv1.SearchRequest{Type: r.PathValue("type"), Query: query, Lenient: lenient(r)}, nil
+	return searchOf(r, query), nil
 }
 
 func decodeEverything(_ context.Context, r *http.Request) (any, error) {
@@ -206,7 +246,7 @@ func decodeEverything(_ context.Context, r *http.Request) (any, error) {
 
 func decodeTransact(_ context.Context, r *http.Request) (any, error) {
 	b, err := body(r, maxBundle)
-	return &recordsv1.TransactRequest{Bundle: b}, err
+	return &recordsv1.TransactRequest{Bundle: b, Prefer: preference(r.Header.Values("Prefer"), "return")}, err
 }
 
 // write sends a body; HEAD sends its headers only.

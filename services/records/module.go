@@ -35,13 +35,20 @@ func New(d app.Deps) (app.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	chosen, err := newSettings(d.Config, defs)
+	if err != nil {
+		return nil, err
+	}
 	store, err := postgres.New(d.DB, d.DSN, defs, d.Log)
 	if err != nil {
 		return nil, err
 	}
 	base := strings.TrimSuffix(d.Config.PublicURL, "/")
 	terms := store.Terms()
-	r := &Records{store: store, defs: defs, terms: terminology.New(terms), now: d.Now, log: d.Log, base: base + "/fhir/R4"}
+	r := &Records{
+		store: store, defs: defs, terms: terminology.New(terms), settings: chosen, now: d.Now, log: d.Log, base: base + "/fhir/R4",
+	}
+	store.Base, store.Expander = r.base, expander{r.terms}
 	r.enter = func(ctx context.Context, method string) (context.Context, error) {
 		return d.Guard.Enter(ctx, "records."+method, guard.Rules{}, nil)
 	}
@@ -70,6 +77,7 @@ func (s *service) Start(ctx context.Context) error {
 			s.records.log.Error("notices of changes stopped; readers fall back on looking every second", "error", err)
 		}
 	})
+	s.done.Go(func() { s.records.reindex(ctx) })
 	s.done.Go(func() {
 		// The first user should not wait for it.
 		if err := s.terms.Ready(ctx); err != nil && ctx.Err() == nil {

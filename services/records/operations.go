@@ -12,6 +12,7 @@ func (r *Records) operations() (kit.Table, error) {
 		kit.Op("ReadVersion", r.ReadVersion),
 		kit.Op("Create", r.Create),
 		kit.Op("Update", r.Update),
+		kit.Op("Patch", r.Patch),
 		kit.Op("Delete", r.Delete),
 		kit.Op("History", r.History),
 		kit.Op("Search", r.Search),
@@ -24,6 +25,7 @@ func (r *Records) operations() (kit.Table, error) {
 		kit.Op("Meta", r.Meta),
 		kit.Op("MetaAdd", r.MetaAdd),
 		kit.Op("MetaDelete", r.MetaDelete),
+		kit.Op("Validate", r.Validate),
 		kit.Op("Capabilities", r.Capabilities, kit.Unaudited),
 		// Terminology is about nobody.
 		kit.Op("Expand", r.Expand, kit.Unaudited),
@@ -31,5 +33,6 @@ func (r *Records) operations() (kit.Table, error) {
 		kit.Op("ValidateCode", r.ValidateCode, kit.Unaudited),
 		// Services read the log all day; each of them audits what it shows.
 		kit.Op("Changes", r.Changes, kit.Unaudited),
+		kit.Op("Indexing", r.Indexing),
 	)
 }

@@ -2,12 +2,15 @@ package records
 
 import (
 	"context"
+	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/record"
 )
 
 // Read returns the current version (https://hl7.org/fhir/R4/http.html#read).
@@ -32,11 +35,28 @@ func (r *Records) Read(ctx context.Context, req *recordsv1.ReadRequest) (*record
 	if x.Deleted {
 		return nil, fault.New(fault.Gone, "the resource was deleted; its history is kept", nil)
 	}
-	a, err := r.answer(ctx, x)
-	if err == nil && matches(req.GetIfNoneMatch(), x.Version) {
+	a, err := r.answer(ctx, x, req.GetQuery())
+	if err == nil && unchanged(req, x) {
 		a.Body = nil
 	}
 	return a, err
+}
+
+// unchanged reports whether the caller has the version already
+// (https://hl7.org/fhir/R4/http.html#cread). If-None-Match decides where it is
+// given, as it knows versions within a second.
+func unchanged(req *recordsv1.ReadRequest, x *record.Stored) bool {
+	if req.GetIfNoneMatch() != "" {
+		return matches(req.GetIfNoneMatch(), x.Version)
+	}
+	since, err := http.ParseTime(req.GetIfModifiedSince())
+	if err != nil {
+		if since, err = time.Parse(time.RFC3339, req.GetIfModifiedSince()); err != nil {
+			return false // what is no date is ignored (RFC 9110 section 13.1.3)
+		}
+		return !x.Updated.After(since)
+	}
+	return !x.Updated.Truncate(time.Second).After(since)
 }
 
 // matches reports whether a list of version tags names the version.
@@ -75,5 +95,5 @@ func (r *Records) ReadVersion(ctx context.Context, req *recordsv1.ReadVersionReq
 	if x.Deleted {
 		return nil, fault.New(fault.Gone, "this version is a deletion", nil)
 	}
-	return r.answer(ctx, x)
+	return r.answer(ctx, x, req.GetQuery())
 }

@@ -22,6 +22,8 @@ type Records struct {
 	terms *terminology.Server
 	now   func() time.Time
 	log   *slog.Logger
+	// settings are the installation's.
+	settings settings
 	// base is the public address of /fhir/R4, for links that are made without
 	// a request.
 	base string
@@ -92,11 +94,24 @@ func author(ctx context.Context) record.Author {
 func stamp(t time.Time) string { return t.UTC().Format(fhir.InstantLayout) }
 
 // answer makes the proto's resource of a stored one, without what identifies
-// a person where the scope says so.
-func (r *Records) answer(ctx context.Context, x *record.Stored) (*recordsv1.Resource, error) {
+// a person where the scope says so, and cut down as the query asks.
+func (r *Records) answer(ctx context.Context, x *record.Stored, query string) (*recordsv1.Resource, error) {
 	body, id, err := r.shown(ctx, x)
 	if err != nil {
 		return nil, err
+	}
+	if query != "" {
+		indexer, err := r.store.Indexer(ctx)
+		if err != nil {
+			return nil, err
+		}
+		asked, err := part(indexer, query)
+		if err != nil {
+			return nil, err
+		}
+		if body, err = r.subset(body, asked); err != nil {
+			return nil, err
+		}
 	}
 	a := &recordsv1.Resource{Type: r.defs.TypeOf(x.Type), Id: id, Version: x.Version, Body: body, Deleted: x.Deleted}
 	if !x.Updated.IsZero() {

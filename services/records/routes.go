@@ -61,10 +61,18 @@ func routes() []route {
 
 		on("POST /{type}", "Create", "create", "Store a new resource", decodeCreate, encodeWrite),
 		on("PUT /{type}/{id}", "Update", "update", "Replace a resource, or create it under this id", decodeUpdate, encodeWrite),
+		on("PUT /{type}", "Update", "update", "Replace the resource that the criteria match, or create it", decodeUpdate, encodeWrite),
+		on("PATCH /{type}/{id}", "Patch", "patch", "Change a resource by JSON Patch or FHIRPath Patch", decodePatch, encodeWrite),
+		on("PATCH /{type}", "Patch", "patch", "Change the resource that the criteria match", decodePatch, encodeWrite),
 		on("DELETE /{type}/{id}", "Delete", "delete", "Delete a resource; its history stays", decodeDelete, encodeDelete),
+		on("DELETE /{type}", "Delete", "delete", "Delete what the criteria match", decodeDelete, encodeDelete),
 
 		on("GET /{type}", "Search", "search-type", "Search a type", decodeSearch, encodeBundle),
 		on("POST /{type}/_search", "Search", "search-type", "Search a type, with the parameters in a form", decodeSearchForm, encodeBundle),
+		on("GET /{compartment}/{id}/{type}", "Search", "", "Search a type within a compartment; * searches every type", decodeSearch, encodeBundle),
+		on("POST /{compartment}/{id}/{type}/_search", "Search", "", "Search a type within a compartment, with the parameters in a form", decodeSearchForm, encodeBundle),
+		on("GET /", "Search", "search-system", "Search several types", decodeSearch, encodeBundle),
+		on("POST /_search", "Search", "search-system", "Search several types, with the parameters in a form", decodeSearchForm, encodeBundle),
 
 		on("POST /", "Transact", "transaction", "Carry out a batch or transaction", decodeTransact, encodeBundle),
 
@@ -103,6 +111,12 @@ func routes() []route {
 		terms("POST /CodeSystem/$validate-code", "ValidateCode", "Tell whether a code is in a code system"),
 		terms("GET /CodeSystem/{id}/$validate-code", "ValidateCode", "Tell whether a code is in a stored code system"),
 		terms("POST /CodeSystem/{id}/$validate-code", "ValidateCode", "Tell whether a code is in a stored code system"),
+		on("POST /{type}/$validate", "Validate", "$validate", "Tell what is wrong with a resource, without storing it", decodeValidate, encodeOutcome).
+			defined(coreOperation + "Resource-validate"),
+		on("GET /{type}/{id}/$validate", "Validate", "$validate", "Tell what is wrong with a stored resource", decodeValidate, encodeOutcome).
+			defined(coreOperation + "Resource-validate"),
+		on("POST /{type}/{id}/$validate", "Validate", "$validate", "Tell what would be wrong with a change or a deletion", decodeValidate, encodeOutcome).
+			defined(coreOperation + "Resource-validate"),
 	}
 }
 

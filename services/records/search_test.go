@@ -8,6 +8,7 @@ import (
 
 	"github.com/yba-health/yba/pkg/fault"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/record"
 )
 
 func TestSearchFindsWhatItShould(t *testing.T) {
@@ -33,7 +34,7 @@ func TestSearchFindsWhatItShould(t *testing.T) {
 		{"Patient?birthdate=lt1955", []string{hoa}},
 		{"Patient?birthdate=ge1955", []string{dung}},
 		{"Patient?phone=091", []string{hoa}},
-		{"Patient?deceased:missing=true", []string{hoa, dung}},
+		{"Patient?deceased=false", []string{hoa, dung}},
 		{"Patient?gender:not=male", []string{hoa, dung}},
 		{"Patient?_id=" + hoa + "," + dung, []string{hoa, dung}},
 		{"Patient?_lastUpdated=gt2020", []string{hoa, dung}},
@@ -104,17 +105,21 @@ func FuzzSearchQuery(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, s := range []string{"name=a&_sort=-name", "code=http://loinc.org|1,b\\,c&date=ge2020-01-01T10:00:00+07:00", "value-quantity=5.40|x|mg", "_include=Observation:subject:Patient", "_cursor=abc"} {
+	for _, s := range []string{
+		"name=a&_sort=-name", "code=http://loinc.org|1,b\\,c&date=ge2020-01-01T10:00:00+07:00", "value-quantity=5.40|x|mg", "_include=Observation:subject:Patient", "_cursor=abc",
+		"subject:Patient.name:exact=a\\,b", "_has:Observation:patient:performer:Practitioner.name=x&_list=a", "patient.general-practitioner._has:Group:member:code=1",
+		"_elements=name,Patient.id&_summary=true&_sort=a,-b", "_type=Patient,Observation&_id=1", "_include:iterate=*&_revinclude=Observation:*",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		for _, typ := range []string{"Patient", "Observation"} {
-			q, err := x.ParseQuery(typ, raw, false)
+		for _, place := range []record.Place{{Type: "Patient"}, {Type: "Observation"}, {}, {Compartment: "Patient", ID: "1"}} {
+			q, err := x.ParseSearch(place, raw, false)
 			if err != nil {
 				continue
 			}
-			again, err := x.ParseQuery(typ, q.Self, false)
-			if err != nil || again.Self != q.Self {
+			again, err := x.ParseSearch(place, q.Self, false)
+			if err != nil || again.Self != q.Self || again.Digest != q.Digest {
 				t.Fatalf("the self link %q is read otherwise: %v", q.Self, err)
 			}
 		}

@@ -34,8 +34,11 @@ type Store interface {
 	History(ctx context.Context, h postgres.HistoryQuery, r record.Reach) (list []record.Stored, more bool, err error)
 	// Search returns a page in the query's order; ties are broken by key.
 	Search(ctx context.Context, tx *sql.Tx, q *record.Query, r record.Reach) (*postgres.Page, error)
-	// Referring returns resources that refer to targets by a parameter.
-	Referring(ctx context.Context, param int16, targets []record.Ref, limit int, r record.Reach) ([]record.Stored, error)
+	// Referring returns resources that refer to targets by a parameter, whose
+	// rows have the given numbers.
+	Referring(ctx context.Context, params []int16, targets []record.Ref, limit int, r record.Reach) ([]record.Stored, error)
+	// ByURL returns resources by their canonical URL, which a parameter indexes.
+	ByURL(ctx context.Context, param int16, urls []string, limit int, r record.Reach) ([]record.Stored, error)
 	// Compartment returns a page of a patient's compartment.
 	Compartment(ctx context.Context, patient int64, types []int16, since int64, after *record.Cursor, limit int, r record.Reach) ([]record.Stored, *record.Cursor, error)
 
@@ -44,12 +47,25 @@ type Store interface {
 	// Hold makes others that use the same criteria wait for the transaction's end.
 	Hold(ctx context.Context, tx *sql.Tx, types []int16, criteria []string) error
 	// Lock locks resources until the transaction's end and returns them.
-	Lock(ctx context.Context, tx *sql.Tx, refs []record.Ref) (map[record.Ref]*record.Stored, error)
-	// Put stores all writes or none.
-	Put(ctx context.Context, tx *sql.Tx, by record.Author, writes []record.Write) error
+	// deletes keeps also those waiting who write references to them.
+	Lock(ctx context.Context, tx *sql.Tx, refs []record.Ref, deletes bool) (map[record.Ref]*record.Stored, error)
+	// Put stores all writes or none. What they need is kept from deletion
+	// until the transaction ends; without it nothing is stored and
+	// postgres.Dangling is true of the error.
+	Put(ctx context.Context, tx *sql.Tx, by record.Author, writes []record.Write, needs record.Needs) error
+	// Live returns which of the needed resources are there.
+	Live(ctx context.Context, n record.Needs) (map[record.Ref]bool, error)
+	// Referrers returns the types of resources that refer to the targets, but
+	// for those with the given keys. Locked targets get no new ones.
+	Referrers(ctx context.Context, tx *sql.Tx, params []int16, targets []record.Ref, except []int64, r record.Reach) ([]postgres.Referrer, error)
 
 	// Changes returns rows of the log after cursor and the next cursor.
 	Changes(ctx context.Context, cursor string, types []int16, limit int, wait time.Duration) ([]record.Stored, string, error)
+	// Reindex makes index rows again where the program makes other ones than
+	// are stored, until none is left.
+	Reindex(ctx context.Context) error
+	// Indexing returns the types that this is being done for.
+	Indexing(ctx context.Context) ([]postgres.Progress, error)
 	// Run carries notices of changes between processes until ctx is done.
 	Run(ctx context.Context) error
 }

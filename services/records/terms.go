@@ -10,6 +10,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/records/record"
+	"github.com/yba-health/yba/services/records/terminology"
 )
 
 // Expand answers ValueSet/$expand.
@@ -91,4 +92,38 @@ func decodeTerms(typ string) kithttp.DecodeRequestFunc {
 		req.Body, err = body(r, maxResource)
 		return req, err
 	}
+}
+
+// expander tells searches the codes of value sets and the codes above and
+// below others. It asks for no scope: terminology is about nobody.
+type expander struct{ terms *terminology.Server }
+
+// Expand returns the codes of a value set.
+func (e expander) Expand(ctx context.Context, url string, _ record.Reach) ([]record.Coding, error) {
+	list, err := e.terms.Codes(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]record.Coding, len(list))
+	for i, c := range list {
+		out[i] = record.Coding{System: c.System, Code: c.Code}
+	}
+	return out, nil
+}
+
+// Related returns the code and all codes above or below it.
+func (e expander) Related(ctx context.Context, c record.Coding, below bool, _ record.Reach) ([]record.Coding, error) {
+	related := e.terms.Above
+	if below {
+		related = e.terms.Below
+	}
+	list, err := related(ctx, c.System, c.Code)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]record.Coding, len(list))
+	for i, code := range list {
+		out[i] = record.Coding{System: c.System, Code: code}
+	}
+	return out, nil
 }

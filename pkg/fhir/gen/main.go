@@ -52,7 +52,7 @@ func run(ctx context.Context, from, out string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(parameters(from, out, resources), compartment(from, out, resources),
+	return errors.Join(parameters(from, out, resources), compartment(from, out, resources), flags(from, out),
 		packTerminology(from, filepath.Join(out, "terminology.ndjson.zst")))
 }
 
@@ -91,8 +91,19 @@ type element struct {
 	Max              string `json:"max"`
 	ContentReference string `json:"contentReference"`
 	Type             []struct {
-		Code string `json:"code"`
+		Code          string   `json:"code"`
+		TargetProfile []string `json:"targetProfile"`
 	} `json:"type"`
+	Constraint []struct {
+		Key        string `json:"key"`
+		Severity   string `json:"severity"`
+		Human      string `json:"human"`
+		Expression string `json:"expression"`
+	} `json:"constraint"`
+	Binding struct {
+		Strength string `json:"strength"`
+		ValueSet string `json:"valueSet"`
+	} `json:"binding"`
 }
 
 // later are types in the package that R4 (4.0.1) does not have.
@@ -102,6 +113,7 @@ var later = []string{"SubscriptionStatus", "CatalogEntry"}
 // An owner is a type or the path of a backbone element.
 func structures(from, out string) ([]string, error) {
 	var resources, lines []string
+	var more rules
 	for _, file := range []string{"profiles-types.json", "profiles-resources.json"} {
 		var b bundle
 		if err := read(filepath.Join(from, file), &b); err != nil {
@@ -129,6 +141,7 @@ func structures(from, out string) ([]string, error) {
 				resources = append(resources, s.ID)
 			}
 			lines = append(lines, elements(s)...)
+			more.add(s)
 		}
 	}
 	slices.Sort(resources)
@@ -136,7 +149,8 @@ func structures(from, out string) ([]string, error) {
 	lines = slices.Compact(lines)
 	return resources, errors.Join(
 		write(filepath.Join(out, "types.txt"), resources),
-		write(filepath.Join(out, "elements.tsv"), lines))
+		write(filepath.Join(out, "elements.tsv"), lines),
+		more.write(from, out))
 }
 
 func elements(s structure) []string {

@@ -9,50 +9,7 @@ import (
 
 var tableOf = map[string]string{
 	"token": "tokens", "string": "strings", "date": "dates", "reference": "refs", "uri": "uris", "number": "quantities", "quantity": "quantities",
-}
-
-// exists returns the condition that f holds for the row f.
-func (b *search) exists(ctx context.Context, f record.Filter) (string, error) {
-	switch f.Param.Code {
-	case "_id":
-		var ids array
-		for _, v := range f.Values {
-			ids.text(v.Code)
-		}
-		return "f.key = ANY(ARRAY(SELECT d.key FROM records.directory d WHERE d.type = " + b.arg(b.q.Number) +
-			" AND d.id = ANY(" + b.arg(ids.arg()) + "::text[])))", nil
-	case "_lastUpdated":
-		var or []string
-		for _, v := range f.Values {
-			// A version is written at a point in time.
-			or = append(or, b.dates("u.updated", "u.updated + 1", v))
-		}
-		return "EXISTS (SELECT FROM records.current u WHERE u.patient = f.patient AND u.key = f.key AND (" + strings.Join(or, " OR ") + "))", nil
-	}
-	not := ""
-	cond := ""
-	if f.Modifier == "missing" {
-		cond = "t.param = " + b.arg(f.Number)
-		if f.Values[0].Text == "true" {
-			not = "NOT "
-		}
-	} else {
-		if f.Modifier == "not" {
-			not = "NOT "
-		}
-		c, err := b.condition(ctx, f, "t")
-		if err != nil {
-			return "", err
-		}
-		cond = c
-	}
-	at := ""
-	// Tokens and references repeat the resource's date, which makes the
-	// index key complete.
-	if f.Param.Type == "token" || f.Param.Type == "reference" {
-		at = " AND t.at = f.at"
-	}
-	return not + "EXISTS (SELECT FROM records." + tableOf[f.Param.Type] + " t WHERE t.patient = f.patient AND t.key = f.key" + at + " AND " + cond + ")", nil
+	"composite": "composites",
 }
 
 // condition returns what a row t of the filter's table must fulfil.
@@ -65,24 +22,25 @@ func (b *search) condition(ctx context.Context, f record.Filter, t string) (stri
 		}
 		or = append(or, c)
 	}
-	return t + ".param = " + b.arg(f.Number) + " AND (" + strings.Join(or, " OR ") + ")", nil
+	return b.params(f, t) + " AND (" + strings.Join(or, " OR ") + ")", nil
+}
+
+// params chooses the rows of the filter's parameter.
+func (b *search) params(f record.Filter, t string) string {
+	list := append([]int16{f.Number}, f.Also...)
+	for _, o := range f.Peers {
+		list = append(append(list, o.Number), o.Also...)
+	}
+	if len(list) == 1 {
+		return t + ".param = " + b.arg(f.Number)
+	}
+	return t + ".param = ANY(" + b.numbers(list) + ")"
 }
 
 func (b *search) value(ctx context.Context, f record.Filter, v record.Value, t string) (string, error) {
-	switch f.Param.Type {
+	switch f.Rows() {
 	case "token":
-		var and []string
-		if v.Code != "" {
-			and = append(and, t+".code = "+b.arg(v.Code))
-		}
-		if v.HasSystem {
-			id, err := b.s.known(ctx, v.System)
-			if err != nil {
-				return "", err
-			}
-			and = append(and, t+".system = "+b.arg(id))
-		}
-		return strings.Join(and, " AND "), nil
+		return b.token(ctx, f, v, t)
 	case "string":
 		switch f.Modifier {
 		case "exact":
@@ -90,76 +48,79 @@ func (b *search) value(ctx context.Context, f record.Filter, v record.Value, t s
 		case "contains":
 			return "position(" + b.arg(v.Text) + "::text IN " + t + ".folded) > 0", nil
 		}
-		// U+10FFFF sorts after everything in the C collation of UTF-8.
-		return t + ".folded >= " + b.arg(v.Text) + " AND " + t + ".folded < " + b.arg(v.Text+"\U0010FFFF"), nil
+		return b.begins(t+".folded", v.Text), nil
 	case "date":
 		return b.dates(t+".low", t+".high", v), nil
 	case "reference":
-		c := t + ".target = " + b.arg(v.Ref.Target)
-		if v.Ref.Type >= 0 {
-			c += " AND " + t + ".type = " + b.arg(v.Ref.Type)
-		}
-		return c, nil
+		return b.refers(f, v, t), nil
 	case "uri":
-		return t + ".uri = " + b.arg(v.Text), nil
+		return b.uri(f, v, t), nil
+	case "composite":
+		return b.composite(ctx, f, v, t)
 	}
 	return b.quantity(ctx, v, t)
 }
 
-// dates compares ranges of time (https://hl7.org/fhir/R4/search.html#prefix):
-// low and high are columns, half open.
-func (b *search) dates(low, high string, v record.Value) string {
-	from := func() string { return b.arg(v.Low) + "::bigint" }
-	to := func() string { return b.arg(v.High) + "::bigint" }
-	switch v.Prefix {
-	case "ne":
-		return "NOT (" + low + " >= " + from() + " AND " + high + " <= " + to() + ")"
-	case "gt":
-		return high + " > " + to()
-	case "lt":
-		return low + " < " + from()
-	case "ge":
-		return high + " > " + from()
-	case "le":
-		return low + " < " + to()
-	case "sa":
-		return low + " >= " + to()
-	case "eb":
-		return high + " <= " + from()
-	}
-	return "(" + low + " >= " + from() + " AND " + high + " <= " + to() + ")"
+// begins compares the beginning of a text. U+10FFFF sorts after everything in
+// the C collation of UTF-8.
+func (b *search) begins(column, text string) string {
+	return "(" + column + " >= " + b.arg(text) + " AND " + column + " < " + b.arg(text+"\U0010FFFF") + ")"
 }
 
-func (b *search) quantity(ctx context.Context, v record.Value, t string) (string, error) {
-	n := t + ".value"
-	exact := func(op string) string { return n + " " + op + " " + b.arg(v.Number) + "::numeric" }
-	within := func() string {
-		return n + " >= " + b.arg(v.NumberLow) + "::numeric AND " + n + " < " + b.arg(v.NumberHigh) + "::numeric"
+func (b *search) token(ctx context.Context, f record.Filter, v record.Value, t string) (string, error) {
+	switch f.Modifier {
+	case "in", "not-in", "above", "below":
+		return b.coded(ctx, f, v, t)
 	}
-	var c string
-	switch v.Prefix {
-	case "ne":
-		c = "NOT (" + within() + ")"
-	case "gt", "sa":
-		c = exact(">")
-	case "lt", "eb":
-		c = exact("<")
-	case "ge":
-		c = exact(">=")
-	case "le":
-		c = exact("<=")
-	default:
-		c = within()
-	}
+	return b.code(ctx, v, t+".system", t+".code")
+}
+
+func (b *search) code(ctx context.Context, v record.Value, system, code string) (string, error) {
+	var and []string
 	if v.Code != "" {
-		c += " AND " + t + ".code = " + b.arg(v.Code)
+		and = append(and, code+" = "+b.arg(v.Code))
 	}
 	if v.HasSystem {
 		id, err := b.s.known(ctx, v.System)
 		if err != nil {
 			return "", err
 		}
-		c += " AND " + t + ".system = " + b.arg(id)
+		and = append(and, system+" = "+b.arg(id))
 	}
-	return "(" + c + ")", nil
+	return strings.Join(and, " AND "), nil
+}
+
+func (b *search) refers(f record.Filter, v record.Value, t string) string {
+	switch f.Modifier {
+	case "above":
+		// A canonical of this version or an older one of the same line.
+		return t + ".target = ANY(" + b.arg(texts(record.Lines(v.Text))) + "::text[]) AND " + t + ".type = 0"
+	case "below":
+		text := record.Clip(v.Text)
+		return "(" + t + ".target = " + b.arg(text) + " OR " + b.begins(t+".target", text+".") + " OR " + b.begins(t+".target", text+"|") + ") AND " + t + ".type = 0"
+	}
+	c := t + ".target = " + b.arg(v.Ref.Target)
+	if v.Ref.Type >= 0 {
+		c += " AND " + t + ".type = " + b.arg(v.Ref.Type)
+	}
+	return c
+}
+
+func (b *search) uri(f record.Filter, v record.Value, t string) string {
+	switch f.Modifier {
+	case "above":
+		return t + ".uri = ANY(" + b.arg(texts(record.Above(v.Text))) + "::text[])"
+	case "below":
+		path := strings.TrimSuffix(v.Text, "/") + "/"
+		return "(" + t + ".uri = " + b.arg(record.Clip(v.Text)) + " OR " + b.begins(t+".uri", path) + ")"
+	}
+	return t + ".uri = " + b.arg(v.Text)
+}
+
+func texts(list []string) string {
+	var a array
+	for _, s := range list {
+		a.text(record.Clip(s))
+	}
+	return a.arg()
 }

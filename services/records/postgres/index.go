@@ -57,19 +57,32 @@ func (s *Store) index(w *statement, writes []record.Write) {
 	dates := newTable("dates", column{"patient", big}, column{"key", big}, column{"param", small}, column{"low", big}, column{"high", big})
 	refs := newTable("refs", column{"patient", big}, column{"key", big}, column{"at", big}, column{"param", small}, column{"type", small}, column{"target", text})
 	uris := newTable("uris", column{"patient", big}, column{"key", big}, column{"param", small}, column{"uri", text})
-	numbers := newTable("quantities", column{"patient", big}, column{"key", big}, column{"param", small}, column{"system", "int"}, column{"code", text}, column{"value", "numeric"})
+	numbers := newTable("quantities", column{"patient", big}, column{"key", big}, column{"param", small}, column{"system", "int"}, column{"code", text}, column{"value", "numeric"}, column{"base", text}, column{"amount", "numeric"})
+	pairs := newTable("composites", column{"patient", big}, column{"key", big}, column{"at", big}, column{"param", small}, column{"system", "int"}, column{"code", text},
+		column{`"with"`, "int"}, column{"text", text}, column{"base", text}, column{"low", "numeric"}, column{"high", "numeric"})
 
+	again := func(int16) bool { return false }
+	if x := s.indexer.Load(); x != nil {
+		again = x.Rebuilt
+	}
+	var cleared array
 	for i := range writes {
 		x := &writes[i]
 		now, old := &x.Rows, &record.Rows{}
-		var was record.Old
-		if x.Old != nil {
+		was := record.Old{Patient: x.Patient}
+		moved := x.Old == nil
+		if x.Old != nil && again(x.Type) {
+			// What rows it has is not known: it may have been indexed before
+			// the extraction changed, or after, or not at all.
+			cleared.int(x.Key)
+			moved = true
+		} else if x.Old != nil {
 			was, old = *x.Old, &x.Old.Rows
 		}
 		if x.Op == "delete" {
 			now = &record.Rows{}
 		}
-		moved := x.Old == nil || was.Patient != x.Patient
+		moved = moved || was.Patient != x.Patient
 		dated := moved || was.At != x.At
 		each(old.Tokens, now.Tokens, dated, func(add bool, r record.Token) {
 			id, _ := s.system(r.System)
@@ -103,10 +116,39 @@ func (s *Store) index(w *statement, writes []record.Write) {
 			row(c, p, x.Key, int64(r.Param), int64(id))
 			c[4].text(r.Code)
 			c[5].text(r.Value)
+			c[6].text(r.Base)
+			c[7].text(r.Amount)
+		})
+		each(old.Composites, now.Composites, dated, func(add bool, r record.Composite) {
+			system, _ := s.system(r.System)
+			with, _ := s.system(r.With)
+			c, p, at := pairs.side(add, x.Patient, was.Patient, x.At, was.At)
+			row(c, p, x.Key, at, int64(r.Param), int64(system))
+			c[5].text(r.Code)
+			c[6].int(int64(with))
+			c[7].text(r.Text)
+			c[8].text(r.Base)
+			c[9].text(r.Low)
+			c[10].text(r.High)
 		})
 	}
-	for _, t := range []*table{tokens, strs, dates, refs, uris, numbers} {
+	s.clear(w, cleared)
+	for _, t := range []*table{tokens, strs, dates, refs, uris, numbers, pairs} {
 		t.to(w)
+	}
+}
+
+// indexTables are the tables of index rows.
+var indexTables = []string{"tokens", "strings", "dates", "refs", "uris", "quantities", "composites"}
+
+// clear takes away all rows that the resources had before the statement.
+func (s *Store) clear(w *statement, keys array) {
+	if len(keys.b) == 0 {
+		return
+	}
+	list := w.arg(keys.arg())
+	for _, t := range indexTables {
+		w.part(t + "_clear AS (DELETE FROM records." + t + " WHERE key = ANY(" + list + "::bigint[]))")
 	}
 }
 

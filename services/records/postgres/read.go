@@ -19,6 +19,8 @@ import (
 type sqlText struct {
 	strings.Builder
 	args []any
+	// fresh asks for a plan of its own: what a chain costs depends on its values.
+	fresh bool
 }
 
 func (q *sqlText) arg(v any) string {
@@ -182,6 +184,9 @@ type HistoryQuery struct {
 	Type  int16  // 0: of all types
 	ID    string // "": of all resources of the type
 	Since int64  // microseconds; only versions written at or after it
+	// During, if not nil, are the ends of a half-open range of time: only
+	// versions that were current at some point of it.
+	During *[2]int64
 	// Before continues after the page that ended with this sequence number.
 	Before int64
 	Limit  int
@@ -197,6 +202,10 @@ func (s *Store) History(ctx context.Context, h HistoryQuery, r record.Reach) (li
 	}
 	if h.Since > 0 {
 		q.WriteString(` AND v.at >= ` + q.arg(h.Since))
+	}
+	if h.During != nil {
+		q.WriteString(` AND v.at < ` + q.arg(h.During[1]) + ` AND NOT EXISTS (SELECT FROM records.versions n
+			WHERE n.key = v.key AND n.version = v.version + 1 AND n.at <= ` + q.arg(h.During[0]) + `)`)
 	}
 	if h.ID != "" {
 		q.WriteString(` AND v.key = (SELECT key FROM records.directory WHERE type = ` + q.arg(h.Type) + ` AND id = ` + q.arg(h.ID) + `)`)
@@ -244,7 +253,7 @@ const currentColumns = `c.key, c.patient, c.type, c.id, c.version, c.updated, c.
 // current runs a query of currentColumns, optionally followed by the sort's
 // value. A bounded one ends when the page is full, which cut tells.
 func (s *Store) current(ctx context.Context, tx *sql.Tx, sorted, bounded bool, q *sqlText) (list []record.Stored, cut bool, err error) {
-	keep := tx == nil && len(q.args) < 40
+	keep := !q.fresh && tx == nil && len(q.args) < 40
 	rows, err := s.query(ctx, s.on(tx), keep, q.String(), q.args...)
 	if err != nil {
 		return nil, false, pg.Fault(err)

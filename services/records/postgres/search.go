@@ -3,10 +3,10 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/pg"
 	"github.com/yba-health/yba/services/records/record"
 )
@@ -30,8 +30,13 @@ type search struct {
 
 	from  string
 	where []string
-	sort  string // expression of the order
-	join  string // of the sort, if need be
+	sorts []sortKey
+	// aliases counts the tables, so that each has a name of its own.
+	aliases int
+	// far are filters on other resources, which wait for the whole query.
+	far []record.Filter
+	// forward looks at other resources from the list's; otherwise from theirs.
+	forward bool
 }
 
 // Search returns a page of matches.
@@ -43,7 +48,7 @@ func (s *Store) Search(ctx context.Context, tx *sql.Tx, q *record.Query, r recor
 	page := &Page{}
 	if q.Total {
 		b := &search{sqlText: &sqlText{}, s: s, x: x, q: q, reach: r}
-		none, err := b.build(ctx)
+		none, err := b.build(ctx, false)
 		if err != nil {
 			return nil, err
 		}
@@ -64,27 +69,10 @@ func (s *Store) Search(ctx context.Context, tx *sql.Tx, q *record.Query, r recor
 
 func (s *Store) page(ctx context.Context, tx *sql.Tx, x *record.Indexer, q *record.Query, r record.Reach, page *Page) error {
 	b := &search{sqlText: &sqlText{}, s: s, x: x, q: q, reach: r}
-	none, err := b.build(ctx)
+	none, err := b.list(ctx)
 	if err != nil || none {
 		return err
 	}
-	b.order()
-	if err := b.after(q.Cursor); err != nil {
-		return err
-	}
-	direction := " ASC"
-	if q.Sort.Descending {
-		direction = " DESC"
-	}
-	nulls := ""
-	if b.join != "" {
-		nulls = " NULLS LAST"
-	}
-	order := b.sort + direction + nulls + ", f.key" + direction
-	inner := "SELECT DISTINCT ON (" + b.sort + ", f.key) f.patient, f.key, " + b.sort + " AS sort FROM " + b.from + b.join +
-		" WHERE " + strings.Join(b.where, " AND ") + " ORDER BY " + order + " LIMIT " + strconv.Itoa(q.Count+1)
-	b.WriteString("SELECT " + currentColumns + ", f.sort::text FROM (" + inner + ") f" +
-		" JOIN records.current c ON c.patient = f.patient AND c.key = f.key ORDER BY f.sort" + direction + nulls + ", f.key" + direction)
 	list, more, err := s.current(ctx, tx, true, true, b.sqlText)
 	if err != nil {
 		return err
@@ -94,26 +82,66 @@ func (s *Store) page(ctx context.Context, tx *sql.Tx, x *record.Indexer, q *reco
 	}
 	if more {
 		last := list[len(list)-1]
-		page.Next = &record.Cursor{Key: last.Key, Null: last.SortValue == nil}
-		if last.SortValue != nil {
-			page.Next.Value = *last.SortValue
-		}
+		page.Next = &record.Cursor{Key: last.Key, Search: q.Digest, Value: *last.SortValue}
 	}
 	page.Matches = list
 	return nil
 }
 
-// build fills from and where; none is true when nothing can match.
-func (b *search) build(ctx context.Context) (none bool, err error) {
+// list writes the query of a page; none is true when nothing can match.
+func (b *search) list(ctx context.Context) (none bool, err error) {
+	if none, err := b.build(ctx, true); none || err != nil {
+		return none, err
+	}
+	joins := b.order()
+	if err := b.after(b.q.Cursor); err != nil {
+		return false, err
+	}
+	var keys, named, inner, outer, values []string
+	for i, k := range b.sorts {
+		name := "s" + strconv.Itoa(i)
+		keys = append(keys, k.expression)
+		named = append(named, k.expression+" AS "+name)
+		inner = append(inner, k.expression+k.direction())
+		outer = append(outer, "f."+name+k.direction())
+		values = append(values, "f."+name+"::text")
+	}
+	tie := b.sorts[len(b.sorts)-1].way()
+	with, arms := "", [][]string{b.where}
+	if len(b.far) > 0 {
+		if with, arms, err = b.probed(ctx); err != nil {
+			return false, err
+		}
+	}
+	for i, where := range arms {
+		arms[i] = []string{"(SELECT DISTINCT ON (" + strings.Join(keys, ", ") + ", f.key) f.patient, f.key, " + strings.Join(named, ", ") +
+			" FROM " + b.from + joins + " WHERE " + strings.Join(where, " AND ") +
+			" ORDER BY " + strings.Join(inner, ", ") + ", f.key" + tie + " LIMIT " + strconv.Itoa(b.q.Count+1) + ")"}
+	}
+	b.WriteString(with + "SELECT " + currentColumns + ", json_build_array(" + strings.Join(values, ", ") + ")::text FROM (" +
+		strings.Join(slices.Concat(arms...), " UNION ALL ") + ") f JOIN records.current c ON c.patient = f.patient AND c.key = f.key ORDER BY " +
+		strings.Join(outer, ", ") + ", f.key" + tie)
+	return false, nil
+}
+
+// build fills from and where; none is true when nothing can match. Conditions
+// on other resources are left in far for a page of the population; within a
+// compartment they are looked at from there.
+func (b *search) build(ctx context.Context, page bool) (none bool, err error) {
 	patients, rest, none, err := b.compartments(ctx)
 	if none || err != nil {
 		return none, err
 	}
+	b.where = append(b.where, "true")
 	driver := b.driver(rest)
 	switch {
 	case driver < 0:
 		b.from = "records.current f"
-		b.where = append(b.where, "f.type = "+b.arg(b.q.Number))
+		if b.q.Type != "" {
+			b.where = append(b.where, "f.type = "+b.arg(b.q.Number))
+		} else if len(b.q.Types) > 0 {
+			b.where = append(b.where, "f.type = ANY("+b.numbers(b.q.Types)+")")
+		}
 	case rest[driver].Param.Type == "token":
 		b.from = "records.tokens f"
 	default:
@@ -125,12 +153,17 @@ func (b *search) build(ctx context.Context) (none bool, err error) {
 	if c := b.sqlText.reach("f.patient", b.reach); c != "true" {
 		b.where = append(b.where, c)
 	}
+	b.forward = len(patients) > 0
 	for i, f := range rest {
+		if far(f) && page && !b.forward {
+			b.far = append(b.far, f)
+			continue
+		}
 		var c string
 		if i == driver {
 			c, err = b.condition(ctx, f, "f")
 		} else {
-			c, err = b.exists(ctx, f)
+			c, err = b.holds(ctx, f, "f")
 		}
 		if err != nil {
 			return false, err
@@ -140,13 +173,16 @@ func (b *search) build(ctx context.Context) (none bool, err error) {
 	return false, nil
 }
 
+// direct reports whether a filter looks at the resource itself.
+func direct(f record.Filter) bool { return len(f.Targets) == 0 && len(f.Any) == 0 && len(f.Peers) == 0 }
+
 // compartments takes the filters that name a patient out of the list and
 // turns them into the compartment's key, which leads every index.
 func (b *search) compartments(ctx context.Context) (keys []int64, rest []record.Filter, none bool, err error) {
 	patient := b.s.defs.Number("Patient")
 	for _, f := range b.q.Filters {
 		decides, sole := false, false
-		if f.Param.Type == "reference" && f.Modifier != "missing" && len(f.Values) == 1 {
+		if direct(f) && f.Param.Type == "reference" && (f.Modifier == "" || f.Modifier == "Patient") && len(f.Values) == 1 {
 			decides, sole = b.x.Compartmental(f.Param)
 			ref := f.Values[0].Ref
 			decides = decides && ref.Type == patient
@@ -175,16 +211,16 @@ func (b *search) compartments(ctx context.Context) (keys []int64, rest []record.
 // driver chooses the filter whose index yields matches in the list's order,
 // -1 for none.
 func (b *search) driver(list []record.Filter) int {
-	if b.q.Sort.By != "at" {
+	if len(b.q.Sort) != 1 || b.q.Sort[0].By != "at" {
 		return -1
 	}
 	best := -1
 	for i, f := range list {
-		if f.Modifier != "" && f.Param.Type == "token" || f.Modifier == "missing" || len(f.Values) != 1 {
+		if !direct(f) || f.Modifier != "" && f.Param.Type == "token" || len(f.Values) != 1 || len(f.Also) > 0 {
 			continue
 		}
 		switch {
-		case f.Param.Type == "reference" && f.Values[0].Ref.Type >= 0 && f.Number != 0 && !b.named(f):
+		case f.Param.Type == "reference" && (f.Modifier == "" || b.s.defs.Number(f.Modifier) > 0) && f.Values[0].Ref.Type >= 0 && f.Number != 0 && !b.named(f):
 			return i
 		case f.Param.Type == "token" && f.Number != 0 && f.Values[0].Code != "" && best < 0:
 			best = i
@@ -198,59 +234,4 @@ func (b *search) driver(list []record.Filter) int {
 func (b *search) named(f record.Filter) bool {
 	decides, _ := b.x.Compartmental(f.Param)
 	return decides && f.Values[0].Ref.Type == b.s.defs.Number("Patient")
-}
-
-func (b *search) order() {
-	switch s := b.q.Sort; s.By {
-	case "at":
-		b.sort = "f.at"
-	case "_lastUpdated":
-		b.sort = "f.updated"
-	case "_id":
-		b.sort = "f.id"
-	default:
-		// The least value sorts upwards, the greatest downwards.
-		pick := "min"
-		if s.Descending {
-			pick = "max"
-		}
-		column := map[string]string{"string": "folded", "date": "low", "token": "code"}[s.By]
-		table := map[string]string{"string": "strings", "date": "dates", "token": "tokens"}[s.By]
-		b.join = " LEFT JOIN LATERAL (SELECT " + pick + "(o." + column + ") AS v FROM records." + table +
-			" o WHERE o.patient = f.patient AND o.param = " + b.arg(s.Number) + " AND o.key = f.key) o ON true"
-		b.sort = "o.v"
-	}
-}
-
-// after adds where the page before ended.
-func (b *search) after(c *record.Cursor) error {
-	if c == nil {
-		return nil
-	}
-	less := ">"
-	if b.q.Sort.Descending {
-		less = "<"
-	}
-	key := b.arg(c.Key)
-	if c.Null {
-		b.where = append(b.where, b.sort+" IS NULL AND f.key "+less+" "+key)
-		return nil
-	}
-	var value string
-	switch b.q.Sort.By {
-	case "at", "_lastUpdated", "date":
-		n, err := strconv.ParseInt(c.Value, 10, 64)
-		if err != nil {
-			return fault.New(fault.Invalid, "_cursor does not belong to this search", nil)
-		}
-		value = b.arg(n)
-	default:
-		value = b.arg(c.Value) + "::text"
-	}
-	cond := "(" + b.sort + ", f.key) " + less + " (" + value + ", " + key + ")"
-	if b.join != "" {
-		cond = "(" + cond + " OR " + b.sort + " IS NULL)"
-	}
-	b.where = append(b.where, cond)
-	return nil
 }

@@ -23,6 +23,11 @@ type Store struct {
 	log  *slog.Logger
 	defs *fhir.Definitions
 
+	// Base is the public address of the FHIR face, set before the first use.
+	Base string
+	// Expander answers what :in, :above and the like ask; set before the first use.
+	Expander record.Expander
+
 	indexer atomic.Pointer[record.Indexer]
 	ready   sync.Mutex
 
@@ -70,32 +75,10 @@ func (s *Store) Indexer(ctx context.Context) (*record.Indexer, error) {
 	if x := s.indexer.Load(); x != nil {
 		return x, nil
 	}
-	types, codes := record.Indexable(s.defs)
-	// Two processes that start together meet in the unique key.
-	if _, err := s.db.ExecContext(ctx, `INSERT INTO records.params (type, code)
-		SELECT n.type, n.code FROM unnest($1::text[], $2::text[]) AS n(type, code)
-		WHERE NOT EXISTS (SELECT FROM records.params p WHERE p.type = n.type AND p.code = n.code)
-		ORDER BY 1, 2 ON CONFLICT DO NOTHING`, pq.Array(types), pq.Array(codes)); err != nil {
-		return nil, pg.Fault(err)
-	}
-	rows, err := s.db.QueryContext(ctx, `SELECT id, type, code FROM records.params`)
+	x, err := s.dictionary(ctx)
 	if err != nil {
-		return nil, pg.Fault(err)
+		return nil, err
 	}
-	defer rows.Close()
-	numbers := map[string]int16{}
-	for rows.Next() {
-		var id int16
-		var typ, code string
-		if err := rows.Scan(&id, &typ, &code); err != nil {
-			return nil, pg.Fault(err)
-		}
-		numbers[typ+"."+code] = id
-	}
-	if err := rows.Err(); err != nil {
-		return nil, pg.Fault(err)
-	}
-	x := record.NewIndexer(s.defs, numbers)
 	s.indexer.Store(x)
 	return x, nil
 }

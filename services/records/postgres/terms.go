@@ -24,7 +24,7 @@ func (c canonicals) Canonicals(ctx context.Context, typ, url string) ([]termstor
 	}
 	q := &sqlText{}
 	q.WriteString(`SELECT c.id, c.version FROM records.uris u JOIN records.current c ON c.patient = u.patient AND c.key = u.key
-		WHERE u.param = ` + q.arg(x.Number(typ, "url")) + ` AND u.uri = ` + q.arg(url) + ` AND ` + q.reach("u.patient", record.Reach{Shared: true}) +
+		WHERE u.param = ` + q.arg(x.Number(typ, "url")) + ` AND u.uri = ` + q.arg(record.Clip(url)) + ` AND ` + q.reach("u.patient", record.Reach{Shared: true}) +
 		` ORDER BY c.updated DESC, c.key DESC`)
 	rows, err := c.s.query(ctx, c.s.db, true, q.String(), q.args...)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"errors"
 	"slices"
 	"strings"
 
@@ -30,7 +31,7 @@ func (s *Store) InTx(ctx context.Context, f func(*sql.Tx) error) error {
 			s.Announce()
 			return nil
 		}
-		if try == 5 || !pg.Unique(err, "directory_pkey") {
+		if try == 5 || !pg.Unique(err, "directory_pkey") && !errors.Is(err, record.ErrAgain) {
 			return err
 		}
 	}
@@ -38,8 +39,9 @@ func (s *Store) InTx(ctx context.Context, f func(*sql.Tx) error) error {
 
 // Lock locks the resources against other writers until the transaction ends
 // and returns what is there, deletions included. It is called once in a
-// transaction, so that everybody locks in one order.
-func (s *Store) Lock(ctx context.Context, tx *sql.Tx, refs []record.Ref) (map[record.Ref]*record.Stored, error) {
+// transaction, so that everybody locks in one order. Only where something is
+// to be deleted need those wait who write references to it.
+func (s *Store) Lock(ctx context.Context, tx *sql.Tx, refs []record.Ref, deletes bool) (map[record.Ref]*record.Stored, error) {
 	found := map[record.Ref]*record.Stored{}
 	if len(refs) == 0 {
 		return found, nil
@@ -49,8 +51,12 @@ func (s *Store) Lock(ctx context.Context, tx *sql.Tx, refs []record.Ref) (map[re
 		types.int(int64(x.Type))
 		ids.text(x.Target)
 	}
+	strength := "NO KEY UPDATE"
+	if deletes {
+		strength = "UPDATE"
+	}
 	rows, err := tx.QueryContext(ctx, `SELECT d.type, d.id, d.key, d.patient, d.version, d.deleted FROM records.directory d
-		WHERE (d.type, d.id) IN (SELECT * FROM unnest($1::smallint[], $2::text[])) ORDER BY d.type, d.id FOR UPDATE OF d`, types.arg(), ids.arg())
+		WHERE (d.type, d.id) IN (SELECT * FROM unnest($1::smallint[], $2::text[])) ORDER BY d.type, d.id FOR `+strength+` OF d`, types.arg(), ids.arg())
 	if err != nil {
 		return nil, err
 	}

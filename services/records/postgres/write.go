@@ -28,7 +28,7 @@ func (w *statement) part(sql string) { w.parts = append(w.parts, sql) }
 
 // Put stores the writes in one statement. Outside a transaction it is one by
 // itself.
-func (s *Store) Put(ctx context.Context, tx *sql.Tx, by record.Author, writes []record.Write) error {
+func (s *Store) Put(ctx context.Context, tx *sql.Tx, by record.Author, writes []record.Write, needs record.Needs) error {
 	if len(writes) == 0 {
 		return nil
 	}
@@ -45,7 +45,8 @@ func (s *Store) Put(ctx context.Context, tx *sql.Tx, by record.Author, writes []
 	w := &statement{}
 	s.resources(w, by, writes)
 	s.index(w, writes)
-	text := "WITH " + strings.Join(w.parts, ",\n") + "\nSELECT 1" //nolint:gosec // the parts are ours, the values are parameters
+	final := w.needs(needs)
+	text := "WITH " + strings.Join(w.parts, ",\n") + "\nSELECT " + final //nolint:gosec // the parts are ours, the values are parameters
 	var err error
 	if tx == nil {
 		if st, perr := s.prepared(ctx, s.db, text); perr != nil { //nolint:sqlclosecheck // it is kept for the next request
@@ -76,6 +77,9 @@ func (s *Store) learnSystems(ctx context.Context, writes []record.Write) error {
 		}
 		for i := range r.Quantities {
 			names[r.Quantities[i].System] = struct{}{}
+		}
+		for i := range r.Composites {
+			names[r.Composites[i].System], names[r.Composites[i].With] = struct{}{}, struct{}{}
 		}
 	}
 	for i := range writes {

@@ -1,13 +1,11 @@
 package record
 
 import (
-	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/yba-health/yba/pkg/fhir"
-	"github.com/yba-health/yba/pkg/vitext"
 )
 
 // Zone is how dates without a time zone are read: Vietnam has one zone and no
@@ -98,14 +96,22 @@ func (x *Indexer) Extract(resource fhir.Value) (Rows, int64) {
 	if t == nil {
 		return r, 0
 	}
-	for _, p := range t.params {
+	for i := range t.params {
+		p := &t.params[i]
+		if p.number == 0 && p.identifier == 0 {
+			continue // others have its rows
+		}
 		before := len(r.Dates)
-		for _, path := range p.Paths {
-			if path.Exists {
-				x.exists(&r, p.number, path, resource)
-				continue
+		switch {
+		case len(p.Paths) > 0 && p.Paths[0].Exists:
+			r.exists(p, resource)
+		case p.Type == "composite":
+			x.composite(&r, p, resource)
+		default:
+			for j := range p.Paths {
+				path := &p.Paths[j]
+				path.Walk(resource, func(v fhir.Value) { x.add(&r, p, p.Type, path, v) })
 			}
-			path.Walk(resource, func(v fhir.Value) { x.add(&r, p, path, v) })
 		}
 		if p.Parameter == t.main && len(r.Dates) > before {
 			at = r.Dates[before].Low
@@ -115,6 +121,7 @@ func (x *Indexer) Extract(resource fhir.Value) (Rows, int64) {
 		}
 	}
 	r.dedupe()
+	x.others(&r, resource)
 	return r, at
 }
 
@@ -134,6 +141,7 @@ func (r *Rows) dedupe() {
 	r.Dates = unique(r.Dates)
 	r.URIs = unique(r.URIs)
 	r.Quantities = unique(r.Quantities)
+	r.Composites = unique(r.Composites)
 }
 
 // few is how many rows are compared one by one; a Group may have 100,000.
@@ -158,179 +166,4 @@ func unique[T comparable](list []T) []T {
 		}
 	}
 	return out
-}
-
-func (x *Indexer) exists(r *Rows, number int16, path fhir.Path, resource fhir.Value) {
-	path.Walk(resource, func(v fhir.Value) {
-		code := "true"
-		if v.Kind() == fhir.Bool && !v.True() {
-			code = "false"
-		}
-		r.Tokens = append(r.Tokens, Token{number, "", code})
-	})
-}
-
-func (x *Indexer) add(r *Rows, p param, path fhir.Path, v fhir.Value) {
-	switch p.Type {
-	case "token":
-		token(r, p.number, path.Type, v)
-	case "string":
-		text(r, p.number, path.Type, v)
-	case "date":
-		if low, high, ok := Range(v, path.Type); ok {
-			r.Dates = append(r.Dates, Date{p.number, low, high})
-		}
-	case "reference":
-		if ref, ok := x.reference(p.number, path, v); ok {
-			r.Refs = append(r.Refs, ref)
-		}
-	case "uri":
-		if s := v.Str(); s != "" {
-			r.URIs = append(r.URIs, URI{p.number, Clip(s)})
-		}
-	case "quantity", "number":
-		quantity(r, p.number, v)
-	}
-}
-
-func token(r *Rows, n int16, typ string, v fhir.Value) {
-	add := func(system, code string) {
-		if code != "" {
-			r.Tokens = append(r.Tokens, Token{n, system, Clip(code)})
-		}
-	}
-	switch typ {
-	case "CodeableConcept":
-		for c := range v.Get("coding").Items() {
-			add(c.Get("system").Str(), c.Get("code").Str())
-		}
-	case "Coding":
-		add(v.Get("system").Str(), v.Get("code").Str())
-	case "Identifier":
-		add(v.Get("system").Str(), v.Get("value").Str())
-	case "ContactPoint":
-		add("", v.Get("value").Str())
-	default:
-		add("", v.Text())
-	}
-}
-
-func text(r *Rows, n int16, typ string, v fhir.Value) {
-	add := func(s string) {
-		if s = strings.TrimSpace(s); s == "" {
-			return
-		}
-		if folded := cut(vitext.Fold(s), longest); folded != "" {
-			r.Strings = append(r.Strings, String{n, folded, cut(s, longest)})
-		}
-	}
-	each := func(names ...string) {
-		for _, name := range names {
-			for item := range v.Get(name).Items() {
-				add(item.Str())
-			}
-		}
-	}
-	switch typ {
-	case "HumanName":
-		each("text", "family", "given", "prefix", "suffix")
-		if !v.Get("text").Exists() {
-			// People search for the whole name, family name first or last.
-			var given []string
-			for g := range v.Get("given").Items() {
-				given = append(given, g.Str())
-			}
-			whole, family := strings.Join(given, " "), v.Get("family").Str()
-			add(family + " " + whole)
-			add(whole + " " + family)
-		}
-	case "Address":
-		each("text", "line", "city", "district", "state", "postalCode", "country")
-	default:
-		add(v.Str())
-	}
-}
-
-func micros(t time.Time) int64 { return t.UnixMicro() }
-
-// Range returns the range of time that a date, Period or Timing covers.
-func Range(v fhir.Value, typ string) (low, high int64, ok bool) {
-	switch typ {
-	case "Period":
-		low, high = micros(fhir.FarPast), micros(fhir.FarFuture)
-		start, end := v.Get("start"), v.Get("end")
-		if l, _, ok := point(start); ok {
-			low = l
-		}
-		if _, h, ok := point(end); ok {
-			high = h
-		}
-		return low, high, start.Exists() || end.Exists()
-	case "Timing":
-		low, high = math.MaxInt64, math.MinInt64
-		for e := range v.Get("event").Items() {
-			if l, h, ok := point(e); ok {
-				low, high = min(low, l), max(high, h)
-			}
-		}
-		if low <= high {
-			return low, high, true
-		}
-		return Range(v.At("repeat", "boundsPeriod"), "Period")
-	default:
-		return point(v)
-	}
-}
-
-func point(v fhir.Value) (low, high int64, ok bool) {
-	l, h, err := fhir.TimeRange(v.Str(), Zone)
-	return micros(l), micros(h), err == nil
-}
-
-func (x *Indexer) reference(n int16, path fhir.Path, v fhir.Value) (Ref, bool) {
-	s := v.Get("reference").Str()
-	if v.Kind() == fhir.String { // canonical or uri
-		s, _, _ = strings.Cut(v.Str(), "|")
-	}
-	if s == "" || s[0] == '#' {
-		return Ref{}, false
-	}
-	ref := x.ParseReference(s)
-	ref.Param = n
-	if path.Target != "" && ref.Type != x.defs.Number(path.Target) {
-		return Ref{}, false
-	}
-	return ref, true
-}
-
-// ParseReference reads "Type/id", "Type/id/_history/n" or a URL.
-func (x *Indexer) ParseReference(s string) Ref {
-	parts := strings.Split(s, "/")
-	if len(parts) >= 2 && len(parts) <= 4 {
-		if n := x.defs.Number(parts[0]); n > 0 && fhir.ValidID(parts[1]) {
-			return Ref{Type: n, Target: parts[1]}
-		}
-	}
-	return Ref{Target: Clip(s)}
-}
-
-func quantity(r *Rows, n int16, v fhir.Value) {
-	q := Quantity{Param: n}
-	number := v
-	if v.Kind() == fhir.Object {
-		number = v.Get("value")
-		q.System, q.Code = v.Get("system").Str(), v.Get("code").Str()
-		if q.Code == "" {
-			q.Code = v.Get("unit").Str()
-		}
-		if c := v.Get("currency").Str(); c != "" {
-			q.System, q.Code = "urn:iso:std:iso:4217", c
-		}
-		q.Code = Clip(q.Code)
-	}
-	// An exponent of thousands would cost numeric as many digits.
-	if raw := string(number.Raw()); number.Kind() == fhir.Number && len(raw) <= 40 && !strings.ContainsAny(raw, "eE") {
-		q.Value = plainNumber(raw)
-		r.Quantities = append(r.Quantities, q)
-	}
 }

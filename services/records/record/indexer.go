@@ -1,8 +1,13 @@
 package record
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
+	"strings"
+	"time"
 
+	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 )
 
@@ -11,19 +16,33 @@ import (
 type Indexer struct {
 	defs  *fhir.Definitions
 	types map[string]*indexed
+	units *units
+	// Base is the public address of this server's FHIR face: a reference to
+	// below it is one to here.
+	Base string
+	// Now is the clock for approximate dates.
+	Now func() time.Time
+	// building says how far parameters are indexed, in percent, whose rows are
+	// not complete.
+	building map[int16]int
+	rebuilt  map[int16]bool // types
 }
 
 // indexed are the parameters of one type, with their numbers.
 type indexed struct {
-	params      []param
-	numbers     map[string]int16
+	params  []param
+	numbers map[string]int16
+	// also are the numbers of parameters whose rows are those of others.
+	also        map[string][]int16
 	main        *fhir.Parameter
 	compartment []*fhir.Parameter
 }
 
 type param struct {
 	*fhir.Parameter
-	number int16
+	number int16 // 0 where others have its rows
+	// The numbers of what modifiers ask for, 0 where there is no such thing.
+	text, ofType, identifier int16
 }
 
 // mainDate are the parameters that can be a resource's own date, the best first.
@@ -35,9 +54,9 @@ var mainDate = []string{
 // NewIndexer returns an indexer with the numbers that the dictionary gives to
 // "Type.code".
 func NewIndexer(defs *fhir.Definitions, numbers map[string]int16) *Indexer {
-	x := &Indexer{defs: defs, types: map[string]*indexed{}}
+	x := &Indexer{defs: defs, types: map[string]*indexed{}, units: &units{}, Now: time.Now}
 	for _, typ := range defs.Types {
-		t := &indexed{numbers: map[string]int16{}}
+		t := &indexed{numbers: map[string]int16{}, also: map[string][]int16{}}
 		all := defs.Parameters(typ)
 		for code, p := range all {
 			n, ok := numbers[typ+"."+code]
@@ -45,9 +64,23 @@ func NewIndexer(defs *fhir.Definitions, numbers map[string]int16) *Indexer {
 				continue
 			}
 			t.numbers[code] = n
-			t.params = append(t.params, param{p, n})
+			q := param{Parameter: p, number: n}
+			for _, m := range derived(p) {
+				d := numbers[typ+"."+code+":"+m]
+				t.numbers[code+":"+m] = d
+				switch m {
+				case "text":
+					q.text = d
+				case "of-type":
+					q.ofType = d
+				case "identifier":
+					q.identifier = d
+				}
+			}
+			t.params = append(t.params, q)
 		}
-		slices.SortFunc(t.params, func(a, b param) int { return int(a.number) - int(b.number) })
+		slices.SortFunc(t.params, func(a, b param) int { return strings.Compare(a.Code, b.Code) })
+		t.share()
 		for _, code := range mainDate {
 			if p := all[code]; p != nil && p.Type == "date" && code != "birthdate" {
 				t.main = p
@@ -62,20 +95,52 @@ func NewIndexer(defs *fhir.Definitions, numbers map[string]int16) *Indexer {
 	return x
 }
 
-// Indexable lists "Type.code" of every parameter that has index rows.
-func Indexable(defs *fhir.Definitions) (types, codes []string) {
+// derived lists the modifiers of a parameter that ask for something else
+// than its own rows hold: they have rows of their own, under "code:modifier".
+func derived(p *fhir.Parameter) []string {
+	has := func(types ...string) bool {
+		return slices.ContainsFunc(p.Paths, func(q fhir.Path) bool { return slices.Contains(types, q.Type) && !q.Exists })
+	}
+	var out []string
+	if p.Type == "token" && has("CodeableConcept", "Coding", "Identifier") {
+		out = append(out, "text")
+	}
+	if p.Type == "token" && has("Identifier") {
+		out = append(out, "of-type")
+	}
+	if p.Type == "reference" && has("Reference") {
+		out = append(out, "identifier")
+	}
+	return out
+}
+
+// Indexed is a parameter that has index rows, or what a modifier of it asks for.
+type Indexed struct {
+	Type, Code string
+	// Digest changes with the rows that a resource has for it.
+	Digest string
+}
+
+// Indexable lists everything that has index rows.
+func Indexable(defs *fhir.Definitions) []Indexed {
+	var out []Indexed
 	for _, typ := range defs.Types {
 		all := defs.Parameters(typ)
 		for _, code := range slices.Sorted(mapKeys(all)) {
 			p := all[code]
 			// _id and _lastUpdated are columns of the current row.
-			if len(p.Paths) == 0 || p.Type == "composite" || p.Type == "special" || code == "_id" || code == "_lastUpdated" {
+			if len(p.Paths)+len(p.Composites) == 0 || p.Type == "special" || code == "_id" || code == "_lastUpdated" {
 				continue
 			}
-			types, codes = append(types, typ), append(codes, code)
+			sum := sha256.Sum256([]byte(extraction + "\x00" + p.Definition))
+			digest := hex.EncodeToString(sum[:8])
+			out = append(out, Indexed{typ, code, digest})
+			for _, m := range derived(p) {
+				out = append(out, Indexed{typ, code + ":" + m, digest})
+			}
 		}
 	}
-	return types, codes
+	return out
 }
 
 func mapKeys(m map[string]*fhir.Parameter) func(func(string) bool) {
@@ -88,7 +153,8 @@ func mapKeys(m map[string]*fhir.Parameter) func(func(string) bool) {
 	}
 }
 
-// Number returns the dictionary's number of a parameter, 0 when it has no rows.
+// Number returns the dictionary's number of a parameter, 0 when it has no
+// rows; that of the first when it has the rows of several (Also).
 func (x *Indexer) Number(typ, code string) int16 {
 	if t := x.types[typ]; t != nil {
 		return t.numbers[code]
@@ -121,4 +187,47 @@ func (x *Indexer) Compartmental(p *fhir.Parameter) (decides, sole bool) {
 		sole = sole && same(q)
 	}
 	return same(t.compartment[0]), sole
+}
+
+// Rebuilding returns the indexer while parameters are indexed again: done says
+// how far each is, in percent.
+func (x *Indexer) Rebuilding(done map[int16]int) *Indexer {
+	y := *x
+	y.building, y.rebuilt = done, map[int16]bool{}
+	for typ, t := range y.types {
+		for _, n := range t.numbers {
+			if _, ok := done[n]; ok {
+				y.rebuilt[y.defs.Number(typ)] = true
+			}
+		}
+	}
+	return &y
+}
+
+// Complete reports whether all parameters have their rows.
+func (x *Indexer) Complete() bool { return len(x.building) == 0 }
+
+// Rebuilt reports whether resources of the type are being indexed again, so
+// that nobody knows what rows one has.
+func (x *Indexer) Rebuilt(typ int16) bool { return x.rebuilt[typ] }
+
+// Ready fails while the rows of a parameter are not complete: an empty answer
+// would be a wrong one.
+func (x *Indexer) Ready(number int16) error {
+	if done, building := x.building[number]; building {
+		return fault.Newf(fault.Unavailable, "the parameter is still being indexed (%d %%); try again later", done)
+	}
+	return nil
+}
+
+// Spellings are the texts that a composite's reference may have in its rows.
+func (x *Indexer) Spellings(ref Ref) []string {
+	if ref.Type >= 0 {
+		return []string{x.Text(ref)}
+	}
+	var out []string
+	for _, typ := range x.defs.Types {
+		out = append(out, typ+"/"+ref.Target)
+	}
+	return out
 }

@@ -10,38 +10,89 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 )
 
-// ParseQuery reads a search of a type. Unknown parameters are refused unless
-// lenient, where they are noted in Ignored
-// (https://hl7.org/fhir/R4/search.html#errors).
+// Place is what a search goes over: a type, a compartment, a type within a
+// compartment, or, when empty, every type.
+type Place struct {
+	Type string
+	// Compartment and ID name a compartment: Patient and its id.
+	Compartment, ID string
+}
+
+// ParseQuery reads a search of a type.
 func (x *Indexer) ParseQuery(typ, raw string, lenient bool) (*Query, error) {
-	q := &Query{Type: typ, Number: x.defs.Number(typ), Count: DefaultCount, Sort: Sort{By: "at", Descending: true}}
-	if q.Number == 0 {
-		return nil, fault.New(fault.NotFound, "there is no such resource type in FHIR R4", nil)
+	if x.defs.Number(typ) == 0 {
+		return nil, errType()
+	}
+	return x.ParseSearch(Place{Type: typ}, raw, lenient)
+}
+
+func errType() error {
+	return fault.New(fault.NotFound, "there is no such resource type in FHIR R4", nil)
+}
+
+// ParseSearch reads a search. Unknown parameters are refused unless lenient,
+// where they are noted in Ignored (https://hl7.org/fhir/R4/search.html#errors).
+func (x *Indexer) ParseSearch(place Place, raw string, lenient bool) (*Query, error) {
+	q := &Query{Type: place.Type, Number: x.defs.Number(place.Type), Count: DefaultCount, Sort: []Sort{{By: "at", Descending: true}}}
+	if place.Type != "" && q.Number == 0 {
+		return nil, errType()
 	}
 	pairs, err := split(raw)
 	if err != nil {
 		return nil, err
 	}
-	self := make([]string, 0, len(pairs))
+	types, err := x.typesOf(q, pairs)
+	if err != nil {
+		return nil, err
+	}
+	if place.Compartment != "" {
+		if types, err = x.within(q, place, types); err != nil {
+			return nil, err
+		}
+	}
+	used := make([]string, 0, len(pairs))
 	for _, p := range pairs {
-		known, err := x.parameter(q, p[0], p[1])
+		known, err := x.parameter(q, types, p[0], p[1])
 		if err != nil {
 			return nil, err
 		}
 		switch {
 		case !known && lenient:
-			q.Ignored = append(q.Ignored, p[0])
+			q.Ignored = append(q.Ignored, short(p[0]))
 		case !known:
-			return nil, fault.Newf(fault.Invalid, "%s has no search parameter %q; see /metadata, or send Prefer: handling=lenient to ignore it", typ, short(p[0]))
-		case p[0] != "_cursor":
-			self = append(self, url.QueryEscape(p[0])+"="+url.QueryEscape(p[1]))
+			return nil, fault.Newf(fault.Invalid, "%s has no search parameter %q; see /metadata, or send Prefer: handling=lenient to ignore it", of(place.Type), short(p[0]))
+		case p[0] != "_cursor" && p[1] != "":
+			used = append(used, url.QueryEscape(p[0])+"="+url.QueryEscape(p[1]))
 		}
 	}
-	if len(q.Filters) > maxFilters || len(q.Ignored) > maxFilters {
-		return nil, fault.Newf(fault.Invalid, "at most %d search parameters are allowed", maxFilters)
+	return q, x.check(q, place, used)
+}
+
+func of(typ string) string {
+	if typ == "" {
+		return "a search of several types"
 	}
-	q.Self = strings.Join(self, "&")
-	return q, nil
+	return typ
+}
+
+// check looks at what only the whole search shows.
+func (x *Indexer) check(q *Query, place Place, used []string) error {
+	if len(q.Filters) > maxFilters || len(q.Ignored) > maxFilters {
+		return fault.Newf(fault.Invalid, "at most %d search parameters are allowed", maxFilters)
+	}
+	if q.Type == "" && len(q.Types) == 0 && len(q.Filters) == 0 {
+		return fault.New(fault.Invalid, "a search of every type needs a parameter, such as _type or _id", nil)
+	}
+	if q.Summary == "text" && len(q.Includes) > 0 {
+		// https://hl7.org/fhir/R4/search.html#summary
+		return fault.New(fault.Invalid, "_summary=text cannot be asked for together with _include or _revinclude", nil)
+	}
+	q.Self = strings.Join(used, "&")
+	q.Digest = digest(place.Compartment+"/"+place.ID+"/"+place.Type, used)
+	if q.Cursor != nil && q.Cursor.Search != q.Digest {
+		return errCursor()
+	}
+	return nil
 }
 
 // short keeps foreign text in messages short and printable.
@@ -76,7 +127,44 @@ func split(raw string) ([][2]string, error) {
 }
 
 // parameter adds one parameter to q; known is false when there is none of the name.
-func (x *Indexer) parameter(q *Query, name, value string) (known bool, err error) {
+func (x *Indexer) parameter(q *Query, types []string, name, value string) (known bool, err error) {
+	// An empty value is ignored (https://hl7.org/fhir/R4/search.html#escaping).
+	empty := value == ""
+	switch name {
+	case "_count", "_total", "_summary", "_elements", "_format", "_sort":
+		if empty && name != "_sort" {
+			return true, nil
+		}
+		if name == "_sort" {
+			return true, x.sort(q, value)
+		}
+		return x.shown(q, name, value)
+	case "_type":
+		return q.typed(), nil
+	case "_cursor":
+		q.Cursor, err = ParseCursor(value)
+		return true, err
+	}
+	base, modifier, _ := strings.Cut(name, ":")
+	if base == "_include" || base == "_revinclude" {
+		return x.includeParameter(q, types, base == "_revinclude", modifier, value)
+	}
+	f, known, err := x.common(types, name, value)
+	if err != nil {
+		f := fault.Of(err)
+		if f.At == "" {
+			f = f.In(short(name))
+		}
+		return true, f
+	}
+	if known && !empty {
+		q.Filters = append(q.Filters, f)
+	}
+	return known, nil
+}
+
+// shown reads what decides how the answer is shown.
+func (x *Indexer) shown(q *Query, name, value string) (known bool, err error) {
 	switch name {
 	case "_count":
 		n, err := strconv.Atoi(value)
@@ -86,101 +174,84 @@ func (x *Indexer) parameter(q *Query, name, value string) (known bool, err error
 		q.Count = min(n, MaxCount)
 		q.CountOnly = q.CountOnly || n == 0
 		q.Total = q.Total || n == 0
-		return true, nil
 	case "_total":
 		if !slices.Contains([]string{"none", "estimate", "accurate"}, value) {
 			return true, fault.New(fault.Invalid, "_total is none, estimate or accurate", nil)
 		}
-		q.Total = value != "none"
-		return true, nil
+		q.Total = q.Total || value != "none"
 	case "_summary":
-		if value != "count" && value != "false" {
-			return false, nil
+		if !slices.Contains(Summaries, value) {
+			return true, fault.New(fault.Invalid, "_summary is true, text, data, count or false", nil)
 		}
-		q.CountOnly, q.Total = value == "count", q.Total || value == "count"
-		return true, nil
+		q.CountOnly, q.Total = q.CountOnly || value == "count", q.Total || value == "count"
+		if q.Summary = value; value == "false" || value == "count" {
+			q.Summary = ""
+		}
+	case "_elements":
+		q.Elements, err = x.Elements(value)
+		return true, err
 	case "_format":
 		return strings.Contains(value, "json"), nil
-	case "_cursor":
-		q.Cursor, err = ParseCursor(value)
-		return true, err
-	case "_sort":
-		return true, x.sort(q, value)
 	}
-	base, modifier, _ := strings.Cut(name, ":")
-	if base == "_include" || base == "_revinclude" {
-		if modifier != "" {
-			return false, nil
-		}
-		if q.includes++; q.includes > maxIncludes {
-			return true, fault.Newf(fault.Invalid, "at most %d _include and _revinclude are allowed", maxIncludes)
-		}
-		inc, err := x.include(q.Type, value, base == "_revinclude")
-		q.Includes = append(q.Includes, inc...)
-		return true, err
-	}
-	p := x.defs.Parameters(q.Type)[base]
-	if p == nil {
-		return false, nil
-	}
-	f := Filter{Param: p, Number: x.Number(q.Type, base), Modifier: modifier}
-	if f.Number == 0 && base != "_id" && base != "_lastUpdated" {
-		return false, nil
-	}
-	if value == "" {
-		return true, nil // https://hl7.org/fhir/R4/search.html: an empty value is ignored
-	}
-	if err := x.values(&f, value); err != nil {
-		return true, fault.Of(err).In(base)
-	}
-	q.Filters = append(q.Filters, f)
 	return true, nil
 }
 
+// Summaries are the values of _summary (https://hl7.org/fhir/R4/search.html#summary).
+var Summaries = []string{"true", "text", "data", "count", "false"}
+
+// Elements reads _elements: names of top-level elements, which a type may
+// precede as in Patient.name (https://hl7.org/fhir/R4/search.html#elements).
+func (x *Indexer) Elements(value string) (map[string][]string, error) {
+	elements := map[string][]string{}
+	list := strings.Split(value, ",")
+	if len(list) > maxElements {
+		return nil, fault.Newf(fault.Invalid, "at most %d elements are allowed", maxElements)
+	}
+	for _, e := range list {
+		typ, name, typed := strings.Cut(strings.TrimSpace(e), ".")
+		if !typed {
+			typ, name = "", typ
+		}
+		if name == "" || strings.Contains(name, ".") || typed && x.defs.Number(typ) == 0 {
+			return nil, fault.New(fault.Invalid, "_elements lists top-level elements such as name or Patient.name", nil)
+		}
+		elements[typ] = append(elements[typ], name)
+	}
+	return elements, nil
+}
+
+// sort reads _sort=a,-b (https://hl7.org/fhir/R4/search.html#sort).
 func (x *Indexer) sort(q *Query, value string) error {
-	if strings.Contains(value, ",") {
-		return fault.New(fault.Invalid, "_sort by several parameters is not supported", nil)
+	q.Sort = nil
+	for key := range strings.SplitSeq(value, ",") {
+		s, err := x.sortKey(q, strings.TrimSpace(key))
+		if err != nil {
+			return err
+		}
+		if q.Sort = append(q.Sort, s); len(q.Sort) > maxSorts {
+			return fault.Newf(fault.Invalid, "at most %d keys of _sort are allowed", maxSorts)
+		}
 	}
-	code, descending := strings.CutPrefix(value, "-")
-	switch {
-	case code == "_lastUpdated" || code == "_id":
-		q.Sort = Sort{By: code, Descending: descending}
-		return nil
-	case code != "" && code == x.Main(q.Type):
-		q.Sort = Sort{By: "at", Descending: descending}
-		return nil
-	}
-	p, n := x.defs.Parameters(q.Type)[code], x.Number(q.Type, code)
-	if p == nil || n == 0 || p.Type != "string" && p.Type != "date" && p.Type != "token" {
-		return fault.Newf(fault.Invalid, "%s cannot be sorted by %q", q.Type, short(code))
-	}
-	q.Sort = Sort{Param: p, Number: n, By: p.Type, Descending: descending}
 	return nil
 }
 
-// include reads Source:param[:Target].
-func (x *Indexer) include(typ, value string, reverse bool) ([]Include, error) {
-	parts := strings.Split(value, ":")
-	if len(parts) < 2 || len(parts) > 3 {
-		return nil, fault.New(fault.Invalid, "_include and _revinclude are written Type:parameter", nil)
+func (x *Indexer) sortKey(q *Query, key string) (Sort, error) {
+	code, descending := strings.CutPrefix(key, "-")
+	switch {
+	case code == "_lastUpdated" || code == "_id":
+		return Sort{By: code, Descending: descending}, nil
+	case descending && code != "" && code == x.Main(q.Type):
+		// What has no date has 0 there and comes last, as it should;
+		// upwards it would come first.
+		_, _, _, err := x.rows(x.defs.Parameters(q.Type)[code])
+		return Sort{By: "at", Descending: true}, err
 	}
-	if !reverse && parts[0] != typ {
-		return nil, fault.New(fault.Invalid, "_include must begin with the type that is searched", nil)
+	p := x.defs.Parameters(q.Type)[code]
+	if p == nil || x.Number(q.Type, code) == 0 || p.Type == "composite" {
+		return Sort{}, fault.Newf(fault.Invalid, "%s cannot be sorted by %q", of(q.Type), short(code))
 	}
-	target := ""
-	if len(parts) == 3 {
-		target = parts[2]
-	}
-	var out []Include
-	for code, p := range x.defs.Parameters(parts[0]) {
-		n := x.Number(parts[0], code)
-		if p.Type != "reference" || n == 0 || parts[1] != code && (parts[1] != "*" || reverse) {
-			continue
-		}
-		out = append(out, Include{reverse, parts[0], p, n, target})
-	}
-	if len(out) == 0 {
-		return nil, fault.Newf(fault.Invalid, "%s has no reference parameter %q", short(parts[0]), short(parts[1]))
-	}
-	return out, nil
+	s := Sort{Param: p, By: p.Type, Descending: descending}
+	var err error
+	s.Number, s.Also, s.Narrowed, err = x.rows(p)
+	return s, err
 }

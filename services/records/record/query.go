@@ -1,6 +1,8 @@
 package record
 
 import (
+	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"slices"
@@ -19,36 +21,70 @@ const (
 	maxValues    = 200
 	maxFilters   = 30
 	maxIncludes  = 30
+	maxSorts     = 6
+	maxLinks     = 5
+	maxTargets   = 12
+	maxElements  = 100
 )
 
 // Query is a search as it was understood.
 type Query struct {
+	// Type is the resource type that is searched, "" for several.
 	Type   string
 	Number int16
+	// Types are the numbers of several types; none means every type.
+	Types []int16
 	// Filters must all hold.
 	Filters []Filter
-	Sort    Sort
-	Count   int
+	// Sort is never empty; ties are broken by the resource's key.
+	Sort  []Sort
+	Count int
 	// Total asks for the exact number of matches.
 	Total bool
 	// CountOnly asks for nothing but the total (_summary=count, _count=0).
 	CountOnly bool
-	Cursor    *Cursor
-	Includes  []Include
-	includes  int // as they were given
+	// Summary is "", true, text or data.
+	Summary string
+	// Elements are the top-level elements that the answer is cut down to, by
+	// resource type; "" stands for the types that are searched.
+	Elements map[string][]string
+	Cursor   *Cursor
+	Includes []Include
+	includes int // as they were given
 	// Ignored are parameters that a lenient search left out.
 	Ignored []string
 	// Self are the parameters that were used, encoded, without the cursor.
 	Self string
+	// Digest tells this search from others: a cursor belongs to one search.
+	Digest string
 }
 
 // Filter is one parameter of a search.
 type Filter struct {
-	Param    *fhir.Parameter
-	Number   int16
+	// Of is the type of the resources that the filter is about.
+	Of     string
+	Param  *fhir.Parameter
+	Number int16
+	// Also are numbers of further parameters whose rows are this one's too.
+	Also []int16
+	// Narrowed is the type that a reference parameter's rows are narrowed to,
+	// 0 for none.
+	Narrowed int16
 	Modifier string
+	// Besides, of :missing, are further rows that tell that a value is there.
+	Besides []Filter
 	// Values: one of them must hold.
 	Values []Value
+	// Peers are the same condition for other types that have the parameter.
+	Peers []Filter
+	// Targets makes the reference Param a chain: the resource that it points
+	// at fulfils one of them.
+	Targets []Filter
+	// Reverse turns the chain round (_has): a resource that points here by
+	// Param fulfils one of Targets.
+	Reverse bool
+	// Any replaces everything above: one of the filters must hold.
+	Any []Filter
 }
 
 // Value is one value of a filter; which fields count depends on the
@@ -67,59 +103,72 @@ type Value struct {
 	// Quantity or number: the range that the precision leaves open, and the
 	// value as given.
 	NumberLow, NumberHigh, Number string
+	// The same in base units, whose dimension is Base.
+	Base                          string
+	AmountLow, AmountHigh, Amount string
+	// Parts are the components of a composite's value.
+	Parts []Value
 }
 
-// Sort is the order of a list. Ties are broken by the resource's key.
+// Sort is one key of the order of a list.
 type Sort struct {
 	// Param is nil for the default order (by the resource's own date) and for
 	// _lastUpdated and _id.
 	Param      *fhir.Parameter
 	Number     int16
-	By         string // at, _lastUpdated, _id, string, date, token
+	Also       []int16
+	Narrowed   int16
+	By         string // at, _lastUpdated, _id, or the parameter's type
 	Descending bool
 }
 
 // Cursor is where a page ends.
 type Cursor struct {
-	Value string // of the sort, "" for none
-	Null  bool
+	// Value is what the list was sorted by, written by whoever reads it.
+	Value string
 	Key   int64
+	// Search is the digest of the search that it belongs to.
+	Search string
 }
 
 // Include is an _include or _revinclude.
 type Include struct {
 	Reverse bool
+	// Iterate applies it to what was included as well.
+	Iterate bool
 	Source  string
 	Param   *fhir.Parameter
-	Number  int16
-	Target  string
+	// Numbers are those of the parameter's rows, which may be narrowed to a
+	// type of target.
+	Numbers  []int16
+	Narrowed int16
+	Target   string
 }
 
 // String returns the opaque form for links.
 func (c Cursor) String() string {
-	null := "0"
-	if c.Null {
-		null = "1"
-	}
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(c.Key, 36) + "." + null + "." + c.Value))
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(c.Key, 36) + "." + c.Search + "." + c.Value))
+}
+
+func errCursor() error {
+	return fault.New(fault.Invalid, "_cursor is not one that this server gave for this search; follow the next link as it is", nil)
 }
 
 // ParseCursor reads what String wrote.
 func ParseCursor(s string) (*Cursor, error) {
-	fail := fault.New(fault.Invalid, "_cursor is not one that this server gave; follow the next link as it is", nil)
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	if err != nil {
-		return nil, fail
+		return nil, errCursor()
 	}
 	parts := strings.SplitN(string(b), ".", 3)
 	if len(parts) != 3 {
-		return nil, fail
+		return nil, errCursor()
 	}
 	key, err := strconv.ParseInt(parts[0], 36, 64)
 	if err != nil || strings.ContainsRune(parts[2], 0) || !utf8.ValidString(parts[2]) {
-		return nil, fail
+		return nil, errCursor()
 	}
-	return &Cursor{Key: key, Null: parts[1] == "1", Value: parts[2]}, nil
+	return &Cursor{Key: key, Search: parts[1], Value: parts[2]}, nil
 }
 
 // Canonical returns criteria in one order, so that equal criteria have one
@@ -128,4 +177,30 @@ func (q *Query) Canonical() string {
 	parts := strings.Split(q.Self, "&")
 	slices.Sort(parts)
 	return fmt.Sprintf("%s?%s", q.Type, strings.Join(parts, "&"))
+}
+
+// digest identifies what a list holds and in which order. What only changes
+// how a page is shown may differ from page to page.
+func digest(place string, used []string) string {
+	var parts []string
+	for _, p := range used {
+		name, _, _ := strings.Cut(p, "=")
+		name, _, _ = strings.Cut(name, "%3A")
+		if !slices.Contains([]string{"_count", "_total", "_summary", "_elements", "_format", "_include", "_revinclude"}, name) {
+			parts = append(parts, p)
+		}
+	}
+	slices.Sort(parts)
+	sum := sha256.Sum256([]byte(place + "?" + strings.Join(parts, "&")))
+	return base64.RawURLEncoding.EncodeToString(sum[:9])
+}
+
+// Expander tells which codes a value set holds and which codes are above and
+// below others.
+type Expander interface {
+	// Expand returns the codes of a value set, given by its URL, with |version
+	// or without.
+	Expand(ctx context.Context, url string, r Reach) ([]Coding, error)
+	// Related returns the code and all codes above it, or below it.
+	Related(ctx context.Context, c Coding, below bool, r Reach) ([]Coding, error)
 }

@@ -1,6 +1,10 @@
 package record
 
-import "time"
+import (
+	"time"
+
+	"github.com/yba-health/yba/pkg/fault"
+)
 
 // Stored is one version of a resource as it comes from the store.
 type Stored struct {
@@ -45,6 +49,17 @@ type Old struct {
 	At      int64
 	Rows    Rows
 }
+
+// Needs are resources that must be there for a write to take place, within
+// the writer's reach.
+type Needs struct {
+	Refs  []Ref
+	Reach Reach
+}
+
+// ErrAgain asks for the transaction to be run again: what it had found was
+// changed before it was locked.
+var ErrAgain = fault.New(fault.Conflict, "somebody else changed the same data at the same time; try again", nil)
 
 // Author says who writes and why, for the log.
 type Author struct{ Actor, Reason string }

@@ -14,6 +14,7 @@ type Rows struct {
 	Refs       []Ref
 	URIs       []URI
 	Quantities []Quantity
+	Composites []Composite
 }
 
 // The kinds of index rows. Param is the parameter's number in the dictionary.
@@ -44,25 +45,49 @@ type (
 		Param int16
 		URI   string
 	}
-	// Quantity is a number, with unit or without.
+	// Quantity is a number, with unit or without: as it stands, and the amount
+	// in base units where the unit is of UCUM (Base is its dimension, otherwise
+	// the code).
 	Quantity struct {
 		Param        int16
 		System, Code string
 		Value        string
+		Base, Amount string
+	}
+	// Composite is what one element says: a token and a value beside it. Of a
+	// token, a string, a reference or a URI Text is the value; of a quantity it
+	// is the code, Base the dimension, Low the amount and High the value; of a
+	// date Low and High are its range; of two numbers they are those.
+	Composite struct {
+		Param        int16
+		System, Code string
+		With, Text   string // With is a system
+		Base         string
+		Low, High    string
 	}
 )
 
-// longest bounds what goes into an index key; PostgreSQL allows about 2,700 bytes.
-const longest = 400
+// UnitSystem stands for the system in the row of a quantity's human readable
+// unit, where that is another than its code; no URI is written like this.
+const UnitSystem = "|unit"
+
+// longest bounds what goes into an index key and longestText what a string's
+// row holds; PostgreSQL allows about 2,700 bytes.
+const (
+	longest     = 400
+	longestText = 2000
+)
 
 // Clip makes s fit an index key. What is longer keeps its beginning and a
 // digest, so that equality still holds.
-func Clip(s string) string {
-	if len(s) <= longest {
+func Clip(s string) string { return clip(s, longest) }
+
+func clip(s string, n int) string {
+	if len(s) <= n {
 		return s
 	}
 	sum := sha256.Sum256([]byte(s))
-	return cut(s, longest-64) + hex.EncodeToString(sum[:])
+	return cut(s, n-64) + hex.EncodeToString(sum[:])
 }
 
 // cut shortens s to at most n bytes without breaking a character.

@@ -1,29 +1,67 @@
 package record
 
 import (
+	"math"
 	"slices"
 	"strings"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/ucum"
 	"github.com/yba-health/yba/pkg/vitext"
 )
 
 var modifiers = map[string][]string{
-	"string": {"exact", "contains", "missing"}, "token": {"not", "missing"}, "date": {"missing"},
-	"uri": {"missing"}, "number": {"missing"}, "quantity": {"missing"}, "reference": {"missing"},
+	"string":    {"exact", "contains", "missing"},
+	"token":     {"not", "missing", "text", "of-type", "in", "not-in", "above", "below"},
+	"reference": {"not", "missing", "identifier", "above", "below"},
+	"uri":       {"missing", "above", "below"},
+	"date":      {"missing"}, "number": {"missing"}, "quantity": {"missing"}, "composite": {"missing"},
+}
+
+// Rows is the type of parameter whose index rows the filter asks, which a
+// modifier may change.
+func (f *Filter) Rows() string {
+	switch f.Modifier {
+	case "text":
+		return "string"
+	case "identifier":
+		return "token"
+	}
+	return f.Param.Type
 }
 
 func (x *Indexer) values(f *Filter, value string) error {
 	typed := f.Param.Type == "reference" && x.defs.Number(f.Modifier) > 0
 	if f.Modifier != "" && !typed && (!slices.Contains(modifiers[f.Param.Type], f.Modifier) || f.Param.Code[0] == '_' && f.Number == 0) {
-		return fault.Newf(fault.Invalid, "the modifier :%s is not supported here", short(f.Modifier))
+		return fault.Newf(fault.Invalid, "the modifier :%s does not apply to %s, which is a %s", short(f.Modifier), f.Param.Code, f.Param.Type)
+	}
+	if slices.Contains([]string{"text", "of-type", "identifier"}, f.Modifier) {
+		if f.Number = x.Number(f.Param.Base, f.Param.Code+":"+f.Modifier); f.Number == 0 {
+			return fault.Newf(fault.Invalid, "the modifier :%s is not for this parameter, whose values have no such thing", f.Modifier)
+		}
+	}
+	code := f.Param.Code
+	if f.Modifier == "text" {
+		code += ":text"
+	}
+	f.Also, f.Narrowed = x.Also(f.Param.Base, code), x.Narrowed(f.Param)
+	for _, n := range append([]int16{f.Number}, f.Also...) {
+		if err := x.Ready(n); err != nil {
+			return err
+		}
 	}
 	if f.Modifier == "missing" {
 		if value != "true" && value != "false" {
 			return fault.New(fault.Invalid, ":missing is true or false", nil)
 		}
 		f.Values = []Value{{Text: value}}
+		for _, m := range []string{"text", "identifier"} {
+			code := f.Param.Code + ":" + m
+			if n := x.Number(f.Param.Base, code); n != 0 {
+				f.Besides = append(f.Besides, Filter{Param: f.Param, Modifier: m, Number: n, Also: x.Also(f.Param.Base, code)})
+			}
+		}
 		return nil
 	}
 	for _, part := range unescapedSplit(value, ',') {
@@ -45,40 +83,91 @@ func (x *Indexer) values(f *Filter, value string) error {
 }
 
 func (x *Indexer) value(f *Filter, s string) (Value, error) {
+	if f.Param.Type == "composite" {
+		return x.compositeValue(f, s)
+	}
+	return x.simple(f, f.Rows(), s)
+}
+
+// simple reads a value as parameters of type typ have it.
+func (x *Indexer) simple(f *Filter, typ, s string) (Value, error) {
 	v := Value{Text: unescapeValue(s)}
-	switch f.Param.Type {
+	switch typ {
 	case "token":
-		parts := unescapedSplit(s, '|')
-		v.Code = Clip(unescapeValue(parts[0]))
-		if len(parts) == 2 {
-			v.HasSystem, v.System, v.Code = true, unescapeValue(parts[0]), Clip(unescapeValue(parts[1]))
-		}
-		if len(parts) > 2 || v.Code == "" && v.System == "" {
-			return v, fault.New(fault.Invalid, "code, system|code, |code or system| is expected", nil)
-		}
+		return tokenValue(f.Modifier, s)
 	case "string":
-		if f.Modifier != "exact" {
-			v.Text = vitext.Fold(v.Text)
+		if f.Modifier == "exact" {
+			v.Text = clip(v.Text, longestText)
+		} else {
+			v.Text = cut(vitext.Fold(v.Text), longestText)
 		}
-		v.Text = cut(v.Text, longest)
 		if v.Text == "" {
 			return v, fault.New(fault.Invalid, "a text is expected", nil)
 		}
 	case "date":
-		return dateValue(v.Text)
+		return x.dateValue(v.Text)
 	case "reference":
 		return x.referenceValue(f, v)
 	case "uri":
-		v.Text = Clip(v.Text)
+		if f.Modifier == "" {
+			v.Text = Clip(v.Text)
+		}
 	case "number", "quantity":
-		return numberValue(s)
+		return x.numberValue(typ, s)
 	default:
 		return v, fault.Newf(fault.Invalid, "parameters of type %s are not supported", f.Param.Type)
 	}
 	return v, nil
 }
 
-var prefixes = []string{"eq", "ne", "gt", "lt", "ge", "le", "sa", "eb"}
+func tokenValue(modifier, s string) (Value, error) {
+	v := Value{Text: unescapeValue(s)}
+	parts := unescapedSplit(s, '|')
+	for i := range parts {
+		parts[i] = unescapeValue(parts[i])
+	}
+	switch modifier {
+	case "in", "not-in":
+		return v, nil // the URL of a value set, which may end in |version
+	case "of-type":
+		if len(parts) != 3 || slices.Contains(parts, "") {
+			return v, fault.New(fault.Invalid, "system|code|value of the identifier's type is expected", nil)
+		}
+		v.HasSystem, v.System, v.Code = true, parts[0], Clip(parts[1]+"|"+parts[2])
+		return v, nil
+	}
+	v.Code = Clip(parts[0])
+	if len(parts) == 2 {
+		v.HasSystem, v.System, v.Code = true, parts[0], Clip(parts[1])
+	}
+	if len(parts) > 2 || v.Code == "" && v.System == "" {
+		return v, fault.New(fault.Invalid, "code, system|code, |code or system| is expected", nil)
+	}
+	return v, nil
+}
+
+// compositeValue reads the components' values, joined by "$".
+func (x *Indexer) compositeValue(f *Filter, s string) (Value, error) {
+	parts := unescapedSplit(s, '$')
+	components := f.Param.Composites[0].Components
+	if len(parts) != len(components) {
+		return Value{}, fault.Newf(fault.Invalid, "%d values joined by $ are expected", len(components))
+	}
+	v := Value{Text: unescapeValue(s)}
+	for i, part := range parts {
+		if part == "" {
+			return v, fault.New(fault.Invalid, "a component has no value", nil)
+		}
+		one, err := x.simple(&Filter{Param: f.Param}, components[i].Type, part)
+		if err != nil {
+			return v, err
+		}
+		v.Parts = append(v.Parts, one)
+	}
+	return v, nil
+}
+
+var prefixes = []string{"eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"}
 
 func prefixed(s string) (prefix, rest string) {
 	if len(s) > 2 && slices.Contains(prefixes, s[:2]) {
@@ -87,7 +176,7 @@ func prefixed(s string) (prefix, rest string) {
 	return "eq", s
 }
 
-func dateValue(s string) (Value, error) {
+func (x *Indexer) dateValue(s string) (Value, error) {
 	v := Value{}
 	v.Prefix, s = prefixed(s)
 	// "+" of a time zone arrives as a blank when the client did not encode it.
@@ -96,17 +185,35 @@ func dateValue(s string) (Value, error) {
 		return v, err
 	}
 	v.Low, v.High = micros(low), micros(high)
+	if v.Prefix == "ap" {
+		// https://hl7.org/fhir/R4/search.html#prefix: 10 % of the gap between
+		// now and the date.
+		gap := micros(x.Now()) - v.Low
+		gap = max(gap, -gap) / 10
+		v.Low, v.High = v.Low-gap, v.High+gap
+	}
 	return v, nil
 }
 
+// nowhere is the type of no reference.
+const nowhere = math.MaxInt16
+
 func (x *Indexer) referenceValue(f *Filter, v Value) (Value, error) {
-	v.Ref = x.ParseReference(v.Text)
-	if v.Ref.Type == 0 && !strings.Contains(v.Text, "/") && !strings.Contains(v.Text, ":") {
-		if !fhir.ValidID(v.Text) {
+	if f.Modifier == "above" || f.Modifier == "below" {
+		return v, nil // a canonical
+	}
+	s := v.Text
+	if x.Base != "" {
+		s = strings.TrimPrefix(s, x.Base+"/")
+	}
+	v.Ref = x.ParseReference(s)
+	named := v.Ref.Type > 0
+	if v.Ref.Type == 0 && !strings.Contains(s, "/") && !strings.Contains(s, ":") {
+		if !fhir.ValidID(s) {
 			return v, fault.New(fault.Invalid, "an id, Type/id or a URL is expected", nil)
 		}
 		// A bare id: of the modifier's type, of the only target, or of any.
-		v.Ref = Ref{Type: -1, Target: v.Text}
+		v.Ref = Ref{Type: -1, Target: s}
 		if len(f.Param.Targets) == 1 {
 			v.Ref.Type = x.defs.Number(f.Param.Targets[0])
 		}
@@ -117,62 +224,49 @@ func (x *Indexer) referenceValue(f *Filter, v Value) (Value, error) {
 		}
 	}
 	if n := x.defs.Number(f.Modifier); n > 0 {
-		if v.Ref.Type > 0 && v.Ref.Type != n {
+		if named && v.Ref.Type != n {
 			return v, fault.New(fault.Invalid, "the reference is of another type than the modifier", nil)
 		}
 		v.Ref.Type = n
+	}
+	if f.Narrowed > 0 && v.Ref.Type >= 0 && v.Ref.Type != f.Narrowed {
+		v.Ref.Type = nowhere
 	}
 	return v, nil
 }
 
 // numberValue reads [prefix]number[|system|code] and the range that the
 // number's digits leave open (https://hl7.org/fhir/R4/search.html#number).
-func numberValue(s string) (Value, error) {
+func (x *Indexer) numberValue(typ, s string) (Value, error) {
 	parts := unescapedSplit(s, '|')
 	v := Value{}
 	var digits string
 	v.Prefix, digits = prefixed(parts[0])
-	low, high, ok := decimalRange(digits)
-	if !ok || len(parts) > 3 {
-		return v, fault.New(fault.Invalid, "a number such as 5.40 or 5.40|http://unitsofmeasure.org|mg is expected", nil)
+	d, ok := parseDecimal(digits)
+	if !ok || len(parts) > 3 || typ == "number" && len(parts) > 1 {
+		return v, fault.New(fault.Invalid, "a number such as 5.40 or, of a quantity, 5.40|http://unitsofmeasure.org|mg is expected", nil)
 	}
-	v.Number, v.NumberLow, v.NumberHigh = digits, low, high
+	low, high := d.rounding()
+	if v.Prefix == "ap" {
+		low, high = d.approximate()
+	}
+	v.Number, v.NumberLow, v.NumberHigh = plain(d.value), plain(low), plain(high)
 	if len(parts) == 3 {
-		v.System, v.Code = unescapeValue(parts[1]), Clip(unescapeValue(parts[2]))
+		v.System, v.Code = unescapeValue(parts[1]), unescapeValue(parts[2])
 		v.HasSystem = v.System != ""
 	} else if len(parts) == 2 {
-		v.Code = Clip(unescapeValue(parts[1]))
+		v.Code = unescapeValue(parts[1])
 	}
+	if v.Code == "" {
+		return v, nil
+	}
+	system := v.System
+	if !v.HasSystem {
+		system = ucum.System // only to find the rows
+	}
+	v.Base, v.Amount = x.measure(system, v.Code, v.Number)
+	_, v.AmountLow = x.measure(system, v.Code, v.NumberLow)
+	_, v.AmountHigh = x.measure(system, v.Code, v.NumberHigh)
+	v.Code, v.Base = Clip(v.Code), Clip(v.Base)
 	return v, nil
-}
-
-// unescapedSplit splits at sep unless a backslash stands before it
-// (https://hl7.org/fhir/R4/search.html#escaping).
-func unescapedSplit(s string, sep byte) []string {
-	var parts []string
-	begun := 0
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case sep:
-			parts = append(parts, s[begun:i])
-			begun = i + 1
-		}
-	}
-	return append(parts, s[begun:])
-}
-
-func unescapeValue(s string) string {
-	if strings.IndexByte(s, '\\') < 0 {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+1 < len(s) {
-			i++
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }

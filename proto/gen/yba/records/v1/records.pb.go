@@ -26,7 +26,11 @@ type ReadRequest struct {
 	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	Id    string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	// If-None-Match: the version the caller has; an equal current version answers with an empty body.
-	IfNoneMatch   string `protobuf:"bytes,3,opt,name=if_none_match,json=ifNoneMatch,proto3" json:"if_none_match,omitempty"`
+	IfNoneMatch string `protobuf:"bytes,3,opt,name=if_none_match,json=ifNoneMatch,proto3" json:"if_none_match,omitempty"`
+	// If-Modified-Since: an HTTP date or an instant; it counts where if_none_match is empty.
+	IfModifiedSince string `protobuf:"bytes,4,opt,name=if_modified_since,json=ifModifiedSince,proto3" json:"if_modified_since,omitempty"`
+	// The raw query of the REST call: _summary, _elements.
+	Query         string `protobuf:"bytes,5,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -82,11 +86,27 @@ func (x *ReadRequest) GetIfNoneMatch() string {
 	return ""
 }
 
+func (x *ReadRequest) GetIfModifiedSince() string {
+	if x != nil {
+		return x.IfModifiedSince
+	}
+	return ""
+}
+
+func (x *ReadRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
 type ReadVersionRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
-	Version       string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Type    string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	Id      string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Version string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	// The raw query of the REST call: _summary, _elements.
+	Query         string `protobuf:"bytes,4,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -138,6 +158,13 @@ func (x *ReadVersionRequest) GetId() string {
 func (x *ReadVersionRequest) GetVersion() string {
 	if x != nil {
 		return x.Version
+	}
+	return ""
+}
+
+func (x *ReadVersionRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
 	}
 	return ""
 }
@@ -204,20 +231,104 @@ func (x *CreateRequest) GetIfNoneExist() string {
 	return ""
 }
 
+type ValidateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// The resource that exists already, if the question is about it.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// A resource, or Parameters with resource, mode and profile; empty: the stored one.
+	Body []byte `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
+	// create, update, delete, or empty for validity in general.
+	Mode string `protobuf:"bytes,4,opt,name=mode,proto3" json:"mode,omitempty"`
+	// The canonical of a profile.
+	Profile       string `protobuf:"bytes,5,opt,name=profile,proto3" json:"profile,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ValidateRequest) Reset() {
+	*x = ValidateRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ValidateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ValidateRequest) ProtoMessage() {}
+
+func (x *ValidateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ValidateRequest.ProtoReflect.Descriptor instead.
+func (*ValidateRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ValidateRequest) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *ValidateRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ValidateRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *ValidateRequest) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *ValidateRequest) GetProfile() string {
+	if x != nil {
+		return x.Profile
+	}
+	return ""
+}
+
 type UpdateRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	Id    string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	Body  []byte                 `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
-	// If-Match: the version that must be current, without W/ and quotes; empty means any.
-	IfMatch       string `protobuf:"bytes,4,opt,name=if_match,json=ifMatch,proto3" json:"if_match,omitempty"`
+	// If-Match: the version that must be current, as a tag or a bare number; empty means any.
+	IfMatch string `protobuf:"bytes,4,opt,name=if_match,json=ifMatch,proto3" json:"if_match,omitempty"`
+	// If-None-Match: "*" creates only; a version must not be the current one.
+	IfNoneMatch string `protobuf:"bytes,5,opt,name=if_none_match,json=ifNoneMatch,proto3" json:"if_none_match,omitempty"`
+	// Instead of the id: search parameters that match what is to be updated.
+	Query         string `protobuf:"bytes,6,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateRequest) Reset() {
 	*x = UpdateRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[3]
+	mi := &file_yba_records_v1_records_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -229,7 +340,7 @@ func (x *UpdateRequest) String() string {
 func (*UpdateRequest) ProtoMessage() {}
 
 func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[3]
+	mi := &file_yba_records_v1_records_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -242,7 +353,7 @@ func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateRequest.ProtoReflect.Descriptor instead.
 func (*UpdateRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{3}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *UpdateRequest) GetType() string {
@@ -273,18 +384,120 @@ func (x *UpdateRequest) GetIfMatch() string {
 	return ""
 }
 
+func (x *UpdateRequest) GetIfNoneMatch() string {
+	if x != nil {
+		return x.IfNoneMatch
+	}
+	return ""
+}
+
+func (x *UpdateRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+type PatchRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	Id    string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Body  []byte                 `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
+	// application/json-patch+json, or application/fhir+json for a Parameters resource.
+	ContentType string `protobuf:"bytes,4,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
+	IfMatch     string `protobuf:"bytes,5,opt,name=if_match,json=ifMatch,proto3" json:"if_match,omitempty"`
+	// Instead of the id: search parameters that match what is to be patched.
+	Query         string `protobuf:"bytes,6,opt,name=query,proto3" json:"query,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PatchRequest) Reset() {
+	*x = PatchRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PatchRequest) ProtoMessage() {}
+
+func (x *PatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PatchRequest.ProtoReflect.Descriptor instead.
+func (*PatchRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PatchRequest) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *PatchRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *PatchRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *PatchRequest) GetContentType() string {
+	if x != nil {
+		return x.ContentType
+	}
+	return ""
+}
+
+func (x *PatchRequest) GetIfMatch() string {
+	if x != nil {
+		return x.IfMatch
+	}
+	return ""
+}
+
+func (x *PatchRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
 type DeleteRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
-	IfMatch       string                 `protobuf:"bytes,3,opt,name=if_match,json=ifMatch,proto3" json:"if_match,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Type    string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	Id      string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	IfMatch string                 `protobuf:"bytes,3,opt,name=if_match,json=ifMatch,proto3" json:"if_match,omitempty"`
+	// Instead of the id: search parameters that match what is to be deleted.
+	Query         string `protobuf:"bytes,4,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeleteRequest) Reset() {
 	*x = DeleteRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[4]
+	mi := &file_yba_records_v1_records_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -296,7 +509,7 @@ func (x *DeleteRequest) String() string {
 func (*DeleteRequest) ProtoMessage() {}
 
 func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[4]
+	mi := &file_yba_records_v1_records_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -309,7 +522,7 @@ func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{4}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *DeleteRequest) GetType() string {
@@ -333,6 +546,13 @@ func (x *DeleteRequest) GetIfMatch() string {
 	return ""
 }
 
+func (x *DeleteRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
 // Resource is one version of a resource.
 type Resource struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -346,14 +566,16 @@ type Resource struct {
 	// True when this call made the resource.
 	Created bool `protobuf:"varint,6,opt,name=created,proto3" json:"created,omitempty"`
 	// True when the version is a deletion.
-	Deleted       bool `protobuf:"varint,7,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	Deleted bool `protobuf:"varint,7,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	// How many resources a conditional delete deleted.
+	Count         int32 `protobuf:"varint,8,opt,name=count,proto3" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Resource) Reset() {
 	*x = Resource{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[5]
+	mi := &file_yba_records_v1_records_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -365,7 +587,7 @@ func (x *Resource) String() string {
 func (*Resource) ProtoMessage() {}
 
 func (x *Resource) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[5]
+	mi := &file_yba_records_v1_records_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -378,7 +600,7 @@ func (x *Resource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resource.ProtoReflect.Descriptor instead.
 func (*Resource) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{5}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Resource) GetType() string {
@@ -430,6 +652,13 @@ func (x *Resource) GetDeleted() bool {
 	return false
 }
 
+func (x *Resource) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 type HistoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
@@ -442,7 +671,7 @@ type HistoryRequest struct {
 
 func (x *HistoryRequest) Reset() {
 	*x = HistoryRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[6]
+	mi := &file_yba_records_v1_records_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -454,7 +683,7 @@ func (x *HistoryRequest) String() string {
 func (*HistoryRequest) ProtoMessage() {}
 
 func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[6]
+	mi := &file_yba_records_v1_records_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -467,7 +696,7 @@ func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
 func (*HistoryRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{6}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *HistoryRequest) GetType() string {
@@ -493,19 +722,23 @@ func (x *HistoryRequest) GetQuery() string {
 
 type SearchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The resource type; empty searches nothing (system search is not offered).
+	// The resource type; empty searches every type, or those of _type.
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	// The FHIR query, URL-encoded: "patient=12&code=http://loinc.org|8480-6&_sort=-date".
 	Query string `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
 	// Prefer: handling=lenient ignores unknown parameters and says so.
-	Lenient       bool `protobuf:"varint,3,opt,name=lenient,proto3" json:"lenient,omitempty"`
+	Lenient bool `protobuf:"varint,3,opt,name=lenient,proto3" json:"lenient,omitempty"`
+	// The compartment that is searched: Patient, Encounter, Practitioner, Device
+	// or RelatedPerson and its id; empty for none.
+	Compartment   string `protobuf:"bytes,4,opt,name=compartment,proto3" json:"compartment,omitempty"`
+	CompartmentId string `protobuf:"bytes,5,opt,name=compartment_id,json=compartmentId,proto3" json:"compartment_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SearchRequest) Reset() {
 	*x = SearchRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[7]
+	mi := &file_yba_records_v1_records_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -517,7 +750,7 @@ func (x *SearchRequest) String() string {
 func (*SearchRequest) ProtoMessage() {}
 
 func (x *SearchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[7]
+	mi := &file_yba_records_v1_records_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -530,7 +763,7 @@ func (x *SearchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
 func (*SearchRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{7}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *SearchRequest) GetType() string {
@@ -554,17 +787,33 @@ func (x *SearchRequest) GetLenient() bool {
 	return false
 }
 
+func (x *SearchRequest) GetCompartment() string {
+	if x != nil {
+		return x.Compartment
+	}
+	return ""
+}
+
+func (x *SearchRequest) GetCompartmentId() string {
+	if x != nil {
+		return x.CompartmentId
+	}
+	return ""
+}
+
 type TransactRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A Bundle of type batch or transaction.
-	Bundle        []byte `protobuf:"bytes,1,opt,name=bundle,proto3" json:"bundle,omitempty"`
+	Bundle []byte `protobuf:"bytes,1,opt,name=bundle,proto3" json:"bundle,omitempty"`
+	// Prefer: return=…, for every entry: minimal (or empty), representation or OperationOutcome.
+	Prefer        string `protobuf:"bytes,2,opt,name=prefer,proto3" json:"prefer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TransactRequest) Reset() {
 	*x = TransactRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[8]
+	mi := &file_yba_records_v1_records_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -576,7 +825,7 @@ func (x *TransactRequest) String() string {
 func (*TransactRequest) ProtoMessage() {}
 
 func (x *TransactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[8]
+	mi := &file_yba_records_v1_records_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -589,7 +838,7 @@ func (x *TransactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransactRequest.ProtoReflect.Descriptor instead.
 func (*TransactRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{8}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TransactRequest) GetBundle() []byte {
@@ -597,6 +846,13 @@ func (x *TransactRequest) GetBundle() []byte {
 		return x.Bundle
 	}
 	return nil
+}
+
+func (x *TransactRequest) GetPrefer() string {
+	if x != nil {
+		return x.Prefer
+	}
+	return ""
 }
 
 type EverythingRequest struct {
@@ -610,7 +866,7 @@ type EverythingRequest struct {
 
 func (x *EverythingRequest) Reset() {
 	*x = EverythingRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[9]
+	mi := &file_yba_records_v1_records_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -622,7 +878,7 @@ func (x *EverythingRequest) String() string {
 func (*EverythingRequest) ProtoMessage() {}
 
 func (x *EverythingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[9]
+	mi := &file_yba_records_v1_records_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -635,7 +891,7 @@ func (x *EverythingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EverythingRequest.ProtoReflect.Descriptor instead.
 func (*EverythingRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{9}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *EverythingRequest) GetPatient() string {
@@ -663,7 +919,7 @@ type CapabilitiesRequest struct {
 
 func (x *CapabilitiesRequest) Reset() {
 	*x = CapabilitiesRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[10]
+	mi := &file_yba_records_v1_records_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -675,7 +931,7 @@ func (x *CapabilitiesRequest) String() string {
 func (*CapabilitiesRequest) ProtoMessage() {}
 
 func (x *CapabilitiesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[10]
+	mi := &file_yba_records_v1_records_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -688,7 +944,7 @@ func (x *CapabilitiesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapabilitiesRequest.ProtoReflect.Descriptor instead.
 func (*CapabilitiesRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{10}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CapabilitiesRequest) GetForm() string {
@@ -715,7 +971,7 @@ type TerminologyRequest struct {
 
 func (x *TerminologyRequest) Reset() {
 	*x = TerminologyRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[11]
+	mi := &file_yba_records_v1_records_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -727,7 +983,7 @@ func (x *TerminologyRequest) String() string {
 func (*TerminologyRequest) ProtoMessage() {}
 
 func (x *TerminologyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[11]
+	mi := &file_yba_records_v1_records_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -740,7 +996,7 @@ func (x *TerminologyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TerminologyRequest.ProtoReflect.Descriptor instead.
 func (*TerminologyRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{11}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TerminologyRequest) GetType() string {
@@ -787,7 +1043,7 @@ type OperationRequest struct {
 
 func (x *OperationRequest) Reset() {
 	*x = OperationRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[12]
+	mi := &file_yba_records_v1_records_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -799,7 +1055,7 @@ func (x *OperationRequest) String() string {
 func (*OperationRequest) ProtoMessage() {}
 
 func (x *OperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[12]
+	mi := &file_yba_records_v1_records_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -812,7 +1068,7 @@ func (x *OperationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationRequest.ProtoReflect.Descriptor instead.
 func (*OperationRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{12}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *OperationRequest) GetType() string {
@@ -853,7 +1109,7 @@ type Bundle struct {
 
 func (x *Bundle) Reset() {
 	*x = Bundle{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[13]
+	mi := &file_yba_records_v1_records_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -865,7 +1121,7 @@ func (x *Bundle) String() string {
 func (*Bundle) ProtoMessage() {}
 
 func (x *Bundle) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[13]
+	mi := &file_yba_records_v1_records_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -878,7 +1134,7 @@ func (x *Bundle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bundle.ProtoReflect.Descriptor instead.
 func (*Bundle) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{13}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Bundle) GetBody() []byte {
@@ -904,7 +1160,7 @@ type ChangesRequest struct {
 
 func (x *ChangesRequest) Reset() {
 	*x = ChangesRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[14]
+	mi := &file_yba_records_v1_records_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -916,7 +1172,7 @@ func (x *ChangesRequest) String() string {
 func (*ChangesRequest) ProtoMessage() {}
 
 func (x *ChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[14]
+	mi := &file_yba_records_v1_records_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -929,7 +1185,7 @@ func (x *ChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesRequest.ProtoReflect.Descriptor instead.
 func (*ChangesRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{14}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ChangesRequest) GetCursor() string {
@@ -971,7 +1227,7 @@ type ChangesResponse struct {
 
 func (x *ChangesResponse) Reset() {
 	*x = ChangesResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[15]
+	mi := &file_yba_records_v1_records_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -983,7 +1239,7 @@ func (x *ChangesResponse) String() string {
 func (*ChangesResponse) ProtoMessage() {}
 
 func (x *ChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[15]
+	mi := &file_yba_records_v1_records_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -996,7 +1252,7 @@ func (x *ChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesResponse.ProtoReflect.Descriptor instead.
 func (*ChangesResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{15}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ChangesResponse) GetChanges() []*Change {
@@ -1034,7 +1290,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[16]
+	mi := &file_yba_records_v1_records_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1046,7 +1302,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[16]
+	mi := &file_yba_records_v1_records_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1059,7 +1315,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{16}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Change) GetSeq() int64 {
@@ -1125,32 +1381,193 @@ func (x *Change) GetBody() []byte {
 	return nil
 }
 
+type IndexingRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IndexingRequest) Reset() {
+	*x = IndexingRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndexingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndexingRequest) ProtoMessage() {}
+
+func (x *IndexingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndexingRequest.ProtoReflect.Descriptor instead.
+func (*IndexingRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{19}
+}
+
+type IndexingResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty when every parameter is complete.
+	Types         []*IndexingResponse_Progress `protobuf:"bytes,1,rep,name=types,proto3" json:"types,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IndexingResponse) Reset() {
+	*x = IndexingResponse{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndexingResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndexingResponse) ProtoMessage() {}
+
+func (x *IndexingResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndexingResponse.ProtoReflect.Descriptor instead.
+func (*IndexingResponse) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *IndexingResponse) GetTypes() []*IndexingResponse_Progress {
+	if x != nil {
+		return x.Types
+	}
+	return nil
+}
+
+type IndexingResponse_Progress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// Resources that are done, and that there are.
+	Done          int64 `protobuf:"varint,2,opt,name=done,proto3" json:"done,omitempty"`
+	Total         int64 `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IndexingResponse_Progress) Reset() {
+	*x = IndexingResponse_Progress{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndexingResponse_Progress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndexingResponse_Progress) ProtoMessage() {}
+
+func (x *IndexingResponse_Progress) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndexingResponse_Progress.ProtoReflect.Descriptor instead.
+func (*IndexingResponse_Progress) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{20, 0}
+}
+
+func (x *IndexingResponse_Progress) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *IndexingResponse_Progress) GetDone() int64 {
+	if x != nil {
+		return x.Done
+	}
+	return 0
+}
+
+func (x *IndexingResponse_Progress) GetTotal() int64 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
 var File_yba_records_v1_records_proto protoreflect.FileDescriptor
 
 const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\n" +
-	"\x1cyba/records/v1/records.proto\x12\x0eyba.records.v1\"U\n" +
+	"\x1cyba/records/v1/records.proto\x12\x0eyba.records.v1\"\x97\x01\n" +
 	"\vReadRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\"\n" +
-	"\rif_none_match\x18\x03 \x01(\tR\vifNoneMatch\"R\n" +
+	"\rif_none_match\x18\x03 \x01(\tR\vifNoneMatch\x12*\n" +
+	"\x11if_modified_since\x18\x04 \x01(\tR\x0fifModifiedSince\x12\x14\n" +
+	"\x05query\x18\x05 \x01(\tR\x05query\"h\n" +
 	"\x12ReadVersionRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x18\n" +
-	"\aversion\x18\x03 \x01(\tR\aversion\"[\n" +
+	"\aversion\x18\x03 \x01(\tR\aversion\x12\x14\n" +
+	"\x05query\x18\x04 \x01(\tR\x05query\"[\n" +
 	"\rCreateRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
 	"\x04body\x18\x02 \x01(\fR\x04body\x12\"\n" +
-	"\rif_none_exist\x18\x03 \x01(\tR\vifNoneExist\"b\n" +
+	"\rif_none_exist\x18\x03 \x01(\tR\vifNoneExist\"w\n" +
+	"\x0fValidateRequest\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
+	"\x04body\x18\x03 \x01(\fR\x04body\x12\x12\n" +
+	"\x04mode\x18\x04 \x01(\tR\x04mode\x12\x18\n" +
+	"\aprofile\x18\x05 \x01(\tR\aprofile\"\x9c\x01\n" +
 	"\rUpdateRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
 	"\x04body\x18\x03 \x01(\fR\x04body\x12\x19\n" +
-	"\bif_match\x18\x04 \x01(\tR\aifMatch\"N\n" +
+	"\bif_match\x18\x04 \x01(\tR\aifMatch\x12\"\n" +
+	"\rif_none_match\x18\x05 \x01(\tR\vifNoneMatch\x12\x14\n" +
+	"\x05query\x18\x06 \x01(\tR\x05query\"\x9a\x01\n" +
+	"\fPatchRequest\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
+	"\x04body\x18\x03 \x01(\fR\x04body\x12!\n" +
+	"\fcontent_type\x18\x04 \x01(\tR\vcontentType\x12\x19\n" +
+	"\bif_match\x18\x05 \x01(\tR\aifMatch\x12\x14\n" +
+	"\x05query\x18\x06 \x01(\tR\x05query\"d\n" +
 	"\rDeleteRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x19\n" +
-	"\bif_match\x18\x03 \x01(\tR\aifMatch\"\xb3\x01\n" +
+	"\bif_match\x18\x03 \x01(\tR\aifMatch\x12\x14\n" +
+	"\x05query\x18\x04 \x01(\tR\x05query\"\xc9\x01\n" +
 	"\bResource\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x18\n" +
@@ -1158,17 +1575,21 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\flast_updated\x18\x04 \x01(\tR\vlastUpdated\x12\x12\n" +
 	"\x04body\x18\x05 \x01(\fR\x04body\x12\x18\n" +
 	"\acreated\x18\x06 \x01(\bR\acreated\x12\x18\n" +
-	"\adeleted\x18\a \x01(\bR\adeleted\"J\n" +
+	"\adeleted\x18\a \x01(\bR\adeleted\x12\x14\n" +
+	"\x05count\x18\b \x01(\x05R\x05count\"J\n" +
 	"\x0eHistoryRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
-	"\x05query\x18\x03 \x01(\tR\x05query\"S\n" +
+	"\x05query\x18\x03 \x01(\tR\x05query\"\x9c\x01\n" +
 	"\rSearchRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n" +
 	"\x05query\x18\x02 \x01(\tR\x05query\x12\x18\n" +
-	"\alenient\x18\x03 \x01(\bR\alenient\")\n" +
+	"\alenient\x18\x03 \x01(\bR\alenient\x12 \n" +
+	"\vcompartment\x18\x04 \x01(\tR\vcompartment\x12%\n" +
+	"\x0ecompartment_id\x18\x05 \x01(\tR\rcompartmentId\"A\n" +
 	"\x0fTransactRequest\x12\x16\n" +
-	"\x06bundle\x18\x01 \x01(\fR\x06bundle\"C\n" +
+	"\x06bundle\x18\x01 \x01(\fR\x06bundle\x12\x16\n" +
+	"\x06prefer\x18\x02 \x01(\tR\x06prefer\"C\n" +
 	"\x11EverythingRequest\x12\x18\n" +
 	"\apatient\x18\x01 \x01(\tR\apatient\x12\x14\n" +
 	"\x05query\x18\x02 \x01(\tR\x05query\")\n" +
@@ -1203,18 +1624,27 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x02at\x18\x06 \x01(\tR\x02at\x12\x14\n" +
 	"\x05actor\x18\a \x01(\tR\x05actor\x12\x0e\n" +
 	"\x02op\x18\b \x01(\tR\x02op\x12\x12\n" +
-	"\x04body\x18\t \x01(\fR\x04body2\xd0\v\n" +
+	"\x04body\x18\t \x01(\fR\x04body\"\x11\n" +
+	"\x0fIndexingRequest\"\x9d\x01\n" +
+	"\x10IndexingResponse\x12?\n" +
+	"\x05types\x18\x01 \x03(\v2).yba.records.v1.IndexingResponse.ProgressR\x05types\x1aH\n" +
+	"\bProgress\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
+	"\x04done\x18\x02 \x01(\x03R\x04done\x12\x14\n" +
+	"\x05total\x18\x03 \x01(\x03R\x05total2\xa7\r\n" +
 	"\aRecords\x12=\n" +
 	"\x04Read\x12\x1b.yba.records.v1.ReadRequest\x1a\x18.yba.records.v1.Resource\x12K\n" +
 	"\vReadVersion\x12\".yba.records.v1.ReadVersionRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
 	"\x06Create\x12\x1d.yba.records.v1.CreateRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
-	"\x06Update\x12\x1d.yba.records.v1.UpdateRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
+	"\x06Update\x12\x1d.yba.records.v1.UpdateRequest\x1a\x18.yba.records.v1.Resource\x12?\n" +
+	"\x05Patch\x12\x1c.yba.records.v1.PatchRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
 	"\x06Delete\x12\x1d.yba.records.v1.DeleteRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
 	"\aHistory\x12\x1e.yba.records.v1.HistoryRequest\x1a\x16.yba.records.v1.Bundle\x12?\n" +
 	"\x06Search\x12\x1d.yba.records.v1.SearchRequest\x1a\x16.yba.records.v1.Bundle\x12C\n" +
 	"\bTransact\x12\x1f.yba.records.v1.TransactRequest\x1a\x16.yba.records.v1.Bundle\x12G\n" +
 	"\n" +
-	"Everything\x12!.yba.records.v1.EverythingRequest\x1a\x16.yba.records.v1.Bundle\x12M\n" +
+	"Everything\x12!.yba.records.v1.EverythingRequest\x1a\x16.yba.records.v1.Bundle\x12E\n" +
+	"\bValidate\x12\x1f.yba.records.v1.ValidateRequest\x1a\x18.yba.records.v1.Resource\x12M\n" +
 	"\fCapabilities\x12#.yba.records.v1.CapabilitiesRequest\x1a\x18.yba.records.v1.Resource\x12F\n" +
 	"\x06Expand\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12F\n" +
 	"\x06Lookup\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12L\n" +
@@ -1227,7 +1657,8 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\aMetaAdd\x12 .yba.records.v1.OperationRequest\x1a\x18.yba.records.v1.Resource\x12H\n" +
 	"\n" +
 	"MetaDelete\x12 .yba.records.v1.OperationRequest\x1a\x18.yba.records.v1.Resource\x12J\n" +
-	"\aChanges\x12\x1e.yba.records.v1.ChangesRequest\x1a\x1f.yba.records.v1.ChangesResponseB>Z<github.com/yba-health/yba/proto/gen/yba/records/v1;recordsv1b\x06proto3"
+	"\aChanges\x12\x1e.yba.records.v1.ChangesRequest\x1a\x1f.yba.records.v1.ChangesResponse\x12M\n" +
+	"\bIndexing\x12\x1f.yba.records.v1.IndexingRequest\x1a .yba.records.v1.IndexingResponseB>Z<github.com/yba-health/yba/proto/gen/yba/records/v1;recordsv1b\x06proto3"
 
 var (
 	file_yba_records_v1_records_proto_rawDescOnce sync.Once
@@ -1241,75 +1672,87 @@ func file_yba_records_v1_records_proto_rawDescGZIP() []byte {
 	return file_yba_records_v1_records_proto_rawDescData
 }
 
-var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_yba_records_v1_records_proto_goTypes = []any{
-	(*ReadRequest)(nil),         // 0: yba.records.v1.ReadRequest
-	(*ReadVersionRequest)(nil),  // 1: yba.records.v1.ReadVersionRequest
-	(*CreateRequest)(nil),       // 2: yba.records.v1.CreateRequest
-	(*UpdateRequest)(nil),       // 3: yba.records.v1.UpdateRequest
-	(*DeleteRequest)(nil),       // 4: yba.records.v1.DeleteRequest
-	(*Resource)(nil),            // 5: yba.records.v1.Resource
-	(*HistoryRequest)(nil),      // 6: yba.records.v1.HistoryRequest
-	(*SearchRequest)(nil),       // 7: yba.records.v1.SearchRequest
-	(*TransactRequest)(nil),     // 8: yba.records.v1.TransactRequest
-	(*EverythingRequest)(nil),   // 9: yba.records.v1.EverythingRequest
-	(*CapabilitiesRequest)(nil), // 10: yba.records.v1.CapabilitiesRequest
-	(*TerminologyRequest)(nil),  // 11: yba.records.v1.TerminologyRequest
-	(*OperationRequest)(nil),    // 12: yba.records.v1.OperationRequest
-	(*Bundle)(nil),              // 13: yba.records.v1.Bundle
-	(*ChangesRequest)(nil),      // 14: yba.records.v1.ChangesRequest
-	(*ChangesResponse)(nil),     // 15: yba.records.v1.ChangesResponse
-	(*Change)(nil),              // 16: yba.records.v1.Change
+	(*ReadRequest)(nil),               // 0: yba.records.v1.ReadRequest
+	(*ReadVersionRequest)(nil),        // 1: yba.records.v1.ReadVersionRequest
+	(*CreateRequest)(nil),             // 2: yba.records.v1.CreateRequest
+	(*ValidateRequest)(nil),           // 3: yba.records.v1.ValidateRequest
+	(*UpdateRequest)(nil),             // 4: yba.records.v1.UpdateRequest
+	(*PatchRequest)(nil),              // 5: yba.records.v1.PatchRequest
+	(*DeleteRequest)(nil),             // 6: yba.records.v1.DeleteRequest
+	(*Resource)(nil),                  // 7: yba.records.v1.Resource
+	(*HistoryRequest)(nil),            // 8: yba.records.v1.HistoryRequest
+	(*SearchRequest)(nil),             // 9: yba.records.v1.SearchRequest
+	(*TransactRequest)(nil),           // 10: yba.records.v1.TransactRequest
+	(*EverythingRequest)(nil),         // 11: yba.records.v1.EverythingRequest
+	(*CapabilitiesRequest)(nil),       // 12: yba.records.v1.CapabilitiesRequest
+	(*TerminologyRequest)(nil),        // 13: yba.records.v1.TerminologyRequest
+	(*OperationRequest)(nil),          // 14: yba.records.v1.OperationRequest
+	(*Bundle)(nil),                    // 15: yba.records.v1.Bundle
+	(*ChangesRequest)(nil),            // 16: yba.records.v1.ChangesRequest
+	(*ChangesResponse)(nil),           // 17: yba.records.v1.ChangesResponse
+	(*Change)(nil),                    // 18: yba.records.v1.Change
+	(*IndexingRequest)(nil),           // 19: yba.records.v1.IndexingRequest
+	(*IndexingResponse)(nil),          // 20: yba.records.v1.IndexingResponse
+	(*IndexingResponse_Progress)(nil), // 21: yba.records.v1.IndexingResponse.Progress
 }
 var file_yba_records_v1_records_proto_depIdxs = []int32{
-	16, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
-	0,  // 1: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
-	1,  // 2: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
-	2,  // 3: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
-	3,  // 4: yba.records.v1.Records.Update:input_type -> yba.records.v1.UpdateRequest
-	4,  // 5: yba.records.v1.Records.Delete:input_type -> yba.records.v1.DeleteRequest
-	6,  // 6: yba.records.v1.Records.History:input_type -> yba.records.v1.HistoryRequest
-	7,  // 7: yba.records.v1.Records.Search:input_type -> yba.records.v1.SearchRequest
-	8,  // 8: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
-	9,  // 9: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
-	10, // 10: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
-	11, // 11: yba.records.v1.Records.Expand:input_type -> yba.records.v1.TerminologyRequest
-	11, // 12: yba.records.v1.Records.Lookup:input_type -> yba.records.v1.TerminologyRequest
-	11, // 13: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
-	12, // 14: yba.records.v1.Records.Match:input_type -> yba.records.v1.OperationRequest
-	12, // 15: yba.records.v1.Records.Merge:input_type -> yba.records.v1.OperationRequest
-	12, // 16: yba.records.v1.Records.Unmerge:input_type -> yba.records.v1.OperationRequest
-	12, // 17: yba.records.v1.Records.LastN:input_type -> yba.records.v1.OperationRequest
-	12, // 18: yba.records.v1.Records.Meta:input_type -> yba.records.v1.OperationRequest
-	12, // 19: yba.records.v1.Records.MetaAdd:input_type -> yba.records.v1.OperationRequest
-	12, // 20: yba.records.v1.Records.MetaDelete:input_type -> yba.records.v1.OperationRequest
-	14, // 21: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
-	5,  // 22: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
-	5,  // 23: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
-	5,  // 24: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
-	5,  // 25: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
-	5,  // 26: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
-	13, // 27: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
-	13, // 28: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
-	13, // 29: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
-	13, // 30: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
-	5,  // 31: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
-	5,  // 32: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
-	5,  // 33: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
-	5,  // 34: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
-	13, // 35: yba.records.v1.Records.Match:output_type -> yba.records.v1.Bundle
-	5,  // 36: yba.records.v1.Records.Merge:output_type -> yba.records.v1.Resource
-	5,  // 37: yba.records.v1.Records.Unmerge:output_type -> yba.records.v1.Resource
-	13, // 38: yba.records.v1.Records.LastN:output_type -> yba.records.v1.Bundle
-	5,  // 39: yba.records.v1.Records.Meta:output_type -> yba.records.v1.Resource
-	5,  // 40: yba.records.v1.Records.MetaAdd:output_type -> yba.records.v1.Resource
-	5,  // 41: yba.records.v1.Records.MetaDelete:output_type -> yba.records.v1.Resource
-	15, // 42: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
-	22, // [22:43] is the sub-list for method output_type
-	1,  // [1:22] is the sub-list for method input_type
-	1,  // [1:1] is the sub-list for extension type_name
-	1,  // [1:1] is the sub-list for extension extendee
-	0,  // [0:1] is the sub-list for field type_name
+	18, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
+	21, // 1: yba.records.v1.IndexingResponse.types:type_name -> yba.records.v1.IndexingResponse.Progress
+	0,  // 2: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
+	1,  // 3: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
+	2,  // 4: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
+	4,  // 5: yba.records.v1.Records.Update:input_type -> yba.records.v1.UpdateRequest
+	5,  // 6: yba.records.v1.Records.Patch:input_type -> yba.records.v1.PatchRequest
+	6,  // 7: yba.records.v1.Records.Delete:input_type -> yba.records.v1.DeleteRequest
+	8,  // 8: yba.records.v1.Records.History:input_type -> yba.records.v1.HistoryRequest
+	9,  // 9: yba.records.v1.Records.Search:input_type -> yba.records.v1.SearchRequest
+	10, // 10: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
+	11, // 11: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
+	3,  // 12: yba.records.v1.Records.Validate:input_type -> yba.records.v1.ValidateRequest
+	12, // 13: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
+	13, // 14: yba.records.v1.Records.Expand:input_type -> yba.records.v1.TerminologyRequest
+	13, // 15: yba.records.v1.Records.Lookup:input_type -> yba.records.v1.TerminologyRequest
+	13, // 16: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
+	14, // 17: yba.records.v1.Records.Match:input_type -> yba.records.v1.OperationRequest
+	14, // 18: yba.records.v1.Records.Merge:input_type -> yba.records.v1.OperationRequest
+	14, // 19: yba.records.v1.Records.Unmerge:input_type -> yba.records.v1.OperationRequest
+	14, // 20: yba.records.v1.Records.LastN:input_type -> yba.records.v1.OperationRequest
+	14, // 21: yba.records.v1.Records.Meta:input_type -> yba.records.v1.OperationRequest
+	14, // 22: yba.records.v1.Records.MetaAdd:input_type -> yba.records.v1.OperationRequest
+	14, // 23: yba.records.v1.Records.MetaDelete:input_type -> yba.records.v1.OperationRequest
+	16, // 24: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
+	19, // 25: yba.records.v1.Records.Indexing:input_type -> yba.records.v1.IndexingRequest
+	7,  // 26: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
+	7,  // 27: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
+	7,  // 28: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
+	7,  // 29: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
+	7,  // 30: yba.records.v1.Records.Patch:output_type -> yba.records.v1.Resource
+	7,  // 31: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
+	15, // 32: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
+	15, // 33: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
+	15, // 34: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
+	15, // 35: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
+	7,  // 36: yba.records.v1.Records.Validate:output_type -> yba.records.v1.Resource
+	7,  // 37: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
+	7,  // 38: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
+	7,  // 39: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
+	7,  // 40: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
+	15, // 41: yba.records.v1.Records.Match:output_type -> yba.records.v1.Bundle
+	7,  // 42: yba.records.v1.Records.Merge:output_type -> yba.records.v1.Resource
+	7,  // 43: yba.records.v1.Records.Unmerge:output_type -> yba.records.v1.Resource
+	15, // 44: yba.records.v1.Records.LastN:output_type -> yba.records.v1.Bundle
+	7,  // 45: yba.records.v1.Records.Meta:output_type -> yba.records.v1.Resource
+	7,  // 46: yba.records.v1.Records.MetaAdd:output_type -> yba.records.v1.Resource
+	7,  // 47: yba.records.v1.Records.MetaDelete:output_type -> yba.records.v1.Resource
+	17, // 48: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
+	20, // 49: yba.records.v1.Records.Indexing:output_type -> yba.records.v1.IndexingResponse
+	26, // [26:50] is the sub-list for method output_type
+	2,  // [2:26] is the sub-list for method input_type
+	2,  // [2:2] is the sub-list for extension type_name
+	2,  // [2:2] is the sub-list for extension extendee
+	0,  // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_yba_records_v1_records_proto_init() }
@@ -1323,7 +1766,7 @@ func file_yba_records_v1_records_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_yba_records_v1_records_proto_rawDesc), len(file_yba_records_v1_records_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -23,11 +23,13 @@ const (
 	Records_ReadVersion_FullMethodName  = "/yba.records.v1.Records/ReadVersion"
 	Records_Create_FullMethodName       = "/yba.records.v1.Records/Create"
 	Records_Update_FullMethodName       = "/yba.records.v1.Records/Update"
+	Records_Patch_FullMethodName        = "/yba.records.v1.Records/Patch"
 	Records_Delete_FullMethodName       = "/yba.records.v1.Records/Delete"
 	Records_History_FullMethodName      = "/yba.records.v1.Records/History"
 	Records_Search_FullMethodName       = "/yba.records.v1.Records/Search"
 	Records_Transact_FullMethodName     = "/yba.records.v1.Records/Transact"
 	Records_Everything_FullMethodName   = "/yba.records.v1.Records/Everything"
+	Records_Validate_FullMethodName     = "/yba.records.v1.Records/Validate"
 	Records_Capabilities_FullMethodName = "/yba.records.v1.Records/Capabilities"
 	Records_Expand_FullMethodName       = "/yba.records.v1.Records/Expand"
 	Records_Lookup_FullMethodName       = "/yba.records.v1.Records/Lookup"
@@ -40,6 +42,7 @@ const (
 	Records_MetaAdd_FullMethodName      = "/yba.records.v1.Records/MetaAdd"
 	Records_MetaDelete_FullMethodName   = "/yba.records.v1.Records/MetaDelete"
 	Records_Changes_FullMethodName      = "/yba.records.v1.Records/Changes"
+	Records_Indexing_FullMethodName     = "/yba.records.v1.Records/Indexing"
 )
 
 // RecordsClient is the client API for Records service.
@@ -58,6 +61,8 @@ type RecordsClient interface {
 	Create(ctx context.Context, in *CreateRequest, opts ...grpc.CallOption) (*Resource, error)
 	// Update replaces the current version, or creates the resource under the client's id.
 	Update(ctx context.Context, in *UpdateRequest, opts ...grpc.CallOption) (*Resource, error)
+	// Patch changes the current version by a JSON Patch or a FHIRPath Patch.
+	Patch(ctx context.Context, in *PatchRequest, opts ...grpc.CallOption) (*Resource, error)
 	// Delete marks the resource as deleted; its history stays.
 	Delete(ctx context.Context, in *DeleteRequest, opts ...grpc.CallOption) (*Resource, error)
 	// History lists versions, newest first, of an instance, a type or the system.
@@ -68,6 +73,8 @@ type RecordsClient interface {
 	Transact(ctx context.Context, in *TransactRequest, opts ...grpc.CallOption) (*Bundle, error)
 	// Everything returns a patient's compartment (Patient/$everything).
 	Everything(ctx context.Context, in *EverythingRequest, opts ...grpc.CallOption) (*Bundle, error)
+	// Validate tells what is wrong with a resource and writes nothing ($validate).
+	Validate(ctx context.Context, in *ValidateRequest, opts ...grpc.CallOption) (*Resource, error)
 	// Capabilities returns the CapabilityStatement of what is really there.
 	Capabilities(ctx context.Context, in *CapabilitiesRequest, opts ...grpc.CallOption) (*Resource, error)
 	// Expand lists the codes of a value set (ValueSet/$expand).
@@ -92,6 +99,9 @@ type RecordsClient interface {
 	MetaDelete(ctx context.Context, in *OperationRequest, opts ...grpc.CallOption) (*Resource, error)
 	// Changes reads the change log after a cursor. Only services may call it.
 	Changes(ctx context.Context, in *ChangesRequest, opts ...grpc.CallOption) (*ChangesResponse, error)
+	// Indexing tells which types' search parameters are being indexed again, and
+	// how far; searches by them answer Unavailable meanwhile.
+	Indexing(ctx context.Context, in *IndexingRequest, opts ...grpc.CallOption) (*IndexingResponse, error)
 }
 
 type recordsClient struct {
@@ -142,6 +152,16 @@ func (c *recordsClient) Update(ctx context.Context, in *UpdateRequest, opts ...g
 	return out, nil
 }
 
+func (c *recordsClient) Patch(ctx context.Context, in *PatchRequest, opts ...grpc.CallOption) (*Resource, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Resource)
+	err := c.cc.Invoke(ctx, Records_Patch_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *recordsClient) Delete(ctx context.Context, in *DeleteRequest, opts ...grpc.CallOption) (*Resource, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Resource)
@@ -186,6 +206,16 @@ func (c *recordsClient) Everything(ctx context.Context, in *EverythingRequest, o
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Bundle)
 	err := c.cc.Invoke(ctx, Records_Everything_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) Validate(ctx context.Context, in *ValidateRequest, opts ...grpc.CallOption) (*Resource, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Resource)
+	err := c.cc.Invoke(ctx, Records_Validate_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -312,6 +342,16 @@ func (c *recordsClient) Changes(ctx context.Context, in *ChangesRequest, opts ..
 	return out, nil
 }
 
+func (c *recordsClient) Indexing(ctx context.Context, in *IndexingRequest, opts ...grpc.CallOption) (*IndexingResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(IndexingResponse)
+	err := c.cc.Invoke(ctx, Records_Indexing_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RecordsServer is the server API for Records service.
 // All implementations should embed UnimplementedRecordsServer
 // for forward compatibility.
@@ -328,6 +368,8 @@ type RecordsServer interface {
 	Create(context.Context, *CreateRequest) (*Resource, error)
 	// Update replaces the current version, or creates the resource under the client's id.
 	Update(context.Context, *UpdateRequest) (*Resource, error)
+	// Patch changes the current version by a JSON Patch or a FHIRPath Patch.
+	Patch(context.Context, *PatchRequest) (*Resource, error)
 	// Delete marks the resource as deleted; its history stays.
 	Delete(context.Context, *DeleteRequest) (*Resource, error)
 	// History lists versions, newest first, of an instance, a type or the system.
@@ -338,6 +380,8 @@ type RecordsServer interface {
 	Transact(context.Context, *TransactRequest) (*Bundle, error)
 	// Everything returns a patient's compartment (Patient/$everything).
 	Everything(context.Context, *EverythingRequest) (*Bundle, error)
+	// Validate tells what is wrong with a resource and writes nothing ($validate).
+	Validate(context.Context, *ValidateRequest) (*Resource, error)
 	// Capabilities returns the CapabilityStatement of what is really there.
 	Capabilities(context.Context, *CapabilitiesRequest) (*Resource, error)
 	// Expand lists the codes of a value set (ValueSet/$expand).
@@ -362,6 +406,9 @@ type RecordsServer interface {
 	MetaDelete(context.Context, *OperationRequest) (*Resource, error)
 	// Changes reads the change log after a cursor. Only services may call it.
 	Changes(context.Context, *ChangesRequest) (*ChangesResponse, error)
+	// Indexing tells which types' search parameters are being indexed again, and
+	// how far; searches by them answer Unavailable meanwhile.
+	Indexing(context.Context, *IndexingRequest) (*IndexingResponse, error)
 }
 
 // UnimplementedRecordsServer should be embedded to have
@@ -383,6 +430,9 @@ func (UnimplementedRecordsServer) Create(context.Context, *CreateRequest) (*Reso
 func (UnimplementedRecordsServer) Update(context.Context, *UpdateRequest) (*Resource, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Update not implemented")
 }
+func (UnimplementedRecordsServer) Patch(context.Context, *PatchRequest) (*Resource, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Patch not implemented")
+}
 func (UnimplementedRecordsServer) Delete(context.Context, *DeleteRequest) (*Resource, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Delete not implemented")
 }
@@ -397,6 +447,9 @@ func (UnimplementedRecordsServer) Transact(context.Context, *TransactRequest) (*
 }
 func (UnimplementedRecordsServer) Everything(context.Context, *EverythingRequest) (*Bundle, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Everything not implemented")
+}
+func (UnimplementedRecordsServer) Validate(context.Context, *ValidateRequest) (*Resource, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Validate not implemented")
 }
 func (UnimplementedRecordsServer) Capabilities(context.Context, *CapabilitiesRequest) (*Resource, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Capabilities not implemented")
@@ -433,6 +486,9 @@ func (UnimplementedRecordsServer) MetaDelete(context.Context, *OperationRequest)
 }
 func (UnimplementedRecordsServer) Changes(context.Context, *ChangesRequest) (*ChangesResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Changes not implemented")
+}
+func (UnimplementedRecordsServer) Indexing(context.Context, *IndexingRequest) (*IndexingResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Indexing not implemented")
 }
 func (UnimplementedRecordsServer) testEmbeddedByValue() {}
 
@@ -526,6 +582,24 @@ func _Records_Update_Handler(srv interface{}, ctx context.Context, dec func(inte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Records_Patch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PatchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).Patch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_Patch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).Patch(ctx, req.(*PatchRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Records_Delete_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DeleteRequest)
 	if err := dec(in); err != nil {
@@ -612,6 +686,24 @@ func _Records_Everything_Handler(srv interface{}, ctx context.Context, dec func(
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(RecordsServer).Everything(ctx, req.(*EverythingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_Validate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ValidateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).Validate(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_Validate_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).Validate(ctx, req.(*ValidateRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -832,6 +924,24 @@ func _Records_Changes_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Records_Indexing_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(IndexingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).Indexing(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_Indexing_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).Indexing(ctx, req.(*IndexingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Records_ServiceDesc is the grpc.ServiceDesc for Records service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -856,6 +966,10 @@ var Records_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _Records_Update_Handler,
 		},
 		{
+			MethodName: "Patch",
+			Handler:    _Records_Patch_Handler,
+		},
+		{
 			MethodName: "Delete",
 			Handler:    _Records_Delete_Handler,
 		},
@@ -874,6 +988,10 @@ var Records_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Everything",
 			Handler:    _Records_Everything_Handler,
+		},
+		{
+			MethodName: "Validate",
+			Handler:    _Records_Validate_Handler,
 		},
 		{
 			MethodName: "Capabilities",
@@ -922,6 +1040,10 @@ var Records_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Changes",
 			Handler:    _Records_Changes_Handler,
+		},
+		{
+			MethodName: "Indexing",
+			Handler:    _Records_Indexing_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -1,0 +1,116 @@
+package records
+
+import (
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/fhir/patch"
+	"github.com/yba-health/yba/services/records/record"
+)
+
+// change is one write that a caller asks for.
+type change struct {
+	verb   string // create, update, patch, delete
+	typ    string
+	number int16
+	id     string // of create: given by the server
+	// given is the id that it has unless its condition matches another.
+	given string
+	// own tells that the resource in a conditional update bears an id.
+	own  bool
+	body fhir.Value
+	// patch makes the body of the current version.
+	patch patch.Patch
+	// ifMatch are versions of which one must be current, none for any;
+	// ifNoneMatch those of which none may be.
+	ifMatch, ifNoneMatch []string
+	// match are the criteria of a conditional interaction.
+	match *record.Query
+	// limit is how many matches a conditional delete wants to delete at most.
+	limit int
+	// fullURL is how the other entries of a Bundle refer to it.
+	fullURL string
+	// place is where it stands in a Bundle, for errors.
+	place string
+
+	// What became of it.
+	stored  *record.Stored
+	created bool
+	// settled: there is nothing to write.
+	settled bool
+	// matched is the version that the condition found, 0 for none.
+	matched int64
+	// also are the further matches of a conditional delete.
+	also []*change
+
+	old *record.Stored
+}
+
+// reset makes ready for another attempt.
+func (c *change) reset() {
+	c.id, c.stored, c.old, c.created, c.settled, c.matched, c.also = c.given, nil, nil, false, false, 0, nil
+}
+
+// live reports whether the resource is there, undeleted, before the change.
+func (c *change) live() bool { return c.old != nil && !c.old.Deleted }
+
+// deleted is how many resources a conditional delete deleted.
+func (c *change) deleted() int {
+	if c.stored == nil {
+		return 0
+	}
+	return 1 + len(c.also)
+}
+
+func (c *change) fail(err error) error {
+	if c.place == "" {
+		return err
+	}
+	f := fault.Of(err)
+	if strings.HasPrefix(f.At, "Bundle.") {
+		return f
+	}
+	if within, ok := strings.CutPrefix(f.At, c.typ+"."); ok {
+		g := fault.New(f.Class, f.Message, err)
+		g.At = "resource." + within
+		return g.In(c.place)
+	}
+	return f.In(c.place)
+}
+
+// newID returns an id that no resource has; it begins with the time, so that
+// index pages fill one after another.
+func newID() (string, error) {
+	u, err := uuid.NewV7()
+	return u.String(), err
+}
+
+// parse reads and validates a resource of the given type.
+func (r *Records) parse(typ string, body []byte) (fhir.Value, error) {
+	doc, err := fhir.Parse(body)
+	if err != nil {
+		return fhir.Value{}, err
+	}
+	v := doc.Root()
+	if got := v.Get("resourceType").Str(); got != typ {
+		f := fault.Newf(fault.Invalid, "resourceType must be %s", typ)
+		f.At = "resourceType"
+		return v, f
+	}
+	return v, r.defs.Validate(v)
+}
+
+func sameID(v fhir.Value, id string) error {
+	if !fhir.ValidID(id) {
+		return fault.New(fault.Invalid, "an id has 1 to 64 letters, digits, hyphens and dots", nil)
+	}
+	if in := v.Get("id"); in.Exists() && in.Str() != id {
+		f := fault.New(fault.Invalid, "the id in the resource is another one than in the address", nil)
+		f.At = in.Path()
+		return f
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package records
+
+import (
+	"context"
+	"strings"
+
+	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/fhir"
+)
+
+// entry is one entry of a batch or transaction.
+type entry struct {
+	place  string
+	method string
+	change *change
+	// get is the request of a GET or HEAD.
+	get    fhir.Value
+	answer fhir.BundleEntry
+	err    error
+}
+
+// operationOf is what the caller must have the right to.
+var operationOf = map[string]string{"POST": "Create", "PUT": "Update", "PATCH": "Patch", "DELETE": "Delete"}
+
+func invalidAt(v fhir.Value, message string) error {
+	f := fault.New(fault.Invalid, message, nil)
+	f.At = v.Path()
+	return f
+}
+
+// moved gives an error within a header or address of an entry its place.
+func moved(v fhir.Value, err error) error {
+	f := fault.Of(err)
+	g := fault.New(f.Class, f.Message, err)
+	g.At = v.Path()
+	return g
+}
+
+// read understands one entry.
+func (r *Records) read(ctx context.Context, e *entry, v fhir.Value) error {
+	request := v.Get("request")
+	e.method = request.Get("method").Str()
+	if e.method == "GET" || e.method == "HEAD" {
+		e.get = request
+		return nil
+	}
+	op := operationOf[e.method]
+	if op == "" {
+		return invalidAt(request, "the method must be GET, HEAD, POST, PUT, PATCH or DELETE")
+	}
+	// Who may send a Bundle may do in it what they may do without it.
+	if _, err := r.enter(ctx, op); err != nil {
+		return err
+	}
+	address := request.Get("url")
+	path, query, _ := strings.Cut(address.Str(), "?")
+	typ, id, hasID := strings.Cut(path, "/")
+	n, err := r.number(typ)
+	if err != nil {
+		return invalidAt(address, "the address does not begin with a resource type")
+	}
+	c := &change{typ: typ, number: n, id: id, place: e.place, fullURL: v.Get("fullUrl").Str()}
+	e.change = c
+	if c.ifMatch, err = tags(request.Get("ifMatch").Str(), "ifMatch"); err != nil {
+		return moved(request.Get("ifMatch"), err)
+	}
+	if c.ifNoneMatch, err = tags(request.Get("ifNoneMatch").Str(), "ifNoneMatch"); err != nil {
+		return moved(request.Get("ifNoneMatch"), err)
+	}
+	if e.method == "POST" {
+		if hasID || query != "" {
+			return invalidAt(address, "a POST goes to a type")
+		}
+		return r.readCreate(ctx, c, v)
+	}
+	if hasID == (query != "") || hasID && !fhir.ValidID(id) {
+		return invalidAt(address, "the address is Type/id, or Type?criteria")
+	}
+	return r.readChange(ctx, c, v, query)
+}
+
+func (r *Records) readCreate(ctx context.Context, c *change, v fhir.Value) (err error) {
+	c.verb = "create"
+	if c.id, err = newID(); err != nil {
+		return err
+	}
+	if cond := v.Get("request").Get("ifNoneExist"); cond.Str() != "" {
+		if c.match, err = r.criteria(ctx, c.typ, cond.Str()); err != nil {
+			return moved(cond, err)
+		}
+	}
+	return r.readBody(c, v)
+}
+
+func (r *Records) readBody(c *change, v fhir.Value) error {
+	c.body = v.Get("resource")
+	if c.body.Get("resourceType").Str() != c.typ {
+		return invalidAt(v, "the resource is of another type than the address")
+	}
+	return r.defs.Validate(c.body)
+}
+
+// readChange reads what is about a resource that may be there.
+func (r *Records) readChange(ctx context.Context, c *change, v fhir.Value, query string) (err error) {
+	address := v.Get("request").Get("url")
+	switch v.Get("request").Get("method").Str() {
+	case "PUT":
+		c.verb = "update"
+		err = r.readBody(c, v)
+	case "PATCH":
+		c.verb = "patch"
+		if c.patch, err = r.entryPatch(v.Get("resource")); err != nil {
+			err = fault.Of(err).In(c.place + ".resource")
+		}
+	default:
+		c.verb = "delete"
+	}
+	if err != nil {
+		return err
+	}
+	if err = r.target(ctx, c, query); err != nil && !strings.HasPrefix(fault.Of(err).At, "Bundle.") {
+		return moved(address, err)
+	}
+	return err
+}

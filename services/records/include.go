@@ -1,0 +1,266 @@
+package records
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/services/records/record"
+)
+
+const (
+	// maxIncluded bounds the resources that one page brings along.
+	maxIncluded = 1000
+	// maxIncludedBytes bounds their bodies.
+	maxIncludedBytes = 24 << 20
+	// maxRounds bounds how far :iterate follows references.
+	maxRounds = 8
+	// maxOldVersions bounds the references to a version that is no longer the
+	// current one; each is read by itself.
+	maxOldVersions = 50
+)
+
+// including collects what _include and _revinclude bring along, within the
+// same scope as the matches. What is there already is not included again, so
+// a circle of references ends.
+type including struct {
+	r     *Records
+	x     *record.Indexer
+	q     *record.Query
+	reach record.Reach
+	have  map[string]bool // "Type/id" and "Type/id/_history/n"
+	out   []record.Stored
+	bytes int
+	over  bool
+}
+
+// included returns what a page brings along, and says where it stopped.
+func (r *Records) included(ctx context.Context, x *record.Indexer, q *record.Query, matches []record.Stored, reach record.Reach) ([]record.Stored, []fhir.Issue, error) {
+	if len(q.Includes) == 0 || len(matches) == 0 {
+		return nil, nil, nil
+	}
+	in := &including{r: r, x: x, q: q, reach: reach, have: map[string]bool{}}
+	for i := range matches {
+		in.have[in.name(&matches[i])] = true
+	}
+	rounds := 0
+	for fresh := matches; len(fresh) > 0 && !in.over; rounds++ {
+		if rounds == maxRounds {
+			in.over = true
+			break
+		}
+		begun := len(in.out)
+		if err := in.round(ctx, fresh, rounds > 0); err != nil {
+			return nil, nil, err
+		}
+		fresh = in.out[begun:]
+	}
+	if !in.over {
+		return in.out, nil, nil
+	}
+	return in.out, []fhir.Issue{{
+		Severity: "warning", Code: "too-costly",
+		Diagnostics: "not everything that was asked for is included: a page brings along at most " + strconv.Itoa(maxIncluded) +
+			" resources in " + strconv.Itoa(maxRounds) + " rounds; ask for fewer matches by _count",
+	}}, nil
+}
+
+func (in *including) name(x *record.Stored) string { return in.r.defs.TypeOf(x.Type) + "/" + x.ID }
+
+func (in *including) add(list []record.Stored, name func(*record.Stored) string) {
+	for i := range list {
+		key := name(&list[i])
+		if in.have[key] {
+			continue
+		}
+		if in.bytes += len(list[i].Body); len(in.out) >= maxIncluded || in.bytes > maxIncludedBytes {
+			in.over = true
+			return
+		}
+		in.have[key] = true
+		in.out = append(in.out, list[i])
+	}
+}
+
+// round applies the includes to resources: all of them to the matches, those
+// with :iterate also to what was included before.
+func (in *including) round(ctx context.Context, of []record.Stored, again bool) error {
+	w := wanted{refs: map[record.Ref]bool{}, versions: map[string]record.Ref{}, urls: map[string]map[string]bool{}}
+	for i := range of {
+		if err := in.collect(&of[i], again, &w); err != nil {
+			return err
+		}
+	}
+	if err := in.forward(ctx, &w); err != nil {
+		return err
+	}
+	for _, inc := range in.q.Includes {
+		if !inc.Reverse || again && !inc.Iterate || in.over {
+			continue
+		}
+		var own []record.Ref
+		for i := range of {
+			if (inc.Target == "" || in.r.defs.TypeOf(of[i].Type) == inc.Target) && (inc.Narrowed == 0 || inc.Narrowed == of[i].Type) {
+				own = append(own, record.Ref{Type: of[i].Type, Target: of[i].ID})
+			}
+		}
+		list, err := in.r.store.Referring(ctx, inc.Numbers, own, maxIncluded+len(in.have)+1, in.reach)
+		if err != nil {
+			return err
+		}
+		in.add(list, in.name)
+	}
+	return nil
+}
+
+// wanted are the targets of a round: resources, versions of them, and
+// canonical URLs by the type that they name.
+type wanted struct {
+	refs     map[record.Ref]bool
+	versions map[string]record.Ref
+	urls     map[string]map[string]bool
+}
+
+// collect reads from a resource's own bytes what it refers to.
+func (in *including) collect(x *record.Stored, again bool, w *wanted) error {
+	typ := in.r.defs.TypeOf(x.Type)
+	var doc *fhir.Doc
+	for _, inc := range in.q.Includes {
+		if inc.Reverse || again && !inc.Iterate || inc.Source != typ {
+			continue
+		}
+		if doc == nil {
+			var err error
+			if doc, err = fhir.Parse(x.Body); err != nil {
+				return err
+			}
+		}
+		for _, path := range inc.Param.Paths {
+			path.Walk(doc.Root(), func(v fhir.Value) { in.target(inc, path, v, w) })
+		}
+	}
+	return nil
+}
+
+func (in *including) target(inc record.Include, path fhir.Path, v fhir.Value, w *wanted) {
+	if v.Kind() == fhir.String {
+		in.canonical(inc, v.Str(), w)
+		return
+	}
+	s := strings.TrimPrefix(v.Get("reference").Str(), in.r.base+"/")
+	ref := in.x.ParseReference(s)
+	typ := in.r.defs.TypeOf(ref.Type)
+	if ref.Type <= 0 || path.Target != "" && path.Target != typ || inc.Target != "" && inc.Target != typ {
+		return
+	}
+	w.refs[ref] = true
+	if parts := strings.Split(s, "/"); len(parts) == 4 && parts[2] == "_history" {
+		w.versions[s] = ref
+	}
+}
+
+// canonical notes a reference by canonical URL
+// (https://hl7.org/fhir/R4/references.html#canonical).
+func (in *including) canonical(inc record.Include, url string, w *wanted) {
+	if ref := in.x.ParseReference(url); ref.Type > 0 {
+		w.refs[ref] = true
+		return
+	}
+	for _, t := range inc.Param.Targets {
+		if inc.Target == "" || inc.Target == t {
+			if w.urls[t] == nil {
+				w.urls[t] = map[string]bool{}
+			}
+			w.urls[t][url] = true
+		}
+	}
+}
+
+// forward reads what was collected.
+func (in *including) forward(ctx context.Context, w *wanted) error {
+	old, err := in.versions(ctx, w)
+	if err != nil {
+		return err
+	}
+	var refs []record.Ref
+	for ref := range w.refs {
+		if !in.have[in.r.defs.TypeOf(ref.Type)+"/"+ref.Target] {
+			refs = append(refs, ref)
+		}
+	}
+	if len(refs) > maxIncluded {
+		refs, in.over = refs[:maxIncluded], true
+	}
+	list, err := in.r.store.ReadMany(ctx, nil, refs, in.reach)
+	if err != nil {
+		return err
+	}
+	in.add(list, in.name)
+	in.add(old, func(x *record.Stored) string { return in.name(x) + "/_history/" + strconv.FormatInt(x.Version, 10) })
+	for typ, urls := range w.urls {
+		if err := in.byURL(ctx, typ, urls); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// versions reads the versions that references name. One that is the current
+// one is read with the others.
+func (in *including) versions(ctx context.Context, w *wanted) ([]record.Stored, error) {
+	var old []record.Stored
+	for s, ref := range w.versions {
+		if len(old) == maxOldVersions {
+			in.over = true
+			break
+		}
+		n, err := strconv.ParseInt(s[strings.LastIndexByte(s, '/')+1:], 10, 64)
+		if err != nil {
+			continue
+		}
+		x, err := in.r.store.ReadVersion(ctx, ref.Type, ref.Target, n, in.reach)
+		switch {
+		case fault.Is(err, fault.NotFound):
+			continue
+		case err != nil:
+			return nil, err
+		case !x.Deleted:
+			old = append(old, *x)
+			delete(w.refs, ref)
+		}
+	}
+	return old, nil
+}
+
+// byURL includes the resources of a type that canonical references name, with
+// the version that stands behind "|" if there is one.
+func (in *including) byURL(ctx context.Context, typ string, urls map[string]bool) error {
+	number := in.x.Number(typ, "url")
+	if number == 0 {
+		return nil
+	}
+	var bare []string
+	for u := range urls {
+		u, _, _ = strings.Cut(u, "|")
+		bare = append(bare, u)
+	}
+	list, err := in.r.store.ByURL(ctx, number, bare, maxIncluded+1, in.reach)
+	if err != nil {
+		return err
+	}
+	var keep []record.Stored
+	for _, x := range list {
+		doc, err := fhir.Parse(x.Body)
+		if err != nil {
+			return err
+		}
+		u := doc.Root().Get("url").Str()
+		if urls[u] || urls[u+"|"+doc.Root().Get("version").Str()] {
+			keep = append(keep, x)
+		}
+	}
+	in.add(keep, in.name)
+	return nil
+}

@@ -1,0 +1,79 @@
+package records
+
+import (
+	"encoding/base64"
+	"mime"
+
+	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/fhir/patch"
+)
+
+// jsonPatch is the media type of a JSON Patch (RFC 6902 section 6).
+const jsonPatch = "application/json-patch+json"
+
+// readPatch reads the body of a PATCH by its media type
+// (https://hl7.org/fhir/R4/http.html#patch).
+func (r *Records) readPatch(contentType string, body []byte) (patch.Patch, error) {
+	kind, _, _ := mime.ParseMediaType(contentType)
+	switch kind {
+	case jsonPatch:
+		return patch.ParseJSON(body)
+	case "application/fhir+json", "application/json":
+		doc, err := fhir.Parse(body)
+		if err != nil {
+			return nil, err
+		}
+		return patch.ParseFHIRPath(r.defs, doc.Root())
+	}
+	return nil, fault.New(fault.Invalid, "a patch is "+jsonPatch+" or a Parameters resource", nil)
+}
+
+// entryPatch reads the patch in an entry of a Bundle: a Binary that holds a
+// JSON Patch, or a Parameters resource (https://hl7.org/fhir/R4/http.html#jsonpatch).
+func (r *Records) entryPatch(resource fhir.Value) (patch.Patch, error) {
+	if resource.Get("resourceType").Str() != "Binary" {
+		return patch.ParseFHIRPath(r.defs, resource)
+	}
+	if kind, _, _ := mime.ParseMediaType(resource.Get("contentType").Str()); kind != jsonPatch {
+		return nil, fault.New(fault.Invalid, "a patch in a Binary is "+jsonPatch, nil)
+	}
+	body, err := base64.StdEncoding.DecodeString(resource.Get("data").Str())
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "the data of the Binary is no base64", nil)
+	}
+	return patch.ParseJSON(body)
+}
+
+// patched makes the body of a patch from the version that is locked. What is
+// no valid resource afterwards is refused with its place.
+func (b *batch) patched(c *change) error {
+	doc, err := fhir.Parse(c.old.Body)
+	if err != nil {
+		return err
+	}
+	text, err := c.patch.Apply(doc.Root())
+	if err != nil {
+		return err
+	}
+	if len(text) > maxResource {
+		return fault.New(fault.TooLarge, "the patched resource is larger than 16 MB", nil)
+	}
+	v, err := b.r.parse(c.typ, text)
+	if err == nil && v.Get("id").Str() != c.id {
+		f := fault.New(fault.Invalid, "a patch cannot change the id", nil)
+		f.At = c.typ + ".id"
+		err = f
+	}
+	if err != nil {
+		f := fault.Of(err)
+		if f.Class != fault.Invalid {
+			return err
+		}
+		after := fault.Newf(fault.Unprocessable, "the patch does not leave a valid resource: %s", f.Message)
+		after.At = f.At
+		return after
+	}
+	c.body = v
+	return nil
+}

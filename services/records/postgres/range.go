@@ -1,0 +1,116 @@
+package postgres
+
+import (
+	"context"
+	"strings"
+
+	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/services/records/record"
+)
+
+// dates compares ranges of time by the words of
+// https://hl7.org/fhir/R4/search.html#prefix: low and high are columns, half open.
+func (b *search) dates(low, high string, v record.Value) string {
+	from := func() string { return b.arg(v.Low) + "::bigint" }
+	to := func() string { return b.arg(v.High) + "::bigint" }
+	switch v.Prefix {
+	case "ne": // the search does not contain the target
+		return "(" + low + " < " + from() + " OR " + high + " > " + to() + ")"
+	case "gt": // what is above the search overlaps with the target
+		return high + " > " + to()
+	case "lt":
+		return low + " < " + from()
+	case "ge": // as gt, or the search contains the target
+		return "(" + low + " >= " + from() + " OR " + high + " > " + to() + ")"
+	case "le":
+		return "(" + low + " < " + from() + " OR " + high + " <= " + to() + ")"
+	case "sa":
+		return low + " >= " + to()
+	case "eb":
+		return high + " <= " + from()
+	case "ap": // the ranges overlap
+		return "(" + low + " < " + to() + " AND " + high + " > " + from() + ")"
+	}
+	return "(" + low + " >= " + from() + " AND " + high + " <= " + to() + ")"
+}
+
+// number compares a column with a number of a search
+// (https://hl7.org/fhir/R4/search.html#number): equality leaves the digits
+// open that are not given, comparisons take the number as it stands.
+func (b *search) number(column, prefix, number, low, high string) string {
+	exact := func(op string) string { return column + " " + op + " " + b.arg(number) + "::numeric" }
+	switch prefix {
+	case "ne":
+		return "(" + column + " < " + b.arg(low) + "::numeric OR " + column + " >= " + b.arg(high) + "::numeric)"
+	case "gt", "sa":
+		return exact(">")
+	case "lt", "eb":
+		return exact("<")
+	case "ge":
+		return exact(">=")
+	case "le":
+		return exact("<=")
+	case "ap":
+		return "(" + column + " >= " + b.arg(low) + "::numeric AND " + column + " <= " + b.arg(high) + "::numeric)"
+	}
+	return "(" + column + " >= " + b.arg(low) + "::numeric AND " + column + " < " + b.arg(high) + "::numeric)"
+}
+
+// measure are the columns of a quantity.
+type measure struct{ system, code, base, amount, value string }
+
+func (b *search) quantity(ctx context.Context, v record.Value, t string) (string, error) {
+	return b.measured(ctx, v, measure{t + ".system", t + ".code", t + ".base", t + ".amount", t + ".value"})
+}
+
+func (b *search) measured(ctx context.Context, v record.Value, m measure) (string, error) {
+	var and []string
+	if v.HasSystem {
+		id, err := b.s.known(ctx, v.System)
+		if err != nil {
+			return "", err
+		}
+		and = append(and, m.system+" = "+b.arg(id))
+	}
+	if v.HasSystem && v.Code != "" {
+		// In this unit or another of the same dimension.
+		and = append(and, m.base+" = "+b.arg(v.Base), b.number(m.amount, v.Prefix, v.Amount, v.AmountLow, v.AmountHigh))
+		return "(" + strings.Join(and, " AND ") + ")", nil
+	}
+	if v.Code != "" {
+		// The code or the human readable unit, whatever the system.
+		and = append(and, m.base+" = ANY("+b.arg(texts([]string{v.Base, v.Code}))+"::text[])", m.code+" = "+b.arg(v.Code))
+	}
+	and = append(and, b.number(m.value, v.Prefix, v.Number, v.NumberLow, v.NumberHigh))
+	return "(" + strings.Join(and, " AND ") + ")", nil
+}
+
+// composite returns what a row of composites must fulfil.
+func (b *search) composite(ctx context.Context, f record.Filter, v record.Value, t string) (string, error) {
+	first, err := b.code(ctx, v.Parts[0], t+".system", t+".code")
+	if err != nil {
+		return "", err
+	}
+	components := f.Param.Composites[0].Components
+	second := v.Parts[1]
+	var c string
+	switch components[1].Type {
+	case "token":
+		c, err = b.code(ctx, second, t+`."with"`, t+".text")
+	case "string":
+		c = b.begins(t+".text", second.Text)
+	case "date":
+		c = b.dates(t+".low", t+".high", second)
+	case "reference":
+		c = t + ".text = ANY(" + b.arg(texts(b.x.Spellings(second.Ref))) + "::text[])"
+	case "quantity":
+		c, err = b.measured(ctx, second, measure{t + `."with"`, t + ".text", t + ".base", t + ".low", t + ".high"})
+	case "number":
+		third := v.Parts[2]
+		c = b.number(t+".low", second.Prefix, second.Number, second.NumberLow, second.NumberHigh) +
+			" AND " + b.number(t+".high", third.Prefix, third.Number, third.NumberLow, third.NumberHigh)
+	default:
+		return "", fault.Newf(fault.Invalid, "a component of type %s is not supported", components[1].Type)
+	}
+	return "(" + first + " AND " + c + ")", err
+}

@@ -1,0 +1,55 @@
+package records
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/yba-health/yba/pkg/config"
+	"github.com/yba-health/yba/pkg/fhir"
+)
+
+// settings are what an installation may switch.
+type settings struct {
+	// updateCreate lets a PUT create under the client's id.
+	updateCreate bool
+	// deleteMany is how many resources a conditional delete may delete.
+	deleteMany int
+	// written are the types whose references are checked when they are
+	// written, deleted those that are kept while others refer to them.
+	written, deleted types
+}
+
+// types is a set of resource types.
+type types struct {
+	all  bool
+	list []string
+}
+
+func (t types) has(typ string) bool { return t.all || slices.Contains(t.list, typ) }
+
+// maxDelete bounds what one conditional delete deletes.
+const maxDelete = 1000
+
+func newSettings(c config.Config, defs *fhir.Definitions) (s settings, err error) {
+	s = settings{updateCreate: c.RecordsUpdateCreate, deleteMany: c.RecordsDeleteMany}
+	if s.deleteMany < 1 || s.deleteMany > maxDelete {
+		return s, fmt.Errorf("records-delete-many must be between 1 and %d", maxDelete)
+	}
+	if s.written, err = readTypes("records-references-write", c.RecordsReferencesWrite, defs); err != nil {
+		return s, err
+	}
+	s.deleted, err = readTypes("records-references-delete", c.RecordsReferencesDelete, defs)
+	return s, err
+}
+
+func readTypes(key string, list []string, defs *fhir.Definitions) (types, error) {
+	if len(list) == 1 && (list[0] == "all" || list[0] == "none") {
+		return types{all: list[0] == "all"}, nil
+	}
+	for _, typ := range list {
+		if defs.Number(typ) == 0 {
+			return types{}, fmt.Errorf("%s: %q is no resource type of FHIR R4; write all, none or a list of types", key, typ)
+		}
+	}
+	return types{list: list}, nil
+}

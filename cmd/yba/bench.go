@@ -3,12 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"path/filepath"
+	"regexp"
 	"text/tabwriter"
 	"time"
 
@@ -32,6 +33,12 @@ type measure struct {
 	P99         float64 `json:"p99_ms,omitempty"`
 	Errors      int     `json:"errors,omitempty"`
 	Bytes       int64   `json:"bytes,omitempty"`
+	// Processor time for one request, in microseconds: of the server and of
+	// its private PostgreSQL. Other work on the machine does not change it.
+	ServerCPU   float64 `json:"server_cpu_us,omitempty"`
+	DatabaseCPU float64 `json:"database_cpu_us,omitempty"`
+	// Growth is the median over that of the same line before the store was filled.
+	Growth float64 `json:"growth,omitempty"`
 }
 
 // benchCommand measures a running server on this machine. tokenSource returns
@@ -39,11 +46,12 @@ type measure struct {
 func benchCommand(cfg *config.Config, tokenSource func(ctx context.Context, account string) (string, error)) *cobra.Command {
 	b := bench{span: 10 * time.Second}
 	var asJSON bool
-	var tokenFile, account string
+	var tokenFile, account, only string
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure a running server on this machine",
-		Long: "Import a folder of transaction bundles and measure reads, searches, $everything and creates.\n" +
+		Long: "Import a folder of transaction bundles and measure reads, searches, $everything and creates;\n" +
+			"with --fill bring the store to so many resources by the same bundles and measure all of it again.\n" +
 			"The server must be on this machine, and should hold nothing of value: the measurement writes to it.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -53,6 +61,11 @@ func benchCommand(cfg *config.Config, tokenSource func(ctx context.Context, acco
 			if err := loopbackOnly(b.url); err != nil {
 				return err
 			}
+			var err error
+			if b.only, err = regexp.Compile(only); err != nil {
+				return fmt.Errorf("--only: %w", err)
+			}
+			b.database = filepath.Join(cfg.Data, postgresFolder)
 			b.token = func() (string, error) { return tokenSource(cmd.Context(), account) }
 			if tokenFile != "" {
 				b.token = tokenFrom(tokenFile)
@@ -73,6 +86,8 @@ func benchCommand(cfg *config.Config, tokenSource func(ctx context.Context, acco
 	f.StringVar(&tokenFile, "token-file", "", "file with an access token")
 	f.StringVar(&account, "as", benchAccount, "account to act as when there is no token file")
 	f.DurationVar(&b.span, "for", b.span, "how long each line is measured")
+	f.IntVar(&b.fill, "fill", 0, "bring the store to so many resources and measure again; 0: do not")
+	f.StringVar(&only, "only", "", "regular expression of the lines to measure")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -94,19 +109,15 @@ func loopbackOnly(address string) error {
 // bench is one measurement.
 type bench struct {
 	url, data string
-	token     func() (string, error)
-	span      time.Duration
+	// database is the folder of the server's private PostgreSQL.
+	database string
+	token    func() (string, error)
+	span     time.Duration
+	fill     int
+	only     *regexp.Regexp
 
 	bearer string
 	http   *http.Client
-}
-
-// target is what the reads ask for, taken from what the import wrote.
-type target struct {
-	reads     []string
-	patients  []string
-	codeOf    map[string]string
-	newBodies [][]byte
 }
 
 func (b *bench) run(ctx context.Context, status io.Writer) ([]measure, error) {
@@ -123,52 +134,47 @@ func (b *bench) run(ctx context.Context, status io.Writer) ([]measure, error) {
 
 	table := []measure{b.memory(ctx, "resident memory, idle")}
 	say := func(what string) { fmt.Fprintln(status, "bench: "+what) }
-
-	say("import")
-	imported, err := b.load(ctx, client)
-	if err != nil {
-		return nil, err
-	}
-	table = append(table, imported...)
-	t, err := b.targets(ctx, client)
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range []struct {
-		name        string
-		connections int
-		request     func(i int) (method, path string, body []byte)
-	}{
-		{"read by id", 16, func(i int) (string, string, []byte) {
-			return http.MethodGet, t.reads[i%len(t.reads)], nil
-		}},
-		{"search Observation by patient and code, 20 newest", 16, func(i int) (string, string, []byte) {
-			p := t.patients[i%len(t.patients)]
-			return http.MethodGet, "Observation?patient=" + p + "&code=" + url.QueryEscape(t.codeOf[p]) + "&_sort=-date&_count=20", nil
-		}},
-		{"search Condition by patient and clinical status", 16, func(i int) (string, string, []byte) {
-			return http.MethodGet, "Condition?patient=" + t.patients[i%len(t.patients)] + "&clinical-status=active", nil
-		}},
-		{"Patient/$everything", 4, func(i int) (string, string, []byte) {
-			return http.MethodGet, "Patient/" + t.patients[i%len(t.patients)] + "/$everything", nil
-		}},
-		{"create Observation, durable", 32, func(i int) (string, string, []byte) {
-			return http.MethodPost, "Observation", t.newBodies[i%len(t.newBodies)]
-		}},
-	} {
-		say(l.name)
-		prepared, err := b.prepare(l.request)
+	if b.only.MatchString(importLine) {
+		say(importLine)
+		imported, err := b.load(ctx, client)
 		if err != nil {
 			return nil, err
 		}
-		m, err := b.hammer(ctx, l.name, l.connections, prepared)
+		lines, err := b.loadLines(ctx, client)
 		if err != nil {
 			return nil, err
 		}
-		table = append(table, m)
+		table = append(append(table, imported...), lines...)
 	}
-	return append(table, b.memory(ctx, "resident memory, after the load")), nil
+	small, err := b.measureLines(ctx, client, nil, say)
+	if err != nil {
+		return nil, err
+	}
+	table = append(append(table, small...), b.memory(ctx, "resident memory, after the load"))
+	if b.fill == 0 {
+		return table, nil
+	}
+	say(fmt.Sprintf("filling the store to %d resources", b.fill))
+	filled, patients, err := b.fillStore(ctx, client, say)
+	if err != nil {
+		return nil, err
+	}
+	large, err := b.measureLines(ctx, client, patients, say)
+	if err != nil {
+		return nil, err
+	}
+	for i := range large {
+		if small[i].P50 > 0 {
+			large[i].Growth = large[i].P50 / small[i].P50
+		}
+		large[i].Name += ", filled"
+	}
+	table = append(append(table, filled), large...)
+	return append(table, b.memory(ctx, "resident memory, filled")), nil
 }
+
+// importLine names what load measures.
+const importLine = "import"
 
 // load imports the folder over 4 connections, always anew.
 func (b *bench) load(ctx context.Context, client *fhirclient.Client) ([]measure, error) {
@@ -177,88 +183,26 @@ func (b *bench) load(ctx context.Context, client *fhirclient.Client) ([]measure,
 		return nil, fmt.Errorf("%w; name a folder of transaction bundles with --bundles", err)
 	}
 	l := fhirclient.Load{Client: client, Connections: 4}
+	before := b.processors(ctx)
 	sum, err := l.Run(ctx, readBundles(files))
 	if err != nil {
 		return nil, err
 	}
 	ms := func(share float64) float64 { return milliseconds(sum.Percentile(share)) }
 	seconds := sum.Took.Seconds()
-	return []measure{
-		{
-			Name: "import, bundles", Connections: 4, Count: sum.Bundles, PerSecond: float64(sum.Bundles) / seconds,
-			P50: ms(.5), P95: ms(.95), P99: ms(.99), Errors: len(sum.Failed),
-		},
-		{Name: "import, resources", Connections: 4, Count: sum.Resources, PerSecond: sum.PerSecond()},
-	}, nil
-}
-
-// targets asks for patients and for one of each one's observations, so that
-// every later search has something to find.
-func (b *bench) targets(ctx context.Context, client *fhirclient.Client) (target, error) {
-	t := target{codeOf: map[string]string{}}
-	for body, err := range client.Search(ctx, "Patient", url.Values{"_count": {"100"}, "_sort": {"-_lastUpdated"}}) {
-		if err != nil {
-			return t, fmt.Errorf("looking for patients: %w", err)
-		}
-		var p struct {
-			ResourceType, ID string
-		}
-		if err := json.Unmarshal(body, &p); err != nil || p.ResourceType != "Patient" {
-			return t, errors.New("a search for Patient returned something else")
-		}
-		if err := b.observations(ctx, client, p.ID, &t); err != nil {
-			return t, err
-		}
-		if len(t.patients) == 100 {
-			break
-		}
-	}
-	if len(t.patients) == 0 {
-		return t, errors.New("the server has no patient with observations to measure with")
-	}
-	return t, nil
-}
-
-func (b *bench) observations(ctx context.Context, client *fhirclient.Client, patient string, t *target) error {
-	n := 0
-	for body, err := range client.Search(ctx, "Observation", url.Values{"patient": {patient}, "_count": {"20"}}) {
-		if err != nil {
-			return fmt.Errorf("looking for observations: %w", err)
-		}
-		var o struct {
-			ID   string
-			Code struct {
-				Coding []struct{ System, Code string }
-			}
-		}
-		if err := json.Unmarshal(body, &o); err != nil {
-			return fmt.Errorf("an observation cannot be read: %w", err)
-		}
-		if len(o.Code.Coding) == 0 {
-			continue
-		}
-		t.reads = append(t.reads, "Observation/"+o.ID)
-		t.codeOf[patient] = o.Code.Coding[0].System + "|" + o.Code.Coding[0].Code
-		if n++; n == 20 {
-			break
-		}
-	}
-	if n > 0 {
-		t.patients = append(t.patients, patient)
-		t.reads = append(t.reads, "Patient/"+patient)
-		t.newBodies = append(t.newBodies, fmt.Appendf(nil, `{"resourceType":"Observation","status":"final",`+
-			`"category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"vital-signs"}]}],`+
-			`"code":{"coding":[{"system":"http://loinc.org","code":"8867-4"}]},"subject":{"reference":"Patient/%s"},`+
-			`"effectiveDateTime":"2026-01-02T08:00:00+07:00","valueQuantity":{"value":72,"unit":"/min","system":"http://unitsofmeasure.org","code":"/min"}}`, patient))
-	}
-	return nil
+	resources := measure{Name: importLine + ", resources", Connections: 4, Count: sum.Resources, PerSecond: sum.PerSecond()}
+	resources.spent(before, b.processors(ctx))
+	return []measure{{
+		Name: importLine + ", bundles", Connections: 4, Count: sum.Bundles, PerSecond: float64(sum.Bundles) / seconds,
+		P50: ms(.5), P95: ms(.95), P99: ms(.99), Errors: len(sum.Failed),
+	}, resources}, nil
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func printTable(out io.Writer, table []measure) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "what\tconnections\tcount\tper second\tp50 ms\tp95 ms\tp99 ms\terrors")
+	fmt.Fprintln(w, "what\tconnections\tcount\tper second\tp50 ms\tp95 ms\tp99 ms\terrors\tserver µs\tdatabase µs\tgrowth of p50")
 	for _, m := range table {
 		switch {
 		case m.Bytes > 0:
@@ -266,10 +210,19 @@ func printTable(out io.Writer, table []measure) error {
 		case m.Connections == 0:
 			fmt.Fprintf(w, "%s\t\tnot told\n", m.Name)
 		case m.P50 == 0:
-			fmt.Fprintf(w, "%s\t%d\t%d\t%.0f\n", m.Name, m.Connections, m.Count, m.PerSecond)
+			fmt.Fprintf(w, "%s\t%d\t%d\t%.0f\t\t\t\t%d\t%s\t%s\n", m.Name, m.Connections, m.Count, m.PerSecond, m.Errors, known(m.ServerCPU, "%.0f"), known(m.DatabaseCPU, "%.0f"))
 		default:
-			fmt.Fprintf(w, "%s\t%d\t%d\t%.0f\t%.2f\t%.2f\t%.2f\t%d\n", m.Name, m.Connections, m.Count, m.PerSecond, m.P50, m.P95, m.P99, m.Errors)
+			fmt.Fprintf(w, "%s\t%d\t%d\t%.0f\t%.2f\t%.2f\t%.2f\t%d\t%s\t%s\t%s\n", m.Name, m.Connections, m.Count, m.PerSecond, m.P50, m.P95, m.P99, m.Errors,
+				known(m.ServerCPU, "%.0f"), known(m.DatabaseCPU, "%.0f"), known(m.Growth, "%.2f"))
 		}
 	}
 	return w.Flush()
+}
+
+// known leaves the column empty where a figure was not measured.
+func known(v float64, format string) string {
+	if v == 0 {
+		return ""
+	}
+	return fmt.Sprintf(format, v)
 }

@@ -28,6 +28,12 @@ type prepared struct {
 const preparedRequests = 2000
 
 func (b *bench) prepare(request func(i int) (method, path string, body []byte)) ([]prepared, error) {
+	// A token lives for some minutes; each line begins with a new one.
+	bearer, err := b.token()
+	if err != nil {
+		return nil, fmt.Errorf("no access token: %w", err)
+	}
+	b.bearer = bearer
 	base := strings.TrimRight(b.url, "/") + "/fhir/R4/"
 	header := http.Header{"Authorization": {"Bearer " + b.bearer}, "Accept": {fhirclient.MediaType}}
 	withBody := header.Clone()
@@ -120,30 +126,33 @@ func (b *bench) send(ctx context.Context, buffer []byte, p *prepared) (time.Dura
 	return time.Since(begin), nil
 }
 
-// memory reads the server's resident memory from its metrics; 0 where they do
-// not tell it.
+// memory reads the server's resident memory.
 func (b *bench) memory(ctx context.Context, name string) measure {
-	m := measure{Name: name}
+	return measure{Name: name, Bytes: int64(b.metric(ctx, "process_resident_memory_bytes"))}
+}
+
+// metric reads one figure from the server's metrics; 0 where they do not tell it.
+func (b *bench) metric(ctx context.Context, name string) float64 {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(b.url, "/")+"/metrics", nil)
 	if err != nil {
-		return m
+		return 0
 	}
 	req.Header.Set("Authorization", "Bearer "+b.bearer)
 	resp, err := b.http.Do(req)
 	if err != nil {
-		return m
+		return 0
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 8<<20))
 	if err != nil {
-		return m
+		return 0
 	}
 	for l := range strings.Lines(string(body)) {
-		if rest, ok := strings.CutPrefix(l, "process_resident_memory_bytes "); ok {
+		if rest, ok := strings.CutPrefix(l, name+" "); ok {
 			if f, err := strconv.ParseFloat(strings.TrimSpace(rest), 64); err == nil {
-				m.Bytes = int64(f)
+				return f
 			}
 		}
 	}
-	return m
+	return 0
 }

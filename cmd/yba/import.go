@@ -56,7 +56,8 @@ func importCommand(cfg *config.Config, tokenSource func(ctx context.Context, acc
 	f.StringVar(&o.url, "url", "", "address of the server (default: the configured one)")
 	f.StringVar(&tokenFile, "token-file", "", "file with an access token; read again when the token has expired")
 	f.StringVar(&account, "as", importAccount, "account to act as when there is no token file")
-	f.IntVar(&o.connections, "connections", 4, "bundles on their way at the same time")
+	f.IntVar(&o.connections, "connections", 4, "bundles, or pieces of files, on their way at the same time")
+	f.BoolVar(&o.lines, "ndjson", false, "load NDJSON files (*.ndjson), a resource in each line, instead of bundles")
 	f.BoolVar(&o.restart, "restart", false, "forget what was loaded before and load everything")
 	return cmd
 }
@@ -77,10 +78,16 @@ type importOptions struct {
 	token              func() (string, error)
 	connections        int
 	restart            bool
+	// lines: the folder holds NDJSON instead of bundles.
+	lines bool
 }
 
 func (o importOptions) run(cmd *cobra.Command, out io.Writer, status *os.File) error {
-	files, err := bundleFiles(o.dir)
+	find := bundleFiles
+	if o.lines {
+		find = lineFiles
+	}
+	files, err := find(o.dir)
 	if err != nil {
 		return err
 	}
@@ -97,9 +104,13 @@ func (o importOptions) run(cmd *cobra.Command, out io.Writer, status *os.File) e
 		return errors.Join(err, journal.Close())
 	}
 	defer client.Close()
+	bundles := readBundles(files)
+	if o.lines {
+		bundles = readLines(files)
+	}
 	p := newProgress(status, "import", len(files))
 	load := fhirclient.Load{Client: client, Connections: o.connections, Journal: journal, Each: p.each}
-	sum, err := load.Run(cmd.Context(), readBundles(files))
+	sum, err := load.Run(cmd.Context(), bundles)
 	p.finish()
 	report(out, sum)
 	err = errors.Join(err, journal.Close())

@@ -11,7 +11,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"syscall"
@@ -150,8 +152,16 @@ func (s *suite) conn(service string) grpc.ClientConnInterface {
 	return s.local
 }
 
+// heapGrowth is how far the heap may grow, in per cent, before garbage is
+// collected. The live heap is small, so twice Go's own 100 costs some 10 MB
+// of memory and saves about a fifth of the processor time of a read.
+const heapGrowth = 200
+
 // start brings everything up and returns when it is ready.
 func (s *suite) start(ctx context.Context) error {
+	if os.Getenv("GOGC") == "" { // who sets it knows better
+		debug.SetGCPercent(heapGrowth)
+	}
 	if err := s.database(ctx); err != nil {
 		return err
 	}

@@ -24,6 +24,9 @@ type Bundle struct {
 	Body []byte
 	// First bundles are loaded before all others, since others refer to them.
 	First bool
+	// Line, from 1, tells that Body is no Bundle but lines of NDJSON, and
+	// where they begin in their file.
+	Line int
 }
 
 // Load sends bundles over several connections. The zero values of Journal,
@@ -168,6 +171,9 @@ var errJournal = errors.New("journal")
 
 // one loads one bundle, once.
 func (l *Load) one(ctx context.Context, b Bundle) Outcome {
+	if b.Line > 0 {
+		return l.lines(ctx, b)
+	}
 	o := Outcome{Name: b.Name}
 	digest := sumOf(b.Body)
 	before := l.Journal.of(digest)

@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	accessv1 "github.com/yba-health/yba/proto/gen/yba/access/v1"
@@ -48,7 +49,7 @@ func ReasonOf(ctx context.Context) string {
 }
 
 // WithPrincipal returns a context in which p acts. Only a transport that has
-// authenticated p, a test, and As may call it.
+// authenticated p, a test, As and Behalf may call it.
 func WithPrincipal(ctx context.Context, p *Principal) context.Context {
 	return context.WithValue(ctx, principalKey, p)
 }
@@ -69,6 +70,16 @@ func As(ctx context.Context, service string) context.Context {
 		p.Practitioner, p.Facility, p.Session, p.Communes = of.GetPractitioner(), of.GetFacility(), of.GetSession(), of.GetCommunes()
 	}
 	return WithPrincipal(ctx, p)
+}
+
+// Behalf returns a context in which an account, or "service:name", acts in
+// the background with the rights that it has by then, because of what it
+// asked for when it was signed in (a Subscription).
+func Behalf(ctx context.Context, actor string) context.Context {
+	if service, ok := strings.CutPrefix(actor, "service:"); ok {
+		return WithPrincipal(ctx, &Principal{Service: service})
+	}
+	return WithPrincipal(ctx, &Principal{Account: actor})
 }
 
 // WithScope returns a context in which queries reach s.

@@ -112,12 +112,19 @@ func TestEmbeddedServerKeepsItsDataOverARestart(t *testing.T) {
 		if err := db.QueryRow(`SELECT count(*) FROM kept`).Scan(&n); err != nil || n != round+1 {
 			t.Errorf("round %d: %d rows, %v", round, n, err)
 		}
+		// The table's row was written by a process of its own, which is counted too.
+		if used, ok := pg.EmbeddedCPU(o.Dir); !ok || used <= 0 || used > time.Minute {
+			t.Errorf("round %d: %v of processor time, %v", round, used, ok)
+		}
 		_ = db.Close()
 		if err := e.Stop(); err != nil {
 			t.Fatal(err)
 		}
 		if _, running := pg.EmbeddedURL(o.Dir); running {
 			t.Error("still running after Stop")
+		}
+		if used, ok := pg.EmbeddedCPU(o.Dir); ok {
+			t.Errorf("a server that does not run used %v", used)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"time"
 
-	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	"github.com/yba-health/yba/services/records/record"
@@ -121,12 +120,17 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 	if c.typ == "Patient" {
 		w.Commune = own
 	}
+	if personal(c.typ) {
+		if err := b.r.subscribable(ctx, c); err != nil {
+			return err
+		}
+		b.add(c, w, "", "")
+		c.created = w.Op == "create"
+		return nil
+	}
 	owner := b.x.Patient(doc.Root(), c.id)
 	if at, found := b.x.Elsewhere(doc.Root()); owner == "" && found {
-		// It would lie in no compartment, and be open to all.
-		f := fault.New(fault.Unprocessable, "a Patient is referred to as Patient/id; what belongs to a person on another server cannot be kept here", nil)
-		f.At = at.Path()
-		return f
+		return elsewhere(at)
 	}
 	b.add(c, w, owner, own)
 	c.created = w.Op == "create"

@@ -38,7 +38,7 @@ func with(method, url, resource, more string) string {
 	return `{"resource":` + resource + `,"request":{"method":"` + method + `","url":"` + url + `"` + more + `}}`
 }
 
-func binary(patch string) string {
+func binaryOf(patch string) string {
 	return `{"resourceType":"Binary","contentType":"application/json-patch+json","data":"` + base64.StdEncoding.EncodeToString([]byte(patch)) + `"}`
 }
 
@@ -56,7 +56,7 @@ func TestABundleKnowsAllVerbsAndConditions(t *testing.T) {
 			{request("GET", "Organization/a", `,"ifNoneMatch":"W/\"2\""`), "304"},
 			{request("HEAD", "Organization/b", ""), "200"},
 			{with("PUT", "Organization?identifier=http://x|a", strings.Replace(organization("A2"), `"value":"1"`, `"value":"a"`, 1), `,"ifMatch":"W/\"1\""`), "200"},
-			{with("PATCH", "Organization/b", binary(`[{"op":"replace","path":"/name","value":"B2"}]`), `,"ifMatch":"W/\"1\""`), "200"},
+			{with("PATCH", "Organization/b", binaryOf(`[{"op":"replace","path":"/name","value":"B2"}]`), `,"ifMatch":"W/\"1\""`), "200"},
 			{with("PATCH", "Organization?identifier=http://x|c", parameters, ""), "200"},
 			{request("DELETE", "Organization?identifier=http://x|d", ""), "200"},
 			{request("DELETE", "Organization/e", ""), "204"},
@@ -160,7 +160,7 @@ func TestABundleIsRefusedForTwoEntriesAboutOneResource(t *testing.T) {
 		"the same condition":  {with("PUT", "Organization?identifier=http://x|7", organization("C"), ""), with("PUT", "Organization?identifier=http://x|7", organization("D"), "")},
 		"a malformed ifMatch": {with("PUT", "Organization?"+mine, organization("C"), `,"ifMatch":"W/\"1"`), request("GET", "Organization", "")},
 		"an unknown verb":     {request("TRACE", "Organization/x", ""), put},
-		"a broken patch":      {with("PATCH", "Organization/"+x.GetId(), binary(`{}`), ""), request("GET", "Organization", "")},
+		"a broken patch":      {with("PATCH", "Organization/"+x.GetId(), binaryOf(`{}`), ""), request("GET", "Organization", "")},
 	} {
 		_, err := r.Transact(ctx, transaction(entries[0], entries[1]))
 		if f := fault.Of(err); f.Class != fault.Invalid || !strings.HasPrefix(f.At, "Bundle.entry[") {

@@ -45,7 +45,11 @@ func (r *Records) Capabilities(ctx context.Context, req *recordsv1.CapabilitiesR
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(`{"type":"` + typ + `","interaction":[` + codes + `],` +
+		b.WriteByte('{')
+		if typ == "Subscription" {
+			b.WriteString(topicList())
+		}
+		b.WriteString(`"type":"` + typ + `","interaction":[` + codes + `],` +
 			`"versioning":"versioned-update","readHistory":true,"updateCreate":` + strconv.FormatBool(r.settings.updateCreate) +
 			`,"conditionalCreate":true,"conditionalRead":"full-support","conditionalUpdate":true,"conditionalDelete":"` + many + `",` +
 			`"referencePolicy":["literal","logical"` + r.enforced(typ) + `]`)

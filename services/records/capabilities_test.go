@@ -50,6 +50,9 @@ func TestTheCapabilityStatementNamesEveryInteractionAndOperation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(string(x.GetBody()), `"valueCanonical":"https://yba.health/fhir/SubscriptionTopic/encounter-start"`) {
+		t.Error("the topics are not told")
+	}
 	for _, row := range routes() {
 		want := `{"code":"` + row.code + `"}`
 		if strings.HasPrefix(row.code, "$") {

@@ -41,7 +41,7 @@ func village(ctx context.Context, t testing.TB, r *Records) {
 		subject := `"subject":{"reference":"Patient/` + p + `"}`
 		put(ctx, t, r, "Encounter", "e-"+p, `{"status":"finished","class":{"code":"AMB"},"serviceProvider":{"reference":"Organization/station"},`+subject+`}`)
 		put(ctx, t, r, "Observation", "sys-"+p, `{"status":"final",`+code("8480-6")+`,`+subject+`,"encounter":{"reference":"Encounter/e-`+p+`"},
-			"performer":[{"reference":"Practitioner/dr"}],"effectiveDateTime":"2026-01-02","valueQuantity":{"value":120.5,"code":"mm[Hg]"}}`)
+			"performer":[{"reference":"Practitioner/dr"}],"effectiveDateTime":"2026-01-02","valueQuantity":{"value":120.5,"system":"http://unitsofmeasure.org","code":"mm[Hg]"}}`)
 		put(ctx, t, r, "Observation", "dia-"+p, `{"status":"amended",`+code("8462-4")+`,`+subject+`,"performer":[{"reference":"Organization/station"}],
 			"effectiveDateTime":"2026-03-02","hasMember":[{"reference":"Observation/sys-`+p+`"}]}`)
 		put(ctx, t, r, "Condition", "c-"+p, `{`+code("x")+`,`+subject+`,"encounter":{"reference":"Encounter/e-`+p+`"},"evidence":[{"detail":[{"reference":"Observation/sys-`+p+`"}]}]}`)
@@ -137,7 +137,7 @@ func ask(ctx context.Context, t testing.TB, r *Records, address string, size str
 // TestConditionsHoldAcrossResources asks as two callers: neither pages nor
 // totals may tell the nurse of one commune about the other.
 func TestConditionsHoldAcrossResources(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := loose(t)
 	village(ctx, t, r)
 	near := nurse(t.Context(), "95012")
 	for _, tt := range asks {
@@ -158,7 +158,7 @@ func TestConditionsHoldAcrossResources(t *testing.T) {
 }
 
 func TestSearchesThatMeanNothingAreRefused(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := loose(t)
 	for _, address := range []string{
 		"Patient?name.family=x", "Observation?subject:Practitioner.name=x", "Observation?subject:Nothing.name=x", "Observation?subject.colour=x",
 		"Patient?_has:Observation:code:code=x", "Patient?_has:Nothing:patient:code=x", "Patient?_has:Observation:patient=x", "Patient?_has:Observation:patient:colour=x",
@@ -194,7 +194,7 @@ func TestSearchesThatMeanNothingAreRefused(t *testing.T) {
 }
 
 func TestACursorBelongsToItsSearch(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := loose(t)
 	village(ctx, t, r)
 	next := search(ctx, t, r, "Observation", "status=final&_sort=code&_count=1").next
 	_, query, _ := strings.Cut(next, "?")
@@ -212,7 +212,7 @@ func TestACursorBelongsToItsSearch(t *testing.T) {
 }
 
 func TestChainsOfThePatientThemselvesTellNothingOfOthers(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := loose(t)
 	village(ctx, t, r)
 	self := scoped(t.Context(), &guard.Scope{Patients: []string{"hoa"}, Shared: true})
 	for _, tt := range []struct {

@@ -43,12 +43,14 @@ func (b *batch) compartments(ctx context.Context) error {
 			if !b.scope.GetAll() {
 				return c.fail(outside())
 			}
-			return c.fail(fault.Newf(fault.Unprocessable, "the Patient that the %s belongs to is not here", c.typ))
+			return c.fail(notHere(c.typ))
 		}
-		if err := b.allowed(c, owner, home.Commune, b.own[i]); err != nil {
+		if personal(c.typ) {
+			home.Key = b.account(ctx, c)
+		} else if err := b.allowed(c, owner, home.Commune, b.own[i]); err != nil {
 			return c.fail(err)
 		}
-		if c.old != nil && c.old.PatientID != owner && !guard.Covers(b.scope, c.old.PatientID, there[c.old.PatientID].Commune) {
+		if c.old != nil && c.old.PatientID != owner && !personal(c.typ) && !guard.Covers(b.scope, c.old.PatientID, there[c.old.PatientID].Commune) {
 			return c.fail(outside())
 		}
 		w.Patient = home.Key
@@ -74,6 +76,17 @@ func (b *batch) compartments(ctx context.Context) error {
 
 func outside() error {
 	return fault.New(fault.Forbidden, "there is no such record that you may reach", nil)
+}
+
+func notHere(typ string) error {
+	return fault.Newf(fault.Unprocessable, "the Patient that the %s belongs to is not here", typ)
+}
+
+// elsewhere refuses what would lie in no compartment, and be open to all.
+func elsewhere(at fhir.Value) error {
+	f := fault.New(fault.Unprocessable, "a Patient is referred to as Patient/id; what belongs to a person on another server cannot be kept here", nil)
+	f.At = at.Path()
+	return f
 }
 
 // existing reads the compartments that the writes touch. With the scope of
@@ -124,6 +137,15 @@ func (b *batch) allowed(c *change, owner, commune, own string) error {
 	return nil
 }
 
+// account returns the compartment of what belongs to an account: that of
+// whoever made it, also when another may change it.
+func (b *batch) account(ctx context.Context, c *change) int64 {
+	if c.old != nil {
+		return c.old.Patient
+	}
+	return account(author(ctx).Actor)
+}
+
 // mine reports whether a shared resource lay in the scope's communes before.
 func (b *batch) mine(old *record.Stored) bool {
 	if old.Patient != 0 {
@@ -156,6 +178,12 @@ func (b *batch) within(ctx context.Context) error {
 			continue
 		}
 		owner := c.old.PatientID
+		if personal(c.typ) {
+			if c.old.Patient != account(author(ctx).Actor) {
+				return c.fail(outside())
+			}
+			continue
+		}
 		if owner != "" && !guard.Covers(b.scope, owner, there[owner].Commune) || owner == "" && !b.mine(c.old) {
 			return c.fail(outside())
 		}

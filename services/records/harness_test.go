@@ -2,6 +2,7 @@ package records
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"log/slog"
 	"os"
@@ -23,7 +24,29 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
 // service with the scope of everything acts.
 func open(t testing.TB) (*Records, context.Context) {
 	t.Helper()
+	r, ctx, _ := openDB(t)
+	return r, ctx
+}
+
+// loose is open without the check that references lead somewhere, for tests
+// of what is not about it.
+func loose(t testing.TB) (*Records, context.Context) {
+	t.Helper()
+	r, ctx := open(t)
+	r.settings.written = types{}
+	return r, ctx
+}
+
+// openDB returns the database, too.
+func openDB(t testing.TB) (*Records, context.Context, *sql.DB) {
+	t.Helper()
 	db, dsn := pgtest.New(t, pgtest.Schema{Service: "records", Migrations: postgres.Migrations()})
+	return serve(t, db, dsn), all(t.Context()), db
+}
+
+// serve returns a service on a database, as another process would be.
+func serve(t testing.TB, db *sql.DB, dsn string) *Records {
+	t.Helper()
 	defs, err := fhir.R4()
 	if err != nil {
 		t.Fatal(err)
@@ -40,10 +63,10 @@ func open(t testing.TB) (*Records, context.Context) {
 	store.Base, store.Expander = "http://test/fhir/R4", expander{terms}
 	r := &Records{
 		store: store, defs: defs, terms: terms, settings: chosen, now: time.Now,
-		log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4",
+		log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4", exports: newExports(),
 	}
 	r.enter = func(ctx context.Context, _ string) (context.Context, error) { return ctx, nil }
-	return r, all(t.Context())
+	return r
 }
 
 func all(ctx context.Context) context.Context {

@@ -33,6 +33,8 @@ const (
 type rest struct {
 	endpoints map[string]endpoint.Endpoint
 	public    string
+	// notifications serves the websockets of Subscriptions.
+	notifications http.Handler
 }
 
 func newREST(t kit.Table, g *guard.Guard, public string) (*rest, error) {

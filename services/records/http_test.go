@@ -29,21 +29,22 @@ func (gate) Append(context.Context, *accessv1.AppendRequest, ...grpc.CallOption)
 	return &accessv1.AppendResponse{}, nil
 }
 
-func TestTheFHIRFaceSpeaksHTTP(t *testing.T) {
-	r, _ := open(t)
+// overHTTP returns how to call the FHIR face of r, as the bearer of "good".
+func overHTTP(t testing.TB, r *Records) func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
 	table, err := r.operations()
 	if err != nil {
 		t.Fatal(err)
 	}
 	auditor := guard.NewAuditor(gate{}, slog.New(slog.DiscardHandler))
-	defer auditor.Close()
+	t.Cleanup(auditor.Close)
 	face, err := newREST(table, guard.New(gate{}, auditor, slog.New(slog.DiscardHandler), prometheus.NewRegistry()), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
 	face.routes(mux)
-	call := func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	return func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
 		req := httptest.NewRequest(method, path, strings.NewReader(body))
 		req.Header.Set("Authorization", "Bearer good")
 		req.Header.Set("Content-Type", "application/fhir+json")
@@ -54,6 +55,11 @@ func TestTheFHIRFaceSpeaksHTTP(t *testing.T) {
 		mux.ServeHTTP(w, req)
 		return w
 	}
+}
+
+func TestTheFHIRFaceSpeaksHTTP(t *testing.T) {
+	r, _ := open(t)
+	call := overHTTP(t, r)
 	made := call("POST", "/fhir/R4/Organization", `{"resourceType":"Organization","name":"A"}`)
 	_, rest, _ := strings.Cut(made.Header().Get("Location"), "/fhir/R4/")
 	ref, _, _ := strings.Cut(rest, "/_history")

@@ -43,7 +43,7 @@ func brought(ctx context.Context, t testing.TB, r *Records, typ, query string) [
 }
 
 func TestIncludesBringAlongWhatIsAskedFor(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := loose(t)
 	village(ctx, t, r)
 	for _, tt := range []struct{ typ, query, all, few string }{
 		{"Observation", "_id=sys-hoa&_include=Observation:subject", "include Patient/hoa, match Observation/sys-hoa", ""},
@@ -86,7 +86,7 @@ func TestIncludesBringAlongWhatIsAskedFor(t *testing.T) {
 }
 
 func TestIncludesComeOnEveryPageAndEndInCircles(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := loose(t)
 	for i := range 3 {
 		put(ctx, t, r, "Organization", fmt.Sprint("o", i), fmt.Sprintf(`{"name":"a","partOf":{"reference":"Organization/o%d"}}`, (i+1)%3))
 	}
@@ -105,7 +105,7 @@ func TestIncludesComeOnEveryPageAndEndInCircles(t *testing.T) {
 }
 
 func TestWhatIsNotIncludedIsSaid(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := loose(t)
 	put(ctx, t, r, "Organization", "o", `{"name":"a"}`)
 	var entries []string
 	for range maxIncluded + 1 {
@@ -128,7 +128,7 @@ func TestWhatIsNotIncludedIsSaid(t *testing.T) {
 }
 
 func TestIncludesFollowCanonicalsAndVersions(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := loose(t)
 	put(ctx, t, r, "Questionnaire", "q1", `{"status":"active","url":"http://q","version":"1"}`)
 	put(ctx, t, r, "Questionnaire", "q2", `{"status":"active","url":"http://q","version":"2"}`)
 	put(ctx, t, r, "QuestionnaireResponse", "a", `{"status":"completed","questionnaire":"http://q|2"}`)

@@ -1,139 +1,98 @@
 package records
 
 import (
-	"encoding/json"
-	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/yba-health/yba/pkg/fault"
-	"github.com/yba-health/yba/pkg/fhir"
-	"github.com/yba-health/yba/pkg/guard"
-	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/record"
 )
 
-// matching asks for the matches of a Patient.
-func matching(patient string, more ...string) *recordsv1.OperationRequest {
-	list := append([]string{`{"name":"resource","resource":` + patient + `}`}, more...)
-	return &recordsv1.OperationRequest{Type: "Patient", Body: []byte(`{"resourceType":"Parameters","parameter":[` + strings.Join(list, ",") + `]}`)}
-}
-
-// graded reads a Bundle as "id grade", the order kept.
-func graded(t testing.TB, body []byte) []string {
-	t.Helper()
-	var b struct {
-		Entry []struct {
-			Resource struct{ ID string }
-			Search   struct {
-				Mode      string
-				Score     float64
-				Extension []struct{ URL, ValueCode string }
-			}
-		}
-	}
-	if err := json.Unmarshal(body, &b); err != nil {
-		t.Fatalf("%v in %s", err, body)
-	}
-	var list []string
-	last := 1.0
-	for _, e := range b.Entry {
-		s := e.Search
-		if s.Mode != "match" || s.Score > last || s.Score < 0 || len(s.Extension) != 1 || s.Extension[0].URL != matchGrade {
-			t.Errorf("the entry's search is %+v", s)
-		}
-		last = s.Score
-		list = append(list, e.Resource.ID+" "+s.Extension[0].ValueCode)
-	}
-	return list
-}
-
-func TestMatchFindsThePersonAgain(t *testing.T) {
+// TestTheMatcherFindsWhatTheSearchFinds asks the same queries of the database
+// and of each resource alone.
+func TestTheMatcherFindsWhatTheSearchFinds(t *testing.T) {
 	r, ctx := open(t)
-	hoa := create(ctx, t, r, "Patient", person("Nguyễn", "Thị Hoa", "099150000001", "95012", "1950-03-08")).GetId()
-	create(ctx, t, r, "Patient", person("Nguyễn", "Thị Hoá", "099150000002", "95012", "1950-07-01"))
-	create(ctx, t, r, "Patient", person("Trần", "Văn Bình", "099063000003", "95012", "1963-08-02"))
-	address := `"address":[{"city":"Xã A","line":["Thôn 2"],"extension":[{"url":"` + fhir.ExtensionUnit + `","valueCoding":{"code":"95012","version":"2025-07-01"}}]}]`
-	number := `"identifier":[{"system":"` + fhir.SystemCCCD + `","value":"099150000001"}]`
-	for name, tt := range map[string]struct{ body, grade string }{
-		"all the same":             {`{"resourceType":"Patient",` + number + `,"name":[{"text":"Nguyễn Thị Hoa"}],"birthDate":"1950-03-08"}`, "certain"},
-		"no marks, year only":      {`{"resourceType":"Patient","name":[{"text":"NGUYEN THI HOA"}],"gender":"female","birthDate":"1950",` + address + `}`, "probable"},
-		"initials and a whole day": {`{"resourceType":"Patient","name":[{"text":"N.T. Hoa"}],"gender":"female","birthDate":"1950-03-08",` + address + `}`, "probable"},
-		"day and month swapped":    {`{"resourceType":"Patient","name":[{"text":"Nguyen Thi Hoa"}],"birthDate":"1950-08-03",` + address + `}`, "probable"},
-		"family name last":         {`{"resourceType":"Patient","name":[{"family":"Hoa","given":["Nguyễn","Thị"]}],"birthDate":"1950-03-08",` + number + `}`, "certain"},
-		"a card of the insurance":  {`{"resourceType":"Patient","identifier":[{"system":"` + fhir.SystemBHYT + `","value":"099 150 000 001"}],"name":[{"text":"Nguyen Thi Hoa"}],"birthDate":"1950"}`, "certain"},
-		"the number alone":         {`{"resourceType":"Patient",` + number + `}`, "probable"},
-		"the phone and the name":   {`{"resourceType":"Patient","name":[{"text":"Nguyễn Thị Hoa"}],"telecom":[{"value":"+84 9099150000001"}]}`, "probable"},
-	} {
-		b, err := r.Match(ctx, matching(tt.body))
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		if got := graded(t, b.GetBody()); len(got) == 0 || got[0] != hoa+" "+tt.grade {
-			t.Errorf("%s: %v, want %s", name, got, hoa+" "+tt.grade)
-		}
-	}
-	b, err := r.Match(ctx, matching(`{"resourceType":"Patient","name":[{"text":"Nguyen Thi Hoa"}],"gender":"female","birthDate":"1950",`+address+`}`, `{"name":"count","valueInteger":1}`))
-	if err != nil || len(graded(t, b.GetBody())) != 1 {
-		t.Errorf("count: %v %s", err, b.GetBody())
-	}
-	for name, tt := range map[string]struct {
-		body string
-		want int
-	}{
-		"one is certain": {`{"resourceType":"Patient",` + number + `,"name":[{"text":"Nguyễn Thị Hoa"}],"birthDate":"1950-03-08"}`, 1},
-		"none is":        {`{"resourceType":"Patient","name":[{"text":"Nguyễn Thị Hoa"}],"birthDate":"1950",` + address + `}`, 0},
-	} {
-		b, err := r.Match(ctx, matching(tt.body, `{"name":"onlyCertainMatches","valueBoolean":true}`))
-		if err != nil || len(graded(t, b.GetBody())) != tt.want {
-			t.Errorf("%s: %v %s", name, err, b.GetBody())
-		}
-	}
-	twin := create(ctx, t, r, "Patient", person("Nguyễn", "Thị Hoa", "099150000001", "95012", "1950-03-08")).GetId()
-	same := matching(`{"resourceType":"Patient",`+number+`,"name":[{"text":"Nguyễn Thị Hoa"}],"birthDate":"1950-03-08"}`, `{"name":"onlyCertainMatches","valueBoolean":true}`)
-	if b, err := r.Match(ctx, same); err != nil || len(graded(t, b.GetBody())) != 0 {
-		t.Errorf("of two certain ones one was chosen: %v %s", err, b.GetBody())
-	}
-	if _, err := r.Merge(ctx, pair(twin, hoa)); err != nil {
+	p := create(ctx, t, r, "Patient", person("Nguyễn", "Hoà", "1", "95012", "1950-03-04")).GetId()
+	q := create(ctx, t, r, "Patient", person("Lê", "Đào", "2", "95015", "1980-03")).GetId()
+	create(ctx, t, r, "Patient", `{"resourceType":"Patient","active":false,"name":[{"family":"Trần"}],"deceasedBoolean":true}`)
+	create(ctx, t, r, "Observation", observation(p, "8480-6", "2026-01-02", "120"))
+	create(ctx, t, r, "Observation", observation(p, "8480-6", "2026-01-02T23:30:00+07:00", "120.50"))
+	create(ctx, t, r, "Observation", observation(q, "8480-6", "2025", "119.5"))
+	create(ctx, t, r, "Observation", strings.Replace(observation(q, "8867-4", "2026-02", "-3"), "mm[Hg]", "/min", 1))
+	create(ctx, t, r, "Observation", `{"resourceType":"Observation","status":"amended","code":{"coding":[{"code":"x"},{"system":"http://a","code":"y"}]},
+		"subject":{"reference":"Patient/`+q+`"},"valueString":"Tốt lắm","effectivePeriod":{"start":"2026-01-01"}}`)
+	create(ctx, t, r, "ValueSet", `{"resourceType":"ValueSet","status":"draft","url":"http://a/b","version":"1"}`)
+	create(ctx, t, r, "ValueSet", `{"resourceType":"ValueSet","status":"active","url":"http://a/b/c"}`)
+	create(ctx, t, r, "RiskAssessment", `{"resourceType":"RiskAssessment","status":"final","subject":{"reference":"Patient/`+p+`"},"prediction":[{"probabilityDecimal":0.85}]}`)
+
+	x, err := r.store.Indexer(ctx)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if b, err := r.Match(ctx, same); err != nil || fmt.Sprint(graded(t, b.GetBody())) != "["+hoa+" certain]" {
-		t.Errorf("a Patient that was merged into another is a match: %v %s", err, b.GetBody())
-	}
-	for name, req := range map[string]*recordsv1.OperationRequest{
-		"nobody is given":    {Body: []byte(`{"resourceType":"Parameters"}`)},
-		"a Group is given":   matching(`{"resourceType":"Group"}`),
-		"count is no number": matching(`{"resourceType":"Patient"}`, `{"name":"count","valueString":"many"}`),
+	found := 0
+	for _, query := range []string{
+		"Patient?", "Patient?_id=" + p, "Patient?_id=" + p + "," + q, "Patient?name=nguyen", "Patient?name=hoa", "Patient?name:exact=Hoà", "Patient?name:exact=hoa",
+		"Patient?name:contains=a", "Patient?family=dao,le", "Patient?name:missing=true", "Patient?given:missing=true", "Patient?given:missing=false",
+		"Patient?identifier=1", "Patient?identifier=http://none|1", "Patient?gender=female", "Patient?gender:not=female", "Patient?gender:missing=true",
+		"Patient?active=false", "Patient?deceased=true", "Patient?birthdate=1950-03-04", "Patient?birthdate=1950", "Patient?birthdate=gt1950-03-04", "Patient?birthdate=lt1980-03-15",
+		"Patient?birthdate=le1980-03-15", "Patient?birthdate=ne1950", "Patient?birthdate=sa1950", "Patient?birthdate=eb1980", "Patient?birthdate=ge1980-03-31", "Patient?_lastUpdated=gt2000",
+		"Patient?_lastUpdated=lt2000", "Patient?birthdate:missing=true",
+		"Observation?", "Observation?code=8480-6", "Observation?code=http://loinc.org|8480-6", "Observation?code=|x", "Observation?code=http://loinc.org|", "Observation?code=http://a|y,8867-4",
+		"Observation?code:not=8480-6", "Observation?code=8480-6&status=final", "Observation?status:not=final", "Observation?subject=Patient/" + p, "Observation?patient=" + q,
+		"Observation?subject:Patient=" + p, "Observation?subject=" + q + "&code=8867-4", "Observation?subject:missing=true", "Observation?date=2026-01-02", "Observation?date=2026",
+		"Observation?date=2026-01", "Observation?date=ge2026-01-02", "Observation?date=gt2026-01-02", "Observation?date=lt2026-01-02", "Observation?date=le2025-12-31", "Observation?date=sa2026-01-01",
+		"Observation?date=eb2026-01-01", "Observation?date=ne2026", "Observation?value-quantity=120", "Observation?value-quantity=120.5", "Observation?value-quantity=120.50",
+		"Observation?value-quantity=gt119.5", "Observation?value-quantity=ge119.5", "Observation?value-quantity=lt0", "Observation?value-quantity=le-3", "Observation?value-quantity=ne120",
+		"Observation?value-quantity=120|http://unitsofmeasure.org|mm[Hg]", "Observation?value-quantity=gt0||mm[Hg]", "Observation?value-quantity=lt0|http://unitsofmeasure.org|mm[Hg]",
+		"Observation?value-quantity:missing=true", "Observation?value-string=tot", "Observation?value-string:contains=lam",
+		"ValueSet?url=http://a/b", "ValueSet?url=http://a", "ValueSet?url:missing=false", "RiskAssessment?probability=0.85", "RiskAssessment?probability=gt0.8", "RiskAssessment?probability=0.9",
 	} {
-		if _, err := r.Match(ctx, req); !fault.Is(err, fault.Invalid) {
-			t.Errorf("%s: %v", name, err)
+		typ, params, _ := strings.Cut(query, "?")
+		q, err := x.ParseQuery(typ, params, false)
+		if err != nil {
+			t.Fatalf("%s: %v", query, err)
 		}
+		if err := q.Matchable(); err != nil {
+			t.Errorf("%s: %v", query, err)
+			continue
+		}
+		all, err := x.ParseQuery(typ, "_count=1000", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := r.store.Search(ctx, nil, all, record.Reach{All: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var alone []string
+		for i := range page.Matches {
+			v, err := seen(x, &page.Matches[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if q.Matches(v) {
+				alone = append(alone, v.ID)
+			}
+		}
+		listed := search(ctx, t, r, typ, params).ids
+		slices.Sort(alone)
+		slices.Sort(listed)
+		if !slices.Equal(alone, listed) {
+			t.Errorf("%s: the search finds %d, the matcher %d", query, len(listed), len(alone))
+		}
+		found += len(alone)
 	}
-	odd := `{"resourceType":"Patient","identifier":[{"value":"a|b,c$"},{"system":"x"}],"name":[{"text":"` + strings.Repeat("ơ ", 600) + `"},{"family":"|"}],"birthDate":"x","telecom":[{"value":"+"}]}`
-	if b, err := r.Match(ctx, matching(odd)); err != nil || len(graded(t, b.GetBody())) != 0 {
-		t.Errorf("odd input: %v", err)
+	if found < 60 {
+		t.Errorf("the queries find %d resources only, and prove little", found)
 	}
-}
-
-func TestMatchTellsNothingOfPeopleOutOfReach(t *testing.T) {
-	r, ctx := open(t)
-	create(ctx, t, r, "Patient", person("Nguyễn", "Hoa", "099150000001", "95015", "1950-03-08"))
-	own := create(ctx, t, r, "Patient", person("Nguyễn", "Hoa", "077150345678", "95012", "1950-03-08")).GetId()
-	asked := matching(person("Nguyễn", "Hoa", "099150000001", "95015", "1950-03-08"))
-	absent := matching(person("Nguyễn", "Hoa", "099150000003", "95015", "1950-03-08"))
-	a := nurse(t.Context(), "95012")
-	x, err := r.Match(a, asked)
-	y, err2 := r.Match(a, absent)
-	if err != nil || err2 != nil || string(x.GetBody()) != string(y.GetBody()) || strings.Count(string(x.GetBody()), "fullUrl") != 1 || !strings.Contains(string(x.GetBody()), own) {
-		t.Errorf("%v %v: %s where nobody has the number: %s", err, err2, x.GetBody(), y.GetBody())
-	}
-	if b, err := r.Match(nurse(t.Context(), "95015"), asked); err != nil || len(graded(t, b.GetBody())) != 1 {
-		t.Errorf("the other nurse: %v %s", err, b.GetBody())
-	}
-	if b, err := r.Match(ctx, asked); err != nil || len(graded(t, b.GetBody())) != 2 {
-		t.Errorf("everybody: %v %s", err, b.GetBody())
-	}
-	if _, err := r.Match(scoped(t.Context(), &guard.Scope{Deidentified: true}), asked); !fault.Is(err, fault.Forbidden) {
-		t.Error(err)
+	for _, query := range []string{"_sort=date", "_count=3", "_total=accurate", "_include=Observation:subject", "_summary=count"} {
+		q, err := x.ParseQuery("Observation", query, false)
+		if err == nil {
+			err = q.Matchable()
+		}
+		if !fault.Is(err, fault.Unprocessable) {
+			t.Errorf("%s: %v", query, err)
+		}
 	}
 }

@@ -35,7 +35,7 @@ func bare(t testing.TB, body []byte) string {
 	return string(set(doc.Root(), "meta", nil))
 }
 
-func read(ctx context.Context, t testing.TB, r *Records, typ, id string) *recordsv1.Resource {
+func stored(ctx context.Context, t testing.TB, r *Records, typ, id string) *recordsv1.Resource {
 	t.Helper()
 	x, err := r.Read(ctx, &recordsv1.ReadRequest{Type: typ, Id: id})
 	if err != nil {
@@ -74,7 +74,7 @@ func TestAMergeMovesEverythingAndUnmergePutsItBackByteForByte(t *testing.T) {
 	before := map[string]string{}
 	for _, ref := range append([]string{"Patient/" + d.source, "Patient/" + d.target, "Group/" + d.household}, "Observation/"+d.moved[0], "Observation/"+d.moved[1], "Observation/"+d.moved[2]) {
 		typ, id, _ := strings.Cut(ref, "/")
-		before[ref] = bare(t, read(ctx, t, r, typ, id).GetBody())
+		before[ref] = bare(t, stored(ctx, t, r, typ, id).GetBody())
 	}
 	out, err := r.Merge(ctx, pair(d.source, d.target))
 	if err != nil {
@@ -94,10 +94,10 @@ func TestAMergeMovesEverythingAndUnmergePutsItBackByteForByte(t *testing.T) {
 			t.Errorf("$everything: %v %s", err, b.GetBody())
 		}
 	}
-	if g := string(read(ctx, t, r, "Group", d.household).GetBody()); strings.Contains(g, d.source) || !strings.Contains(g, d.target) {
+	if g := string(stored(ctx, t, r, "Group", d.household).GetBody()); strings.Contains(g, d.source) || !strings.Contains(g, d.target) {
 		t.Errorf("a reference in an extension stays: %s", g)
 	}
-	source, target := string(read(ctx, t, r, "Patient", d.source).GetBody()), string(read(ctx, t, r, "Patient", d.target).GetBody())
+	source, target := string(stored(ctx, t, r, "Patient", d.source).GetBody()), string(stored(ctx, t, r, "Patient", d.target).GetBody())
 	if !strings.Contains(source, `"active":false`) || !strings.Contains(source, `{"other":{"reference":"Patient/`+d.target+`"},"type":"replaced-by"}`) {
 		t.Errorf("the source is %s", source)
 	}
@@ -122,7 +122,7 @@ func TestAMergeMovesEverythingAndUnmergePutsItBackByteForByte(t *testing.T) {
 	}
 	for ref, want := range before {
 		typ, id, _ := strings.Cut(ref, "/")
-		x := read(ctx, t, r, typ, id)
+		x := stored(ctx, t, r, typ, id)
 		if got := bare(t, x.GetBody()); got != want || x.GetVersion() != 3 {
 			t.Errorf("%s is version %d: %s, and was %s", ref, x.GetVersion(), got, want)
 		}
@@ -148,7 +148,7 @@ func TestWhatChangedSinceAMergeStaysAndIsListed(t *testing.T) {
 	}
 	update := func(typ, id, from, to string) {
 		t.Helper()
-		body := bytes.Replace(read(ctx, t, r, typ, id).GetBody(), []byte(from), []byte(to), 1)
+		body := bytes.Replace(stored(ctx, t, r, typ, id).GetBody(), []byte(from), []byte(to), 1)
 		if _, err := r.Update(ctx, &recordsv1.UpdateRequest{Type: typ, Id: id, Body: body}); err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +175,7 @@ func TestWhatChangedSinceAMergeStaysAndIsListed(t *testing.T) {
 	if got := search(ctx, t, r, "Observation", "patient="+d.target+"&_total=accurate"); got.total != 3 {
 		t.Errorf("the target keeps %v", got.ids)
 	}
-	source, target := string(read(ctx, t, r, "Patient", d.source).GetBody()), string(read(ctx, t, r, "Patient", d.target).GetBody())
+	source, target := string(stored(ctx, t, r, "Patient", d.source).GetBody()), string(stored(ctx, t, r, "Patient", d.target).GetBody())
 	if strings.Contains(source, "link") || !strings.Contains(source, `"active":true`) || !strings.Contains(source, "9912345678") || !strings.Contains(source, "Số 8") {
 		t.Errorf("the source is %s", source)
 	}
@@ -214,7 +214,7 @@ func TestAMergeIsRefusedWhereItWouldBeWrong(t *testing.T) {
 	if err != nil || !strings.Contains(string(out.GetBody()), "nothing was stored: 4 resources") || !strings.Contains(string(out.GetBody()), `"type":"replaces"`) {
 		t.Fatalf("preview: %v %s", err, out.GetBody())
 	}
-	if x := read(ctx, t, r, "Patient", d.source); x.GetVersion() != 1 {
+	if x := stored(ctx, t, r, "Patient", d.source); x.GetVersion() != 1 {
 		t.Fatalf("a preview made version %d", x.GetVersion())
 	}
 	byNumber := `{"resourceType":"Parameters","parameter":[{"name":"source-patient-identifier","valueIdentifier":{"system":"` + fhir.SystemBHXH + `","value":"9912345678"}},
@@ -223,11 +223,11 @@ func TestAMergeIsRefusedWhereItWouldBeWrong(t *testing.T) {
 	if _, err := r.Merge(ctx, &recordsv1.OperationRequest{Body: []byte(byNumber)}); err != nil {
 		t.Fatal(err)
 	}
-	if x := string(read(ctx, t, r, "Patient", d.target).GetBody()); !strings.Contains(x, `"name":[{"text":"Hoa"}]`) {
+	if x := string(stored(ctx, t, r, "Patient", d.target).GetBody()); !strings.Contains(x, `"name":[{"text":"Hoa"}]`) {
 		t.Errorf("result-patient is not what remains: %s", x)
 	}
 	// Its number was not taken over, so it stays where it was.
-	if x := string(read(ctx, t, r, "Patient", d.source).GetBody()); !strings.Contains(x, "9912345678") {
+	if x := string(stored(ctx, t, r, "Patient", d.source).GetBody()); !strings.Contains(x, "9912345678") {
 		t.Errorf("a number is lost: %s", x)
 	}
 	for name, req := range map[string]*recordsv1.OperationRequest{"again": pair(d.source, d.target), "into what was replaced": pair(other, d.source)} {
@@ -281,7 +281,7 @@ func TestMergesKeepToTheScope(t *testing.T) {
 	if _, err := r.Merge(a, pair(d.source, d.target)); err != nil {
 		t.Fatalf("a nurse may merge in her own commune: %v", err)
 	}
-	if x := string(read(ctx, t, r, "Observation", elsewhere).GetBody()); !strings.Contains(x, d.source) {
+	if x := string(stored(ctx, t, r, "Observation", elsewhere).GetBody()); !strings.Contains(x, d.source) {
 		t.Errorf("a nurse changed a record out of her reach: %s", x)
 	}
 	if got := search(a, t, r, "Observation", "patient="+d.target+"&_total=accurate"); got.total != 4 {

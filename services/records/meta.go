@@ -38,7 +38,7 @@ func (r *Records) Meta(ctx context.Context, req *recordsv1.OperationRequest) (*r
 	if x.Deleted {
 		return nil, fault.New(fault.Gone, "the resource was deleted; its history is kept", nil)
 	}
-	return metaOf(x.Body)
+	return labelsOf(x.Body)
 }
 
 // MetaAdd answers $meta-add (https://hl7.org/fhir/R4/resource-operation-meta-add.html).
@@ -77,11 +77,11 @@ func (r *Records) label(ctx context.Context, req *recordsv1.OperationRequest, ad
 	if err != nil {
 		return nil, err
 	}
-	return metaOf(x.GetBody())
+	return labelsOf(x.GetBody())
 }
 
-// metaOf is what the operations answer with.
-func metaOf(body []byte) (*recordsv1.Resource, error) {
+// labelsOf is what the operations answer with.
+func labelsOf(body []byte) (*recordsv1.Resource, error) {
 	v, err := parsed(body)
 	if err != nil {
 		return nil, err

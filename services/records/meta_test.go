@@ -43,7 +43,7 @@ func TestLabelsAreAddedAndTakenAway(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		now := read(ctx, t, r, "Organization", id)
+		now := stored(ctx, t, r, "Organization", id)
 		if now.GetVersion() != step.version || !strings.Contains(string(now.GetBody()), `"alias":["1.50"]`) {
 			t.Errorf("version %d, want %d: %s", now.GetVersion(), step.version, now.GetBody())
 		}

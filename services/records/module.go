@@ -2,14 +2,17 @@ package records
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/yba-health/yba/pkg/app"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	"github.com/yba-health/yba/pkg/kit"
+	"github.com/yba-health/yba/pkg/projection"
 	"github.com/yba-health/yba/services/records/postgres"
 	"github.com/yba-health/yba/services/records/terminology"
 	termstore "github.com/yba-health/yba/services/records/terminology/postgres"
@@ -27,6 +30,9 @@ type service struct {
 
 	stop context.CancelFunc
 	done sync.WaitGroup
+	// closing ends the websockets.
+	closing   context.CancelFunc
+	followers []*projection.Follower
 }
 
 // New makes the service.
@@ -46,12 +52,23 @@ func New(d app.Deps) (app.Service, error) {
 	base := strings.TrimSuffix(d.Config.PublicURL, "/")
 	terms := store.Terms()
 	r := &Records{
-		store: store, defs: defs, terms: terminology.New(terms), settings: chosen, now: d.Now, log: d.Log, base: base + "/fhir/R4",
+		store: store, defs: defs, terms: terminology.New(terms), settings: chosen, now: d.Now, log: d.Log,
+		base: d.Config.BaseURL() + prefix, exports: newExports(),
 	}
 	store.Base, store.Expander = r.base, expander{r.terms}
 	r.enter = func(ctx context.Context, method string) (context.Context, error) {
 		return d.Guard.Enter(ctx, "records."+method, guard.Rules{}, nil)
 	}
+	private, err := networks(d.Config.HookNets)
+	if err != nil {
+		return nil, err
+	}
+	h := newHooks(r, store, private, d.Log, d.Metrics)
+	h.act = func(ctx context.Context, owner string) (context.Context, error) {
+		return d.Guard.Enter(guard.Behalf(ctx, owner), told, guard.Rules{}, nil)
+	}
+	h.note = func(ctx context.Context, patient, target string) { d.Guard.Note(ctx, told, patient, target, nil) }
+	r.hooks = h
 	table, err := r.operations()
 	if err != nil {
 		return nil, err
@@ -60,8 +77,28 @@ func New(d app.Deps) (app.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &service{records: r, table: table, rest: face, terms: terms}, nil
+	s := &service{records: r, table: table, rest: face, terms: terms}
+	closing, end := context.WithCancel(context.Background())
+	s.closing, face.notifications = end, h.serveSocket(closing)
+	s.followers = []*projection.Follower{{
+		Hold:  func(ctx context.Context) (*projection.Lock, error) { return projection.Hold(ctx, d.DB, hooksLock) },
+		Steps: []projection.Step{{Take: h.follow, Behind: "Subscriptions are not following the log"}, {Take: h.tend, Behind: "events of Subscriptions are not tended"}},
+		Retry: time.Second, Log: d.Log,
+	}, {Retry: time.Second, Log: d.Log}}
+	for range deliverers {
+		s.followers[1].Steps = append(s.followers[1].Steps, projection.Step{Take: h.deliver, Behind: "notifications are not delivered"})
+	}
+	return s, nil
 }
+
+const (
+	// told is the operation whose right and scope notifications have.
+	told = "records.SubscriptionEvents"
+	// deliverers is how many receivers are called at once.
+	deliverers = 4
+	// hooksLock is "records" and what it locks.
+	hooksLock = 0x7265636f72647301
+)
 
 // Table lists the operations.
 func (s *service) Table() kit.Table { return s.table }
@@ -78,6 +115,10 @@ func (s *service) Start(ctx context.Context) error {
 		}
 	})
 	s.done.Go(func() { s.records.reindex(ctx) })
+	s.done.Go(func() { s.records.work(ctx) })
+	for _, f := range s.followers {
+		f.Start(ctx)
+	}
 	s.done.Go(func() {
 		// The first user should not wait for it.
 		if err := s.terms.Ready(ctx); err != nil && ctx.Err() == nil {
@@ -87,14 +128,19 @@ func (s *service) Start(ctx context.Context) error {
 	return nil
 }
 
-// Drain has nothing to do: requests end by themselves.
-func (s *service) Drain(context.Context) {}
+// Drain ends websockets, whose clients come again; requests end by themselves.
+func (s *service) Drain(context.Context) { s.closing() }
 
 // Stop ends the background work and waits for it.
-func (s *service) Stop(context.Context) error {
+func (s *service) Stop(ctx context.Context) error {
+	s.closing()
+	var errs []error
+	for _, f := range s.followers {
+		errs = append(errs, f.Stop(ctx))
+	}
 	if s.stop != nil {
 		s.stop()
 	}
 	s.done.Wait()
-	return nil
+	return errors.Join(errs...)
 }

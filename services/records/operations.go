@@ -27,6 +27,12 @@ func (r *Records) operations() (kit.Table, error) {
 		kit.Op("MetaDelete", r.MetaDelete),
 		kit.Op("Validate", r.Validate),
 		kit.Op("Capabilities", r.Capabilities, kit.Unaudited),
+		kit.Op("SubscriptionStatus", r.SubscriptionStatus),
+		kit.Op("SubscriptionEvents", r.SubscriptionEvents),
+		kit.Op("SubscriptionToken", r.SubscriptionToken),
+		kit.Op("SubscriptionSecret", r.SubscriptionSecret),
+		kit.Op("SubscriptionDeadLetters", r.SubscriptionDeadLetters),
+		kit.Op("SubscriptionResend", r.SubscriptionResend),
 		// Terminology is about nobody.
 		kit.Op("Expand", r.Expand, kit.Unaudited),
 		kit.Op("Lookup", r.Lookup, kit.Unaudited),
@@ -34,5 +40,10 @@ func (r *Records) operations() (kit.Table, error) {
 		// Services read the log all day; each of them audits what it shows.
 		kit.Op("Changes", r.Changes, kit.Unaudited),
 		kit.Op("Indexing", r.Indexing),
+		kit.Op("Export", r.Export),
+		kit.Op("ExportStatus", r.ExportStatus),
+		kit.Op("ExportFile", r.ExportFile),
+		kit.Op("ExportCancel", r.ExportCancel),
+		kit.Op("Import", r.Import),
 	)
 }

@@ -12,7 +12,7 @@ import (
 // TestOrdersByAnyKeys sorts by every type of parameter and by several keys.
 // Names of the resources tell their values: what has none comes last, both ways.
 func TestOrdersByAnyKeys(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := loose(t)
 	observe := func(id, value, date, subject, code string) {
 		var parts []string
 		for _, p := range [][2]string{{`"valueQuantity":{"value":%s}`, value}, {`"effectiveDateTime":"%s"`, date}, {`"subject":{"reference":"Group/%s"}`, subject}} {
@@ -65,7 +65,7 @@ func TestOrdersByAnyKeys(t *testing.T) {
 // TestPagesStayWholeWhileOthersWrite inserts before and behind the place where
 // a reader stands: what was there is read once, whatever comes.
 func TestPagesStayWholeWhileOthersWrite(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := loose(t)
 	for _, n := range []string{"b", "d", "f", "h"} {
 		put(ctx, t, r, "Organization", n, `{"name":"`+n+`","active":true}`)
 	}
@@ -86,7 +86,7 @@ func TestPagesStayWholeWhileOthersWrite(t *testing.T) {
 }
 
 func TestPartsOfResources(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := loose(t)
 	put(ctx, t, r, "Observation", "o", `{"meta":{"tag":[{"code":"mine"}]},"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">x</div>"},
 		"status":"final","code":{"text":"c","coding":[{"code":"1","display":"d"}]},"valueQuantity":{"value":1.50,"unit":"u"},"note":[{"text":"n"}],
 		"modifierExtension":[{"url":"http://m","valueBoolean":true}],"component":[{"code":{"text":"k"},"valueInteger":3,"referenceRange":[{"text":"r"}]}],

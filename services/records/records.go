@@ -31,6 +31,9 @@ type Records struct {
 	// that runs, and returns a context with its scope.
 	enter func(ctx context.Context, method string) (context.Context, error)
 
+	hooks   *hooks
+	exports exports
+
 	pseudonyms struct {
 		sync.Mutex
 		key []byte
@@ -44,6 +47,10 @@ func (r *Records) reach(ctx context.Context) (record.Reach, error) {
 		return record.Reach{All: true, Shared: true}, nil
 	}
 	reach := record.Reach{Shared: s.GetShared(), Communes: s.GetCommunes()}
+	if actor := author(ctx).Actor; actor != "" {
+		// What belongs to the account itself.
+		reach.Patients = append(reach.Patients, account(actor))
+	}
 	if len(s.GetPatients()) > 0 {
 		keys, err := r.store.PatientKeys(ctx, s.GetPatients())
 		if err != nil {

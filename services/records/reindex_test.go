@@ -41,7 +41,9 @@ func (i *installation) start(t *testing.T) *Records {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Records{store: store, defs: defs, now: time.Now, log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4"}
+	r := &Records{
+		store: store, defs: defs, settings: settings{updateCreate: true}, now: time.Now, log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4",
+	}
 	r.enter = func(ctx context.Context, _ string) (context.Context, error) { return ctx, nil }
 	return r
 }

@@ -43,8 +43,11 @@ func (r route) defined(canonical string) route {
 // coreOperation begins the canonical of an operation that R4 defines.
 const coreOperation = "http://hl7.org/fhir/OperationDefinition/"
 
-// ownOperation begins the canonical of an operation of this server.
-const ownOperation = "https://yba.health/fhir/OperationDefinition/"
+// These begin the canonicals of the topic backport's operations and of ours.
+const (
+	backportOperation = "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-"
+	ownOperation      = "https://yba.health/fhir/OperationDefinition/"
+)
 
 // routes lists the FHIR face. A row with GET serves HEAD too.
 func routes() []route {
@@ -97,6 +100,27 @@ func routes() []route {
 		on("POST /{type}/{id}/$meta-delete", "MetaDelete", "$meta-delete", "Take profiles, tags and security labels from a resource", decodeOperation(""), encodeResource).
 			defined(coreOperation + "Resource-meta-delete"),
 
+		on("GET /Subscription/$status", "SubscriptionStatus", "$status", "Tell how Subscriptions stand", decodeStatus, encodeBundle).
+			defined(backportOperation + "status"),
+		on("GET /Subscription/{id}/$status", "SubscriptionStatus", "$status", "Tell how a Subscription stands", decodeStatus, encodeBundle).
+			defined(backportOperation + "status"),
+		on("GET /Subscription/{id}/$events", "SubscriptionEvents", "$events", "Repeat events of a Subscription", decodeEvents, encodeBundle).
+			defined(backportOperation + "events"),
+		on("GET /Subscription/{id}/$get-ws-binding-token", "SubscriptionToken", "$get-ws-binding-token", "Get a token for a websocket", decodeToken, encodeResource).
+			defined(backportOperation + "get-ws-binding-token"),
+		on("POST /Subscription/{id}/$get-ws-binding-token", "SubscriptionToken", "$get-ws-binding-token", "Get a token for a websocket", decodeToken, encodeResource).
+			defined(backportOperation + "get-ws-binding-token"),
+		on("GET /Subscription/{id}/$secret", "SubscriptionSecret", "$secret", "Get the secret that notifications are signed with", decodeSecret, encodeResource).
+			defined(ownOperation + "Subscription-secret"),
+		on("GET /Subscription/{id}/$dead-letters", "SubscriptionDeadLetters", "$dead-letters", "List events that could not be delivered", decodeDeadLetters, encodeResource).
+			defined(ownOperation + "Subscription-dead-letters"),
+		on("POST /Subscription/{id}/$resend", "SubscriptionResend", "$resend", "Deliver dead letters again", decodeResend, encodeResource).
+			defined(ownOperation + "Subscription-resend"),
+		{
+			method: "GET", path: socketPath, operation: "SubscriptionEvents", summary: "Open a websocket for notifications",
+			stream: func(f *rest) http.Handler { return http.HandlerFunc(f.socket) },
+		},
+
 		terms("GET /ValueSet/$expand", "Expand", "List the codes of a value set"),
 		terms("POST /ValueSet/$expand", "Expand", "List the codes of a value set"),
 		terms("GET /ValueSet/{id}/$expand", "Expand", "List the codes of a stored value set"),
@@ -117,6 +141,16 @@ func routes() []route {
 			defined(coreOperation + "Resource-validate"),
 		on("POST /{type}/{id}/$validate", "Validate", "$validate", "Tell what would be wrong with a change or a deletion", decodeValidate, encodeOutcome).
 			defined(coreOperation + "Resource-validate"),
+		on("GET /$export", "Export", "$export", "Begin a bulk export of everything", decodeExport("system"), encodeExport).defined(bulkOperation + "export"),
+		on("POST /$export", "Export", "$export", "Begin a bulk export of everything", decodeExport("system"), encodeExport).defined(bulkOperation + "export"),
+		on("GET /Patient/$export", "Export", "$export", "Begin a bulk export of all patients", decodeExport("patient"), encodeExport).defined(bulkOperation + "patient-export"),
+		on("POST /Patient/$export", "Export", "$export", "Begin a bulk export of all patients", decodeExport("patient"), encodeExport).defined(bulkOperation + "patient-export"),
+		on("GET /Group/{id}/$export", "Export", "$export", "Begin a bulk export of a Group's members", decodeExport("group"), encodeExport).defined(bulkOperation + "group-export"),
+		on("POST /Group/{id}/$export", "Export", "$export", "Begin a bulk export of a Group's members", decodeExport("group"), encodeExport).defined(bulkOperation + "group-export"),
+		on("GET "+exportStatus, "ExportStatus", "", "Tell how far a bulk export is", decodeExportStatus, encodeExportStatus),
+		on("DELETE "+exportStatus, "ExportCancel", "", "Cancel a bulk export and forget it", decodeExportCancel, encodeExportCancel),
+		{method: "GET", path: exportFile, operation: "ExportFile", summary: "Download a file of a bulk export", stream: streamExport},
+		{method: "POST", path: "/$import", operation: "Import", code: "$import", definition: ownOperation + "import", summary: "Store the resources of an NDJSON file", stream: streamImport},
 	}
 }
 

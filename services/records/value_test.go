@@ -51,7 +51,7 @@ func quantityOf(value, unit, system, code string) string {
 }
 
 func TestQuantitiesAreComparedByTheirPrecisionAndDimension(t *testing.T) {
-	r, _ := open(t)
+	r, _ := loose(t)
 	n := store(t, r, "Observation", map[string]string{
 		"g5.4":   quantityOf("5.4", "grams", ucumSystem, "g"),
 		"mg5400": quantityOf("5400", "mg", ucumSystem, "mg"),
@@ -113,7 +113,7 @@ func TestQuantitiesAreComparedByTheirPrecisionAndDimension(t *testing.T) {
 }
 
 func TestDatesAreComparedAsTheStandardSays(t *testing.T) {
-	r, _ := open(t)
+	r, _ := loose(t)
 	period := func(start, end string) string {
 		p := `"status":"finished","class":{"code":"AMB"},"period":{`
 		if start != "" {
@@ -159,7 +159,7 @@ func TestDatesAreComparedAsTheStandardSays(t *testing.T) {
 }
 
 func TestTimingsAreSearchedByTheirOuterLimits(t *testing.T) {
-	r, _ := open(t)
+	r, _ := loose(t)
 	timing := func(s string) string {
 		return `"status":"active","intent":"order","code":{"text":"x"},"subject":{"reference":"Group/x"},"occurrenceTiming":{` + s + `}`
 	}
@@ -175,7 +175,7 @@ func TestTimingsAreSearchedByTheirOuterLimits(t *testing.T) {
 }
 
 func TestTokensAreSearchedByTheirModifiers(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := loose(t)
 	concept := func(s string) string { return `"subject":{"reference":"Group/x"},"code":` + s }
 	n := store(t, r, "Condition", map[string]string{
 		"sugar":  concept(`{"text":"Đái tháo đường týp 2","coding":[{"system":"http://s","code":"E11","display":"Type 2 diabetes"}]}`),
@@ -222,7 +222,7 @@ func TestTokensAreSearchedByTheirModifiers(t *testing.T) {
 }
 
 func TestIdentifiersAreFoundByTheirType(t *testing.T) {
-	r, _ := open(t)
+	r, _ := loose(t)
 	id := func(code, value string) string {
 		return `"identifier":[{"type":{"text":"Số bệnh án","coding":[{"system":"http://v2","code":"` + code + `"}]},"value":"` + value + `"}]`
 	}
@@ -249,7 +249,7 @@ func TestIdentifiersAreFoundByTheirType(t *testing.T) {
 }
 
 func TestURIsAndCanonicalsAreFoundAboveAndBelow(t *testing.T) {
-	r, _ := open(t)
+	r, _ := loose(t)
 	n := store(t, r, "ValueSet", map[string]string{
 		"root": `"status":"active","url":"http://acme.org/fhir"`, "leaf": `"status":"active","url":"http://acme.org/fhir/ValueSet/123"`,
 		"beside": `"status":"active","url":"http://acme.org/fhirs"`, "urn": `"status":"active","url":"urn:oid:1.2.3"`, "under": `"status":"active","url":"urn:oid:1.2.3.4"`,
@@ -273,7 +273,7 @@ func TestURIsAndCanonicalsAreFoundAboveAndBelow(t *testing.T) {
 }
 
 func TestStringsAreFoundWithoutMarksAndExactlyWithThem(t *testing.T) {
-	r, _ := open(t)
+	r, _ := loose(t)
 	name := func(text, family, given string) string {
 		return `"name":[{"text":"` + text + `","family":"` + family + `","given":["` + given + `"]}]`
 	}
@@ -292,7 +292,7 @@ func TestStringsAreFoundWithoutMarksAndExactlyWithThem(t *testing.T) {
 }
 
 func TestComponentsOfACompositeStandInOneElement(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := loose(t)
 	bp := func(sys, dia string) string {
 		c := func(code, v string) string {
 			return `{"code":{"coding":[{"system":"http://loinc.org","code":"` + code + `"}]},"valueQuantity":{"value":` + v + `,"system":"` + ucumSystem + `","code":"mm[Hg]"}}`
@@ -333,7 +333,7 @@ func TestComponentsOfACompositeStandInOneElement(t *testing.T) {
 		}
 	}
 	n = store(t, r, "MolecularSequence", map[string]string{
-		"seq": `"coordinateSystem":0,"referenceSeq":{"chromosome":{"coding":[{"code":"1"}]},"windowStart":10,"windowEnd":20},"variant":[{"start":100,"end":200}]`,
+		"seq": `"coordinateSystem":0,"referenceSeq":{"genomeBuild":"GRCh 38","strand":"watson","chromosome":{"coding":[{"code":"1"}]},"windowStart":10,"windowEnd":20},"variant":[{"start":100,"end":200}]`,
 	})
 	for query, want := range map[string]string{
 		"chromosome-variant-coordinate=1$ge100$lt201": "seq", "chromosome-variant-coordinate=1$gt100$lt201": "",

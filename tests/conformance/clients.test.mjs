@@ -26,7 +26,7 @@ test('fhir-kit-client creates, reads, updates, lists versions and deletes', asyn
   assert.equal(changed.meta.versionId, '2')
   assert.equal((await c.read({ resourceType: 'Patient', id: made.id })).birthDate, '1991-01-02')
   assert.equal((await c.vread({ resourceType: 'Patient', id: made.id, version: '1' })).birthDate, '1990-05-17')
-  const patched = await c.patch({ resourceType: 'Patient', id: made.id, JSONPatch: [{ op: 'replace', path: '/birthDate', value: '1992-02-02' }] })
+  const patched = await c.patch({ resourceType: 'Patient', id: made.id, jsonPatch: [{ op: 'replace', path: '/birthDate', value: '1992-02-02' }] })
   assert.equal(patched.birthDate, '1992-02-02')
   assert.equal((await c.history({ resourceType: 'Patient', id: made.id })).entry.length, 3)
   await c.delete({ resourceType: 'Patient', id: made.id })

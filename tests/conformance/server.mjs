@@ -1,9 +1,10 @@
 // The server under test: FHIR_BASE with FHIR_TOKEN, or a suite of our own.
 import { start } from '../e2e/suite.mjs'
 
-export async function server() {
+// server takes further flags for a suite of our own.
+export async function server(...flags) {
   if (process.env.FHIR_BASE) return { base: process.env.FHIR_BASE.replace(/\/$/, ''), token: process.env.FHIR_TOKEN ?? '', own: false, stop: async () => {} }
-  const suite = await start({ people: 0, flags: ['--rate-limit', '0', '--log-level', 'warn'] })
+  const suite = await start({ people: 0, flags: ['--rate-limit', '0', '--log-level', 'warn', ...flags] })
   suite.yba('user', 'create', 'importer', '--name', 'Conformance', '--role', 'importer')
   return { base: `${suite.url}/fhir/R4`, token: suite.token('importer'), own: true, suite, stop: () => suite.stop() }
 }

@@ -61,6 +61,7 @@ func story(t *testing.T, s *system) {
 	if got := nurse.search("Observation", url.Values{"patient": {patient}, "category": {"vital-signs"}}); len(got) < 2 {
 		t.Errorf("%d observations after the visit", len(got))
 	}
+	subscribed(t, nurse, doctor, patient)
 	opened := do[stationsv1.OpenAccountResponse](nurse, "stations.OpenAccount", &stationsv1.OpenAccountRequest{Patient: patient})
 	resident := s.as(t, opened.GetUsername())
 	until(t, "the figure moved by one", 20*time.Second, func() error {

@@ -95,7 +95,7 @@ func newSystem(t *testing.T) *system {
 		}
 		_ = os.RemoveAll(dir)
 	})
-	s.env = append(os.Environ(), "YBA_DATA="+dir, "YBA_RATE_LIMIT=0", "YBA_DRAIN_WAIT=200ms",
+	s.env = append(os.Environ(), "YBA_DATA="+dir, "YBA_RATE_LIMIT=0", "YBA_HOOK_NETWORKS=127.0.0.0/8", "YBA_DRAIN_WAIT=200ms",
 		fmt.Sprintf("YBA_MEDIA_PORT=%d", port(t)), "YBA_TURN_PORT=0")
 	return s
 }

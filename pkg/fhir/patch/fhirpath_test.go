@@ -92,7 +92,7 @@ func TestFHIRPathPatchChangesExactlyTheElement(t *testing.T) {
 		{op("add", "Patient.active", name+`"extension"`, value(`"part":[{"name":"url","valueUri":"http://y"},{"name":"value","valueDecimal":1.50}]`)), `"multipleBirthInteger":2 `, `"multipleBirthInteger":2,"_active":{"extension":[{"url":"http://y","valueDecimal":1.50}]} `},
 		{op("add", "Patient.name[0].given[0]", name+`"id"`, value(`"valueString":"a"`)), `[null,{"id":"b"}]`, `[{"id":"a"},{"id":"b"}]`},
 		{op("delete", "Patient.photo"), "", ""},
-		{op("add", "Patient", name+`"contained"`, value(`"resource":{"resourceType":"Basic","id":"c","code":{"text":"x"}}`)), `"multipleBirthInteger":2 `, `"multipleBirthInteger":2,"contained":[{"resourceType":"Basic","id":"c","code":{"text":"x"}}] `},
+		{op("add", "Patient", name+`"contained"`, value(`"resource":{"resourceType":"Basic","id":"c","code":{"text":"x"},"subject":{"reference":"#"}}`)), `"multipleBirthInteger":2 `, `"multipleBirthInteger":2,"contained":[{"resourceType":"Basic","id":"c","code":{"text":"x"},"subject":{"reference":"#"}}] `},
 	} {
 		defs := definitions(t)
 		p, err := ParseFHIRPath(defs, parse(t, `{"resourceType":"Parameters","parameter":[`+c.op+`]}`))

@@ -87,14 +87,17 @@ func (b *bell) run(ctx context.Context) error {
 }
 
 // Announce tells readers of the log, here and in other processes, that
-// something was committed.
+// something was committed. Readers here hear of it by the same notice, so that
+// busy writers do not make them look at the log for every single write.
 func (s *Store) Announce() {
-	s.bell.ring()
 	select {
 	case s.bell.want <- struct{}{}:
 	default:
 	}
 }
+
+// Rung returns a channel that is closed when something may be new.
+func (s *Store) Rung() <-chan struct{} { return s.bell.wait() }
 
 // Run carries notices of changes until ctx is done.
 func (s *Store) Run(ctx context.Context) error { return s.bell.run(ctx) }

@@ -30,8 +30,8 @@ func openStore(t testing.TB) (*Store, *sql.DB) {
 	return s, db
 }
 
-// statement returns the text and arguments of a page.
-func (s *Store) statement(ctx context.Context, q *record.Query, r record.Reach) (string, []any, bool, error) {
+// searchText returns the text and arguments of a page.
+func (s *Store) searchText(ctx context.Context, q *record.Query, r record.Reach) (string, []any, bool, error) {
 	x, err := s.Indexer(ctx)
 	if err != nil {
 		return "", nil, false, err
@@ -143,7 +143,7 @@ func TestChainsAreReadFromTheCheaperEnd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, args, _, err := s.statement(t.Context(), q, record.Reach{Shared: true, Communes: []string{"7", "27", "28"}})
+		text, args, _, err := s.searchText(t.Context(), q, record.Reach{Shared: true, Communes: []string{"7", "27", "28"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,7 +190,7 @@ func FuzzSearchSQL(f *testing.F) {
 		if err != nil {
 			return
 		}
-		text, args, none, err := s.statement(t.Context(), q, reaches[int(n)/8%len(reaches)])
+		text, args, none, err := s.searchText(t.Context(), q, reaches[int(n)/8%len(reaches)])
 		if none || err != nil {
 			return
 		}

@@ -101,9 +101,15 @@ func (s *Store) pause(ctx context.Context, at logCursor) (time.Duration, error) 
 }
 
 func (s *Store) changes(ctx context.Context, at logCursor, wanted map[int16]bool, limit int) ([]record.Stored, logCursor, error) {
-	rows, err := s.query(ctx, s.db, true, `SELECT `+versionColumns+`, v.tx::text FROM records.versions v
+	var types array
+	for t := range wanted {
+		types.int(int64(t))
+	}
+	// The bodies of other types stay where they are; their rows still move the cursor.
+	rows, err := s.query(ctx, s.db, true, `SELECT v.key, v.patient, v.type, v.id, v.version, v.at, v.op::text, v.actor, v.seq, v.encoding,
+		CASE WHEN $4 OR v.type = ANY($5::smallint[]) THEN v.body ELSE '' END, v.tx::text FROM records.versions v
 		WHERE (v.tx, v.seq) > ($1::text::xid8, $2::bigint) AND v.tx < pg_snapshot_xmin(pg_current_snapshot())
-		ORDER BY v.tx, v.seq LIMIT $3`, strconv.FormatUint(at.tx, 10), int64(at.seq), limit)
+		ORDER BY v.tx, v.seq LIMIT $3`, strconv.FormatUint(at.tx, 10), int64(at.seq), limit, len(wanted) == 0, types.arg())
 	if err != nil {
 		return nil, at, pg.Fault(err)
 	}

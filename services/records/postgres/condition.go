@@ -94,7 +94,7 @@ func (b *search) refers(f record.Filter, v record.Value, t string) string {
 	switch f.Modifier {
 	case "above":
 		// A canonical of this version or an older one of the same line.
-		return t + ".target = ANY(" + b.arg(texts(record.Lines(v.Text))) + "::text[]) AND " + t + ".type = 0"
+		return t + ".target = ANY(" + b.arg(textArray(record.Lines(v.Text))) + "::text[]) AND " + t + ".type = 0"
 	case "below":
 		text := record.Clip(v.Text)
 		return "(" + t + ".target = " + b.arg(text) + " OR " + b.begins(t+".target", text+".") + " OR " + b.begins(t+".target", text+"|") + ") AND " + t + ".type = 0"
@@ -109,7 +109,7 @@ func (b *search) refers(f record.Filter, v record.Value, t string) string {
 func (b *search) uri(f record.Filter, v record.Value, t string) string {
 	switch f.Modifier {
 	case "above":
-		return t + ".uri = ANY(" + b.arg(texts(record.Above(v.Text))) + "::text[])"
+		return t + ".uri = ANY(" + b.arg(textArray(record.Above(v.Text))) + "::text[])"
 	case "below":
 		path := strings.TrimSuffix(v.Text, "/") + "/"
 		return "(" + t + ".uri = " + b.arg(record.Clip(v.Text)) + " OR " + b.begins(t+".uri", path) + ")"
@@ -117,7 +117,7 @@ func (b *search) uri(f record.Filter, v record.Value, t string) string {
 	return t + ".uri = " + b.arg(v.Text)
 }
 
-func texts(list []string) string {
+func textArray(list []string) any {
 	var a array
 	for _, s := range list {
 		a.text(record.Clip(s))

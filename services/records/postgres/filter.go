@@ -24,7 +24,11 @@ func (b *search) holds(ctx context.Context, f record.Filter, a string) (string, 
 		for _, v := range f.Values {
 			ids.text(v.Code)
 		}
-		return a + ".key = ANY(ARRAY(SELECT d.key FROM records.directory d WHERE d.type = " + b.types(f) +
+		not := ""
+		if f.Modifier == "not" {
+			not = "NOT "
+		}
+		return not + a + ".key = ANY(ARRAY(SELECT d.key FROM records.directory d WHERE d.type = " + b.types(f) +
 			" AND d.id = ANY(" + b.arg(ids.arg()) + "::text[])))", nil
 	case f.Param.Code == "_lastUpdated":
 		u := b.alias()

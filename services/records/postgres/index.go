@@ -18,7 +18,11 @@ type table struct {
 type column struct{ name, typ string }
 
 func newTable(name string, columns ...column) *table {
-	return &table{name: name, columns: columns, add: make([]array, len(columns)), drop: make([]array, len(columns))}
+	t := &table{name: name, columns: columns, add: make([]array, len(columns)), drop: make([]array, len(columns))}
+	for i, c := range columns {
+		t.add[i].of, t.drop[i].of = elements[c.typ], elements[c.typ]
+	}
+	return t
 }
 
 // to adds the statements for the collected rows to w.
@@ -35,7 +39,7 @@ func (t *table) to(w *statement) {
 		return "unnest(" + strings.Join(args, ", ") + ")"
 	}
 	list := strings.Join(names, ", ")
-	if len(t.add[0].b) > 0 {
+	if w.whole || len(t.add[0].b) > 0 {
 		w.part(t.name + "_add AS (INSERT INTO records." + t.name + " (" + list + ") SELECT * FROM " + unnest(t.add) + ")")
 	}
 	if len(t.drop[0].b) > 0 {

@@ -74,7 +74,7 @@ func (s *Store) name(ctx context.Context, q querier, list []record.Stored) error
 	var ask []int64
 	s.patients.mu.RLock()
 	for i := range list {
-		if k := list[i].Patient; k != 0 {
+		if k := list[i].Patient; k > 0 { // below 0 is an account
 			if list[i].PatientID = s.patients.ids[k]; list[i].PatientID == "" {
 				ask = append(ask, k)
 			}

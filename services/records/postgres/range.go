@@ -79,7 +79,7 @@ func (b *search) measured(ctx context.Context, v record.Value, m measure) (strin
 	}
 	if v.Code != "" {
 		// The code or the human readable unit, whatever the system.
-		and = append(and, m.base+" = ANY("+b.arg(texts([]string{v.Base, v.Code}))+"::text[])", m.code+" = "+b.arg(v.Code))
+		and = append(and, m.base+" = ANY("+b.arg(textArray([]string{v.Base, v.Code}))+"::text[])", m.code+" = "+b.arg(v.Code))
 	}
 	and = append(and, b.number(m.value, v.Prefix, v.Number, v.NumberLow, v.NumberHigh))
 	return "(" + strings.Join(and, " AND ") + ")", nil
@@ -102,7 +102,7 @@ func (b *search) composite(ctx context.Context, f record.Filter, v record.Value,
 	case "date":
 		c = b.dates(t+".low", t+".high", second)
 	case "reference":
-		c = t + ".text = ANY(" + b.arg(texts(b.x.Spellings(second.Ref))) + "::text[])"
+		c = t + ".text = ANY(" + b.arg(textArray(b.x.Spellings(second.Ref))) + "::text[])"
 	case "quantity":
 		c, err = b.measured(ctx, second, measure{t + `."with"`, t + ".text", t + ".base", t + ".low", t + ".high"})
 	case "number":

@@ -37,6 +37,7 @@ type Store struct {
 	packer   *packer
 	stmts    statements
 	bell     *bell
+	group    group
 	// writers admits at most half as many transactions as there are
 	// connections: one in a transaction may need a second connection for the
 	// dictionary, and must not wait for another that does the same.

@@ -17,6 +17,8 @@ import (
 type statement struct {
 	parts []string
 	args  []any
+	// whole names every index table.
+	whole bool
 }
 
 func (w *statement) arg(v any) string {
@@ -26,14 +28,58 @@ func (w *statement) arg(v any) string {
 
 func (w *statement) part(sql string) { w.parts = append(w.parts, sql) }
 
-// Put stores the writes in one statement. Outside a transaction it is one by
-// itself.
+// Put stores the writes, which need what needs names: all or none. Outside a
+// transaction that is one statement, which may carry those of other callers too.
 func (s *Store) Put(ctx context.Context, tx *sql.Tx, by record.Author, writes []record.Write, needs record.Needs) error {
 	if len(writes) == 0 {
 		return nil
 	}
 	if err := s.learnSystems(ctx, writes); err != nil {
 		return err
+	}
+	p := &put{by: by, writes: writes, needs: needs}
+	if tx != nil {
+		text, args := s.statement([]*put{p}, false)
+		_, err := tx.ExecContext(ctx, text, args...)
+		return err // whoever holds the transaction looks whether to run it again
+	}
+	if len(writes) > gathered || len(needs.Refs) > 0 && !needs.Reach.All {
+		return pg.Fault(s.execute(ctx, []*put{p}))
+	}
+	return s.gather(ctx, p)
+}
+
+// execute stores what the puts hold in one statement, a transaction by itself.
+func (s *Store) execute(ctx context.Context, puts []*put) error {
+	text, args := s.statement(puts, true)
+	st, err := s.prepared(ctx, s.db, text) //nolint:sqlclosecheck // it is kept for the next request
+	switch {
+	case err != nil:
+	case st != nil:
+		_, err = st.ExecContext(ctx, args...)
+	default:
+		_, err = s.db.ExecContext(ctx, text, args...)
+	}
+	if err != nil {
+		return err
+	}
+	s.Announce()
+	return nil
+}
+
+// statement writes the puts down. With whole it names every index table, also
+// those that get no row, so that few texts are prepared.
+func (s *Store) statement(puts []*put, whole bool) (string, []any) {
+	w := &statement{whole: whole}
+	writes := make([]record.Write, 0, total(puts))
+	var actors, reasons array
+	for i, p := range puts {
+		for j := range p.writes {
+			p.writes[j].By = i + 1
+		}
+		actors.text(p.by.Actor)
+		reasons.text(p.by.Reason)
+		writes = append(writes, p.writes...)
 	}
 	// One order of locking for everybody.
 	slices.SortFunc(writes, func(a, b record.Write) int {
@@ -42,31 +88,29 @@ func (s *Store) Put(ctx context.Context, tx *sql.Tx, by record.Author, writes []
 		}
 		return strings.Compare(a.ID, b.ID)
 	})
-	w := &statement{}
-	s.resources(w, by, writes)
+	s.resources(w, actors.arg(), reasons.arg(), writes)
 	s.index(w, writes)
-	final := w.needs(needs)
-	text := "WITH " + strings.Join(w.parts, ",\n") + "\nSELECT " + final //nolint:gosec // the parts are ours, the values are parameters
-	var err error
-	if tx == nil {
-		if st, perr := s.prepared(ctx, s.db, text); perr != nil { //nolint:sqlclosecheck // it is kept for the next request
-			return pg.Fault(perr)
-		} else if st != nil {
-			_, err = st.ExecContext(ctx, w.args...)
-		} else {
-			_, err = s.db.ExecContext(ctx, text, w.args...)
+	final := w.needs(together(puts))
+	return "WITH " + strings.Join(w.parts, ",\n") + "\nSELECT " + final, w.args //nolint:gosec // the parts are ours, the values are parameters
+}
+
+// together returns what the puts need. Several are only together where each
+// reaches everything.
+func together(puts []*put) record.Needs {
+	if len(puts) == 1 {
+		return puts[0].needs
+	}
+	n := record.Needs{Reach: record.Reach{All: true}}
+	seen := map[record.Ref]bool{}
+	for _, p := range puts {
+		for _, ref := range p.needs.Refs {
+			if !seen[ref] {
+				seen[ref] = true
+				n.Refs = append(n.Refs, ref)
+			}
 		}
-	} else {
-		_, err = tx.ExecContext(ctx, text, w.args...)
 	}
-	if tx != nil {
-		return err // whoever holds the transaction looks whether to run it again
-	}
-	if err != nil {
-		return pg.Fault(err)
-	}
-	s.Announce()
-	return nil
+	return n
 }
 
 func (s *Store) learnSystems(ctx context.Context, writes []record.Write) error {
@@ -92,9 +136,14 @@ func (s *Store) learnSystems(ctx context.Context, writes []record.Write) error {
 }
 
 // resources adds the directory, the current rows, the log and the compartments.
-func (s *Store) resources(w *statement, by record.Author, writes []record.Write) {
-	var key, typ, id, patient, version, updated, at, op, off, size, enc, was array
+func (s *Store) resources(w *statement, actors, reasons any, writes []record.Write) {
+	var key, typ, id, patient, version, updated, at, op, off, size, enc, was, by array
 	var pKey, pID, pCommune array
+	for _, a := range []*array{&key, &patient, &version, &updated, &at, &was, &pKey} {
+		a.of = int8s
+	}
+	typ.of, enc.of, off.of, size.of, by.of = int2s, int2s, int4s, int4s, int4s
+	id.of, op.of, pID.of, pCommune.of = texts, texts, texts, texts
 	bodies := make([]byte, 0, 512*len(writes))
 	fresh, again, drop, keep, people := false, false, false, false, false
 	for i := range writes {
@@ -107,6 +156,7 @@ func (s *Store) resources(w *statement, by record.Author, writes []record.Write)
 		updated.int(x.Updated.UnixMicro())
 		at.int(x.At)
 		op.text(x.Op[:1])
+		by.int(int64(x.By))
 		begun := len(bodies)
 		var e int16
 		bodies, e = s.packer.pack(bodies, x.Body)
@@ -132,11 +182,11 @@ func (s *Store) resources(w *statement, by record.Author, writes []record.Write)
 	w.part("x AS MATERIALIZED (SELECT * FROM unnest(" + w.arg(key.arg()) + "::bigint[], " + w.arg(typ.arg()) + "::smallint[], " +
 		w.arg(id.arg()) + "::text[], " + w.arg(patient.arg()) + "::bigint[], " + w.arg(version.arg()) + "::bigint[], " +
 		w.arg(updated.arg()) + "::bigint[], " + w.arg(at.arg()) + "::bigint[], " + w.arg(op.arg()) + "::text[], " +
-		w.arg(off.arg()) + "::int[], " + w.arg(size.arg()) + "::int[], " + w.arg(enc.arg()) + "::smallint[], " + w.arg(was.arg()) + "::bigint[])" +
-		" AS x(key, type, id, patient, version, updated, at, op, off, size, enc, was))")
+		w.arg(off.arg()) + "::int[], " + w.arg(size.arg()) + "::int[], " + w.arg(enc.arg()) + "::smallint[], " + w.arg(was.arg()) + "::bigint[], " +
+		w.arg(by.arg()) + "::int[]) AS x(key, type, id, patient, version, updated, at, op, off, size, enc, was, by))")
 	body := w.arg(bodies)
 	w.part("v AS (INSERT INTO records.versions (patient, key, type, id, version, at, actor, reason, op, encoding, body)" +
-		" SELECT patient, key, type, id, version, updated, " + w.arg(by.Actor) + "::text, " + w.arg(by.Reason) + "::text, op::\"char\", enc," +
+		" SELECT patient, key, type, id, version, updated, (" + w.arg(actors) + "::text[])[by], (" + w.arg(reasons) + "::text[])[by], op::\"char\", enc," +
 		" substring(" + body + "::bytea FROM off FOR size) FROM x)")
 	if fresh {
 		w.part("df AS (INSERT INTO records.directory (type, id, key, patient, version, deleted)" +

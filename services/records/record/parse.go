@@ -136,6 +136,7 @@ func (x *Indexer) parameter(q *Query, types []string, name, value string) (known
 			return true, nil
 		}
 		if name == "_sort" {
+			q.sorted = true
 			return true, x.sort(q, value)
 		}
 		return x.shown(q, name, value)

@@ -51,6 +51,8 @@ type Query struct {
 	Cursor   *Cursor
 	Includes []Include
 	includes int // as they were given
+	// sorted tells that the order was asked for.
+	sorted bool
 	// Ignored are parameters that a lenient search left out.
 	Ignored []string
 	// Self are the parameters that were used, encoded, without the cursor.

@@ -35,8 +35,10 @@ type Write struct {
 	Updated time.Time
 	At      int64
 	Op      string // create, update, delete
-	Body    []byte
-	Rows    Rows
+	// By numbers the author among those of one statement.
+	By   int
+	Body []byte
+	Rows Rows
 	// Commune is where a Patient lives; other types leave it empty.
 	Commune string
 	// Old is what the version replaces, nil when the resource was not there.

@@ -33,7 +33,9 @@ func (f *Filter) Rows() string {
 
 func (x *Indexer) values(f *Filter, value string) error {
 	typed := f.Param.Type == "reference" && x.defs.Number(f.Modifier) > 0
-	if f.Modifier != "" && !typed && (!slices.Contains(modifiers[f.Param.Type], f.Modifier) || f.Param.Code[0] == '_' && f.Number == 0) {
+	// What is a column of the resource itself has no rows for modifiers.
+	column := f.Number == 0 && (f.Param.Code != "_id" || f.Modifier != "not")
+	if f.Modifier != "" && !typed && (column || !slices.Contains(modifiers[f.Param.Type], f.Modifier)) {
 		return fault.Newf(fault.Invalid, "the modifier :%s does not apply to %s, which is a %s", short(f.Modifier), f.Param.Code, f.Param.Type)
 	}
 	if slices.Contains([]string{"text", "of-type", "identifier"}, f.Modifier) {

@@ -37,7 +37,8 @@ export function parameters(type) {
 // values are what p finds in a resource, each in the shape of p's type.
 export function values(p, resource) {
   if (p.type === 'composite') return composites(p, resource)
-  return shaped(p.type, evaluate(p.expression, resource))
+  // The evaluator does not know that every resource is a Resource.
+  return shaped(p.type, evaluate(p.expression.replace(/\b(Domain)?Resource\./g, `${resource.resourceType}.`), resource))
 }
 
 function composites(p, resource) {

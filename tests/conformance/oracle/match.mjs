@@ -67,7 +67,7 @@ const matchers = {
     }
     const want = modifier ? `${modifier}/${text}` : text
     if (/^[a-z]+:/.test(want)) return (v) => v.reference === want || canonical(v.canonical, want)
-    if (want.includes('/')) return (v) => v.reference === want
+    if (want.includes('/')) return (v) => v.reference === want || canonical(v.canonical, want)
     return (v) => v.reference !== undefined && new RegExp(`^[A-Za-z]+/${want.replaceAll('.', '\\.')}$`).test(v.reference)
   },
   uri(text, modifier) {
@@ -80,7 +80,10 @@ const matchers = {
 // A canonical without a version names every version.
 const canonical = (v, want) => v !== undefined && (v === want || (!want.includes('|') && v.split('|')[0] === want))
 
+// UCUM counts a mole as a bare number of particles. Nobody who looks for cells
+// per litre wants the sodium, so substances and numbers are kept apart.
 function convert(n, from, to) {
+  if (from.includes('mol') !== to.includes('mol')) return undefined
   const r = ucum.convertUnitTo(from, n, to)
   return r.status === 'succeeded' ? r.toVal : undefined
 }

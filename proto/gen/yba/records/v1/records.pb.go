@@ -1462,6 +1462,946 @@ func (x *IndexingResponse) GetTypes() []*IndexingResponse_Progress {
 	return nil
 }
 
+type SubscriptionStatusRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty for all that the caller may see.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The raw query of the REST call: id and status, each possibly several times.
+	Query         string `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionStatusRequest) Reset() {
+	*x = SubscriptionStatusRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionStatusRequest) ProtoMessage() {}
+
+func (x *SubscriptionStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionStatusRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionStatusRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *SubscriptionStatusRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SubscriptionStatusRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+type SubscriptionEventsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The raw query of the REST call: eventsSinceNumber, eventsUntilNumber, content.
+	Query         string `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionEventsRequest) Reset() {
+	*x = SubscriptionEventsRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionEventsRequest) ProtoMessage() {}
+
+func (x *SubscriptionEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionEventsRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionEventsRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *SubscriptionEventsRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SubscriptionEventsRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+type SubscriptionTokenRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionTokenRequest) Reset() {
+	*x = SubscriptionTokenRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionTokenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionTokenRequest) ProtoMessage() {}
+
+func (x *SubscriptionTokenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionTokenRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionTokenRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *SubscriptionTokenRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type SubscriptionSecretRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionSecretRequest) Reset() {
+	*x = SubscriptionSecretRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionSecretRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionSecretRequest) ProtoMessage() {}
+
+func (x *SubscriptionSecretRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionSecretRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionSecretRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *SubscriptionSecretRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type SubscriptionDeadLettersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionDeadLettersRequest) Reset() {
+	*x = SubscriptionDeadLettersRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionDeadLettersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionDeadLettersRequest) ProtoMessage() {}
+
+func (x *SubscriptionDeadLettersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionDeadLettersRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionDeadLettersRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *SubscriptionDeadLettersRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type SubscriptionResendRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The events' numbers; empty means all dead letters of the Subscription.
+	Numbers       []int64 `protobuf:"varint,2,rep,packed,name=numbers,proto3" json:"numbers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionResendRequest) Reset() {
+	*x = SubscriptionResendRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionResendRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionResendRequest) ProtoMessage() {}
+
+func (x *SubscriptionResendRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionResendRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionResendRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *SubscriptionResendRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SubscriptionResendRequest) GetNumbers() []int64 {
+	if x != nil {
+		return x.Numbers
+	}
+	return nil
+}
+
+type ExportRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "system", "patient" or "group".
+	Level string `protobuf:"bytes,1,opt,name=level,proto3" json:"level,omitempty"`
+	// The id of the Group, for the level "group".
+	Group string `protobuf:"bytes,2,opt,name=group,proto3" json:"group,omitempty"`
+	// The parameters: _outputFormat, _since, _type, URL-encoded.
+	Query string `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
+	// Prefer: handling=lenient ignores unknown parameters.
+	Lenient bool `protobuf:"varint,4,opt,name=lenient,proto3" json:"lenient,omitempty"`
+	// The address of the request, for the manifest.
+	Request       string `protobuf:"bytes,5,opt,name=request,proto3" json:"request,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportRequest) Reset() {
+	*x = ExportRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportRequest) ProtoMessage() {}
+
+func (x *ExportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
+func (*ExportRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ExportRequest) GetLevel() string {
+	if x != nil {
+		return x.Level
+	}
+	return ""
+}
+
+func (x *ExportRequest) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *ExportRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *ExportRequest) GetLenient() bool {
+	if x != nil {
+		return x.Lenient
+	}
+	return false
+}
+
+func (x *ExportRequest) GetRequest() string {
+	if x != nil {
+		return x.Request
+	}
+	return ""
+}
+
+type ExportResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Job           string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportResponse) Reset() {
+	*x = ExportResponse{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportResponse) ProtoMessage() {}
+
+func (x *ExportResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportResponse.ProtoReflect.Descriptor instead.
+func (*ExportResponse) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ExportResponse) GetJob() string {
+	if x != nil {
+		return x.Job
+	}
+	return ""
+}
+
+type ExportStatusRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Job           string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportStatusRequest) Reset() {
+	*x = ExportStatusRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportStatusRequest) ProtoMessage() {}
+
+func (x *ExportStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportStatusRequest.ProtoReflect.Descriptor instead.
+func (*ExportStatusRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ExportStatusRequest) GetJob() string {
+	if x != nil {
+		return x.Job
+	}
+	return ""
+}
+
+type ExportStatusResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Complete bool                   `protobuf:"varint,1,opt,name=complete,proto3" json:"complete,omitempty"`
+	// What is being done, in words; holds no patient data.
+	Progress string `protobuf:"bytes,2,opt,name=progress,proto3" json:"progress,omitempty"`
+	// The manifest as JSON, once the export is complete.
+	Manifest []byte `protobuf:"bytes,3,opt,name=manifest,proto3" json:"manifest,omitempty"`
+	// When the export is forgotten, RFC 3339.
+	Expires       string `protobuf:"bytes,4,opt,name=expires,proto3" json:"expires,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportStatusResponse) Reset() {
+	*x = ExportStatusResponse{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportStatusResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportStatusResponse) ProtoMessage() {}
+
+func (x *ExportStatusResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportStatusResponse.ProtoReflect.Descriptor instead.
+func (*ExportStatusResponse) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ExportStatusResponse) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+func (x *ExportStatusResponse) GetProgress() string {
+	if x != nil {
+		return x.Progress
+	}
+	return ""
+}
+
+func (x *ExportStatusResponse) GetManifest() []byte {
+	if x != nil {
+		return x.Manifest
+	}
+	return nil
+}
+
+func (x *ExportStatusResponse) GetExpires() string {
+	if x != nil {
+		return x.Expires
+	}
+	return ""
+}
+
+type ExportFileRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Job   string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	// The number of the file within the export.
+	File int32 `protobuf:"varint,2,opt,name=file,proto3" json:"file,omitempty"`
+	// Where the page begins: next of the page before, empty for the first.
+	After string `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	// The deletions of this part instead of the resources: Bundles to be carried out.
+	Deleted       bool `protobuf:"varint,4,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportFileRequest) Reset() {
+	*x = ExportFileRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportFileRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportFileRequest) ProtoMessage() {}
+
+func (x *ExportFileRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportFileRequest.ProtoReflect.Descriptor instead.
+func (*ExportFileRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *ExportFileRequest) GetJob() string {
+	if x != nil {
+		return x.Job
+	}
+	return ""
+}
+
+func (x *ExportFileRequest) GetFile() int32 {
+	if x != nil {
+		return x.File
+	}
+	return 0
+}
+
+func (x *ExportFileRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *ExportFileRequest) GetDeleted() bool {
+	if x != nil {
+		return x.Deleted
+	}
+	return false
+}
+
+type ExportFileResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whole lines of NDJSON.
+	Lines []byte `protobuf:"bytes,1,opt,name=lines,proto3" json:"lines,omitempty"`
+	// Where the next page begins; empty at the end of the file.
+	Next          string `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportFileResponse) Reset() {
+	*x = ExportFileResponse{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportFileResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportFileResponse) ProtoMessage() {}
+
+func (x *ExportFileResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportFileResponse.ProtoReflect.Descriptor instead.
+func (*ExportFileResponse) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ExportFileResponse) GetLines() []byte {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *ExportFileResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+type ExportCancelRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Job           string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportCancelRequest) Reset() {
+	*x = ExportCancelRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportCancelRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportCancelRequest) ProtoMessage() {}
+
+func (x *ExportCancelRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportCancelRequest.ProtoReflect.Descriptor instead.
+func (*ExportCancelRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ExportCancelRequest) GetJob() string {
+	if x != nil {
+		return x.Job
+	}
+	return ""
+}
+
+type ExportCancelResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportCancelResponse) Reset() {
+	*x = ExportCancelResponse{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportCancelResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportCancelResponse) ProtoMessage() {}
+
+func (x *ExportCancelResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportCancelResponse.ProtoReflect.Descriptor instead.
+func (*ExportCancelResponse) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{34}
+}
+
+type ImportRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// NDJSON: one resource in each line. An empty line is skipped.
+	Lines []byte `protobuf:"bytes,1,opt,name=lines,proto3" json:"lines,omitempty"`
+	// The number of the first line within its file, for errors; from 1.
+	First         int64 `protobuf:"varint,2,opt,name=first,proto3" json:"first,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportRequest) Reset() {
+	*x = ImportRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportRequest) ProtoMessage() {}
+
+func (x *ImportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportRequest.ProtoReflect.Descriptor instead.
+func (*ImportRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *ImportRequest) GetLines() []byte {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *ImportRequest) GetFirst() int64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+// ImportResponse counts what became of the lines. Each line is stored by
+// itself or not at all.
+type ImportResponse struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Created   int64                  `protobuf:"varint,1,opt,name=created,proto3" json:"created,omitempty"`
+	Updated   int64                  `protobuf:"varint,2,opt,name=updated,proto3" json:"updated,omitempty"`
+	Unchanged int64                  `protobuf:"varint,3,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
+	Failed    int64                  `protobuf:"varint,4,opt,name=failed,proto3" json:"failed,omitempty"`
+	// Why lines failed, at most 100 of them.
+	Errors        []*ImportError `protobuf:"bytes,5,rep,name=errors,proto3" json:"errors,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportResponse) Reset() {
+	*x = ImportResponse{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportResponse) ProtoMessage() {}
+
+func (x *ImportResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportResponse.ProtoReflect.Descriptor instead.
+func (*ImportResponse) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *ImportResponse) GetCreated() int64 {
+	if x != nil {
+		return x.Created
+	}
+	return 0
+}
+
+func (x *ImportResponse) GetUpdated() int64 {
+	if x != nil {
+		return x.Updated
+	}
+	return 0
+}
+
+func (x *ImportResponse) GetUnchanged() int64 {
+	if x != nil {
+		return x.Unchanged
+	}
+	return 0
+}
+
+func (x *ImportResponse) GetFailed() int64 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *ImportResponse) GetErrors() []*ImportError {
+	if x != nil {
+		return x.Errors
+	}
+	return nil
+}
+
+type ImportError struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Line  int64                  `protobuf:"varint,1,opt,name=line,proto3" json:"line,omitempty"`
+	// The class of the error, such as "invalid", and what to do about it.
+	Class   string `protobuf:"bytes,2,opt,name=class,proto3" json:"class,omitempty"`
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// Where in the resource, a FHIRPath-like place.
+	At            string `protobuf:"bytes,4,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportError) Reset() {
+	*x = ImportError{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportError) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportError) ProtoMessage() {}
+
+func (x *ImportError) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportError.ProtoReflect.Descriptor instead.
+func (*ImportError) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *ImportError) GetLine() int64 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *ImportError) GetClass() string {
+	if x != nil {
+		return x.Class
+	}
+	return ""
+}
+
+func (x *ImportError) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *ImportError) GetAt() string {
+	if x != nil {
+		return x.At
+	}
+	return ""
+}
+
 type IndexingResponse_Progress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Type  string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
@@ -1474,7 +2414,7 @@ type IndexingResponse_Progress struct {
 
 func (x *IndexingResponse_Progress) Reset() {
 	*x = IndexingResponse_Progress{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[21]
+	mi := &file_yba_records_v1_records_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1486,7 +2426,7 @@ func (x *IndexingResponse_Progress) String() string {
 func (*IndexingResponse_Progress) ProtoMessage() {}
 
 func (x *IndexingResponse_Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[21]
+	mi := &file_yba_records_v1_records_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1631,7 +2571,62 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\bProgress\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x12\n" +
 	"\x04done\x18\x02 \x01(\x03R\x04done\x12\x14\n" +
-	"\x05total\x18\x03 \x01(\x03R\x05total2\xa7\r\n" +
+	"\x05total\x18\x03 \x01(\x03R\x05total\"A\n" +
+	"\x19SubscriptionStatusRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05query\x18\x02 \x01(\tR\x05query\"A\n" +
+	"\x19SubscriptionEventsRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05query\x18\x02 \x01(\tR\x05query\"*\n" +
+	"\x18SubscriptionTokenRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"+\n" +
+	"\x19SubscriptionSecretRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"0\n" +
+	"\x1eSubscriptionDeadLettersRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"E\n" +
+	"\x19SubscriptionResendRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\anumbers\x18\x02 \x03(\x03R\anumbers\"\x85\x01\n" +
+	"\rExportRequest\x12\x14\n" +
+	"\x05level\x18\x01 \x01(\tR\x05level\x12\x14\n" +
+	"\x05group\x18\x02 \x01(\tR\x05group\x12\x14\n" +
+	"\x05query\x18\x03 \x01(\tR\x05query\x12\x18\n" +
+	"\alenient\x18\x04 \x01(\bR\alenient\x12\x18\n" +
+	"\arequest\x18\x05 \x01(\tR\arequest\"\"\n" +
+	"\x0eExportResponse\x12\x10\n" +
+	"\x03job\x18\x01 \x01(\tR\x03job\"'\n" +
+	"\x13ExportStatusRequest\x12\x10\n" +
+	"\x03job\x18\x01 \x01(\tR\x03job\"\x84\x01\n" +
+	"\x14ExportStatusResponse\x12\x1a\n" +
+	"\bcomplete\x18\x01 \x01(\bR\bcomplete\x12\x1a\n" +
+	"\bprogress\x18\x02 \x01(\tR\bprogress\x12\x1a\n" +
+	"\bmanifest\x18\x03 \x01(\fR\bmanifest\x12\x18\n" +
+	"\aexpires\x18\x04 \x01(\tR\aexpires\"i\n" +
+	"\x11ExportFileRequest\x12\x10\n" +
+	"\x03job\x18\x01 \x01(\tR\x03job\x12\x12\n" +
+	"\x04file\x18\x02 \x01(\x05R\x04file\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\x12\x18\n" +
+	"\adeleted\x18\x04 \x01(\bR\adeleted\">\n" +
+	"\x12ExportFileResponse\x12\x14\n" +
+	"\x05lines\x18\x01 \x01(\fR\x05lines\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\"'\n" +
+	"\x13ExportCancelRequest\x12\x10\n" +
+	"\x03job\x18\x01 \x01(\tR\x03job\"\x16\n" +
+	"\x14ExportCancelResponse\";\n" +
+	"\rImportRequest\x12\x14\n" +
+	"\x05lines\x18\x01 \x01(\fR\x05lines\x12\x14\n" +
+	"\x05first\x18\x02 \x01(\x03R\x05first\"\xaf\x01\n" +
+	"\x0eImportResponse\x12\x18\n" +
+	"\acreated\x18\x01 \x01(\x03R\acreated\x12\x18\n" +
+	"\aupdated\x18\x02 \x01(\x03R\aupdated\x12\x1c\n" +
+	"\tunchanged\x18\x03 \x01(\x03R\tunchanged\x12\x16\n" +
+	"\x06failed\x18\x04 \x01(\x03R\x06failed\x123\n" +
+	"\x06errors\x18\x05 \x03(\v2\x1b.yba.records.v1.ImportErrorR\x06errors\"a\n" +
+	"\vImportError\x12\x12\n" +
+	"\x04line\x18\x01 \x01(\x03R\x04line\x12\x14\n" +
+	"\x05class\x18\x02 \x01(\tR\x05class\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\x12\x0e\n" +
+	"\x02at\x18\x04 \x01(\tR\x02at2\xea\x14\n" +
 	"\aRecords\x12=\n" +
 	"\x04Read\x12\x1b.yba.records.v1.ReadRequest\x1a\x18.yba.records.v1.Resource\x12K\n" +
 	"\vReadVersion\x12\".yba.records.v1.ReadVersionRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
@@ -1658,7 +2653,19 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\n" +
 	"MetaDelete\x12 .yba.records.v1.OperationRequest\x1a\x18.yba.records.v1.Resource\x12J\n" +
 	"\aChanges\x12\x1e.yba.records.v1.ChangesRequest\x1a\x1f.yba.records.v1.ChangesResponse\x12M\n" +
-	"\bIndexing\x12\x1f.yba.records.v1.IndexingRequest\x1a .yba.records.v1.IndexingResponseB>Z<github.com/yba-health/yba/proto/gen/yba/records/v1;recordsv1b\x06proto3"
+	"\bIndexing\x12\x1f.yba.records.v1.IndexingRequest\x1a .yba.records.v1.IndexingResponse\x12W\n" +
+	"\x12SubscriptionStatus\x12).yba.records.v1.SubscriptionStatusRequest\x1a\x16.yba.records.v1.Bundle\x12W\n" +
+	"\x12SubscriptionEvents\x12).yba.records.v1.SubscriptionEventsRequest\x1a\x16.yba.records.v1.Bundle\x12W\n" +
+	"\x11SubscriptionToken\x12(.yba.records.v1.SubscriptionTokenRequest\x1a\x18.yba.records.v1.Resource\x12Y\n" +
+	"\x12SubscriptionSecret\x12).yba.records.v1.SubscriptionSecretRequest\x1a\x18.yba.records.v1.Resource\x12c\n" +
+	"\x17SubscriptionDeadLetters\x12..yba.records.v1.SubscriptionDeadLettersRequest\x1a\x18.yba.records.v1.Resource\x12Y\n" +
+	"\x12SubscriptionResend\x12).yba.records.v1.SubscriptionResendRequest\x1a\x18.yba.records.v1.Resource\x12G\n" +
+	"\x06Export\x12\x1d.yba.records.v1.ExportRequest\x1a\x1e.yba.records.v1.ExportResponse\x12Y\n" +
+	"\fExportStatus\x12#.yba.records.v1.ExportStatusRequest\x1a$.yba.records.v1.ExportStatusResponse\x12S\n" +
+	"\n" +
+	"ExportFile\x12!.yba.records.v1.ExportFileRequest\x1a\".yba.records.v1.ExportFileResponse\x12Y\n" +
+	"\fExportCancel\x12#.yba.records.v1.ExportCancelRequest\x1a$.yba.records.v1.ExportCancelResponse\x12G\n" +
+	"\x06Import\x12\x1d.yba.records.v1.ImportRequest\x1a\x1e.yba.records.v1.ImportResponseB>Z<github.com/yba-health/yba/proto/gen/yba/records/v1;recordsv1b\x06proto3"
 
 var (
 	file_yba_records_v1_records_proto_rawDescOnce sync.Once
@@ -1672,87 +2679,127 @@ func file_yba_records_v1_records_proto_rawDescGZIP() []byte {
 	return file_yba_records_v1_records_proto_rawDescData
 }
 
-var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_yba_records_v1_records_proto_goTypes = []any{
-	(*ReadRequest)(nil),               // 0: yba.records.v1.ReadRequest
-	(*ReadVersionRequest)(nil),        // 1: yba.records.v1.ReadVersionRequest
-	(*CreateRequest)(nil),             // 2: yba.records.v1.CreateRequest
-	(*ValidateRequest)(nil),           // 3: yba.records.v1.ValidateRequest
-	(*UpdateRequest)(nil),             // 4: yba.records.v1.UpdateRequest
-	(*PatchRequest)(nil),              // 5: yba.records.v1.PatchRequest
-	(*DeleteRequest)(nil),             // 6: yba.records.v1.DeleteRequest
-	(*Resource)(nil),                  // 7: yba.records.v1.Resource
-	(*HistoryRequest)(nil),            // 8: yba.records.v1.HistoryRequest
-	(*SearchRequest)(nil),             // 9: yba.records.v1.SearchRequest
-	(*TransactRequest)(nil),           // 10: yba.records.v1.TransactRequest
-	(*EverythingRequest)(nil),         // 11: yba.records.v1.EverythingRequest
-	(*CapabilitiesRequest)(nil),       // 12: yba.records.v1.CapabilitiesRequest
-	(*TerminologyRequest)(nil),        // 13: yba.records.v1.TerminologyRequest
-	(*OperationRequest)(nil),          // 14: yba.records.v1.OperationRequest
-	(*Bundle)(nil),                    // 15: yba.records.v1.Bundle
-	(*ChangesRequest)(nil),            // 16: yba.records.v1.ChangesRequest
-	(*ChangesResponse)(nil),           // 17: yba.records.v1.ChangesResponse
-	(*Change)(nil),                    // 18: yba.records.v1.Change
-	(*IndexingRequest)(nil),           // 19: yba.records.v1.IndexingRequest
-	(*IndexingResponse)(nil),          // 20: yba.records.v1.IndexingResponse
-	(*IndexingResponse_Progress)(nil), // 21: yba.records.v1.IndexingResponse.Progress
+	(*ReadRequest)(nil),                    // 0: yba.records.v1.ReadRequest
+	(*ReadVersionRequest)(nil),             // 1: yba.records.v1.ReadVersionRequest
+	(*CreateRequest)(nil),                  // 2: yba.records.v1.CreateRequest
+	(*ValidateRequest)(nil),                // 3: yba.records.v1.ValidateRequest
+	(*UpdateRequest)(nil),                  // 4: yba.records.v1.UpdateRequest
+	(*PatchRequest)(nil),                   // 5: yba.records.v1.PatchRequest
+	(*DeleteRequest)(nil),                  // 6: yba.records.v1.DeleteRequest
+	(*Resource)(nil),                       // 7: yba.records.v1.Resource
+	(*HistoryRequest)(nil),                 // 8: yba.records.v1.HistoryRequest
+	(*SearchRequest)(nil),                  // 9: yba.records.v1.SearchRequest
+	(*TransactRequest)(nil),                // 10: yba.records.v1.TransactRequest
+	(*EverythingRequest)(nil),              // 11: yba.records.v1.EverythingRequest
+	(*CapabilitiesRequest)(nil),            // 12: yba.records.v1.CapabilitiesRequest
+	(*TerminologyRequest)(nil),             // 13: yba.records.v1.TerminologyRequest
+	(*OperationRequest)(nil),               // 14: yba.records.v1.OperationRequest
+	(*Bundle)(nil),                         // 15: yba.records.v1.Bundle
+	(*ChangesRequest)(nil),                 // 16: yba.records.v1.ChangesRequest
+	(*ChangesResponse)(nil),                // 17: yba.records.v1.ChangesResponse
+	(*Change)(nil),                         // 18: yba.records.v1.Change
+	(*IndexingRequest)(nil),                // 19: yba.records.v1.IndexingRequest
+	(*IndexingResponse)(nil),               // 20: yba.records.v1.IndexingResponse
+	(*SubscriptionStatusRequest)(nil),      // 21: yba.records.v1.SubscriptionStatusRequest
+	(*SubscriptionEventsRequest)(nil),      // 22: yba.records.v1.SubscriptionEventsRequest
+	(*SubscriptionTokenRequest)(nil),       // 23: yba.records.v1.SubscriptionTokenRequest
+	(*SubscriptionSecretRequest)(nil),      // 24: yba.records.v1.SubscriptionSecretRequest
+	(*SubscriptionDeadLettersRequest)(nil), // 25: yba.records.v1.SubscriptionDeadLettersRequest
+	(*SubscriptionResendRequest)(nil),      // 26: yba.records.v1.SubscriptionResendRequest
+	(*ExportRequest)(nil),                  // 27: yba.records.v1.ExportRequest
+	(*ExportResponse)(nil),                 // 28: yba.records.v1.ExportResponse
+	(*ExportStatusRequest)(nil),            // 29: yba.records.v1.ExportStatusRequest
+	(*ExportStatusResponse)(nil),           // 30: yba.records.v1.ExportStatusResponse
+	(*ExportFileRequest)(nil),              // 31: yba.records.v1.ExportFileRequest
+	(*ExportFileResponse)(nil),             // 32: yba.records.v1.ExportFileResponse
+	(*ExportCancelRequest)(nil),            // 33: yba.records.v1.ExportCancelRequest
+	(*ExportCancelResponse)(nil),           // 34: yba.records.v1.ExportCancelResponse
+	(*ImportRequest)(nil),                  // 35: yba.records.v1.ImportRequest
+	(*ImportResponse)(nil),                 // 36: yba.records.v1.ImportResponse
+	(*ImportError)(nil),                    // 37: yba.records.v1.ImportError
+	(*IndexingResponse_Progress)(nil),      // 38: yba.records.v1.IndexingResponse.Progress
 }
 var file_yba_records_v1_records_proto_depIdxs = []int32{
 	18, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
-	21, // 1: yba.records.v1.IndexingResponse.types:type_name -> yba.records.v1.IndexingResponse.Progress
-	0,  // 2: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
-	1,  // 3: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
-	2,  // 4: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
-	4,  // 5: yba.records.v1.Records.Update:input_type -> yba.records.v1.UpdateRequest
-	5,  // 6: yba.records.v1.Records.Patch:input_type -> yba.records.v1.PatchRequest
-	6,  // 7: yba.records.v1.Records.Delete:input_type -> yba.records.v1.DeleteRequest
-	8,  // 8: yba.records.v1.Records.History:input_type -> yba.records.v1.HistoryRequest
-	9,  // 9: yba.records.v1.Records.Search:input_type -> yba.records.v1.SearchRequest
-	10, // 10: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
-	11, // 11: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
-	3,  // 12: yba.records.v1.Records.Validate:input_type -> yba.records.v1.ValidateRequest
-	12, // 13: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
-	13, // 14: yba.records.v1.Records.Expand:input_type -> yba.records.v1.TerminologyRequest
-	13, // 15: yba.records.v1.Records.Lookup:input_type -> yba.records.v1.TerminologyRequest
-	13, // 16: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
-	14, // 17: yba.records.v1.Records.Match:input_type -> yba.records.v1.OperationRequest
-	14, // 18: yba.records.v1.Records.Merge:input_type -> yba.records.v1.OperationRequest
-	14, // 19: yba.records.v1.Records.Unmerge:input_type -> yba.records.v1.OperationRequest
-	14, // 20: yba.records.v1.Records.LastN:input_type -> yba.records.v1.OperationRequest
-	14, // 21: yba.records.v1.Records.Meta:input_type -> yba.records.v1.OperationRequest
-	14, // 22: yba.records.v1.Records.MetaAdd:input_type -> yba.records.v1.OperationRequest
-	14, // 23: yba.records.v1.Records.MetaDelete:input_type -> yba.records.v1.OperationRequest
-	16, // 24: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
-	19, // 25: yba.records.v1.Records.Indexing:input_type -> yba.records.v1.IndexingRequest
-	7,  // 26: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
-	7,  // 27: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
-	7,  // 28: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
-	7,  // 29: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
-	7,  // 30: yba.records.v1.Records.Patch:output_type -> yba.records.v1.Resource
-	7,  // 31: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
-	15, // 32: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
-	15, // 33: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
-	15, // 34: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
-	15, // 35: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
-	7,  // 36: yba.records.v1.Records.Validate:output_type -> yba.records.v1.Resource
-	7,  // 37: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
-	7,  // 38: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
-	7,  // 39: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
-	7,  // 40: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
-	15, // 41: yba.records.v1.Records.Match:output_type -> yba.records.v1.Bundle
-	7,  // 42: yba.records.v1.Records.Merge:output_type -> yba.records.v1.Resource
-	7,  // 43: yba.records.v1.Records.Unmerge:output_type -> yba.records.v1.Resource
-	15, // 44: yba.records.v1.Records.LastN:output_type -> yba.records.v1.Bundle
-	7,  // 45: yba.records.v1.Records.Meta:output_type -> yba.records.v1.Resource
-	7,  // 46: yba.records.v1.Records.MetaAdd:output_type -> yba.records.v1.Resource
-	7,  // 47: yba.records.v1.Records.MetaDelete:output_type -> yba.records.v1.Resource
-	17, // 48: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
-	20, // 49: yba.records.v1.Records.Indexing:output_type -> yba.records.v1.IndexingResponse
-	26, // [26:50] is the sub-list for method output_type
-	2,  // [2:26] is the sub-list for method input_type
-	2,  // [2:2] is the sub-list for extension type_name
-	2,  // [2:2] is the sub-list for extension extendee
-	0,  // [0:2] is the sub-list for field type_name
+	38, // 1: yba.records.v1.IndexingResponse.types:type_name -> yba.records.v1.IndexingResponse.Progress
+	37, // 2: yba.records.v1.ImportResponse.errors:type_name -> yba.records.v1.ImportError
+	0,  // 3: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
+	1,  // 4: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
+	2,  // 5: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
+	4,  // 6: yba.records.v1.Records.Update:input_type -> yba.records.v1.UpdateRequest
+	5,  // 7: yba.records.v1.Records.Patch:input_type -> yba.records.v1.PatchRequest
+	6,  // 8: yba.records.v1.Records.Delete:input_type -> yba.records.v1.DeleteRequest
+	8,  // 9: yba.records.v1.Records.History:input_type -> yba.records.v1.HistoryRequest
+	9,  // 10: yba.records.v1.Records.Search:input_type -> yba.records.v1.SearchRequest
+	10, // 11: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
+	11, // 12: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
+	3,  // 13: yba.records.v1.Records.Validate:input_type -> yba.records.v1.ValidateRequest
+	12, // 14: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
+	13, // 15: yba.records.v1.Records.Expand:input_type -> yba.records.v1.TerminologyRequest
+	13, // 16: yba.records.v1.Records.Lookup:input_type -> yba.records.v1.TerminologyRequest
+	13, // 17: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
+	14, // 18: yba.records.v1.Records.Match:input_type -> yba.records.v1.OperationRequest
+	14, // 19: yba.records.v1.Records.Merge:input_type -> yba.records.v1.OperationRequest
+	14, // 20: yba.records.v1.Records.Unmerge:input_type -> yba.records.v1.OperationRequest
+	14, // 21: yba.records.v1.Records.LastN:input_type -> yba.records.v1.OperationRequest
+	14, // 22: yba.records.v1.Records.Meta:input_type -> yba.records.v1.OperationRequest
+	14, // 23: yba.records.v1.Records.MetaAdd:input_type -> yba.records.v1.OperationRequest
+	14, // 24: yba.records.v1.Records.MetaDelete:input_type -> yba.records.v1.OperationRequest
+	16, // 25: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
+	19, // 26: yba.records.v1.Records.Indexing:input_type -> yba.records.v1.IndexingRequest
+	21, // 27: yba.records.v1.Records.SubscriptionStatus:input_type -> yba.records.v1.SubscriptionStatusRequest
+	22, // 28: yba.records.v1.Records.SubscriptionEvents:input_type -> yba.records.v1.SubscriptionEventsRequest
+	23, // 29: yba.records.v1.Records.SubscriptionToken:input_type -> yba.records.v1.SubscriptionTokenRequest
+	24, // 30: yba.records.v1.Records.SubscriptionSecret:input_type -> yba.records.v1.SubscriptionSecretRequest
+	25, // 31: yba.records.v1.Records.SubscriptionDeadLetters:input_type -> yba.records.v1.SubscriptionDeadLettersRequest
+	26, // 32: yba.records.v1.Records.SubscriptionResend:input_type -> yba.records.v1.SubscriptionResendRequest
+	27, // 33: yba.records.v1.Records.Export:input_type -> yba.records.v1.ExportRequest
+	29, // 34: yba.records.v1.Records.ExportStatus:input_type -> yba.records.v1.ExportStatusRequest
+	31, // 35: yba.records.v1.Records.ExportFile:input_type -> yba.records.v1.ExportFileRequest
+	33, // 36: yba.records.v1.Records.ExportCancel:input_type -> yba.records.v1.ExportCancelRequest
+	35, // 37: yba.records.v1.Records.Import:input_type -> yba.records.v1.ImportRequest
+	7,  // 38: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
+	7,  // 39: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
+	7,  // 40: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
+	7,  // 41: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
+	7,  // 42: yba.records.v1.Records.Patch:output_type -> yba.records.v1.Resource
+	7,  // 43: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
+	15, // 44: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
+	15, // 45: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
+	15, // 46: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
+	15, // 47: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
+	7,  // 48: yba.records.v1.Records.Validate:output_type -> yba.records.v1.Resource
+	7,  // 49: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
+	7,  // 50: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
+	7,  // 51: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
+	7,  // 52: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
+	15, // 53: yba.records.v1.Records.Match:output_type -> yba.records.v1.Bundle
+	7,  // 54: yba.records.v1.Records.Merge:output_type -> yba.records.v1.Resource
+	7,  // 55: yba.records.v1.Records.Unmerge:output_type -> yba.records.v1.Resource
+	15, // 56: yba.records.v1.Records.LastN:output_type -> yba.records.v1.Bundle
+	7,  // 57: yba.records.v1.Records.Meta:output_type -> yba.records.v1.Resource
+	7,  // 58: yba.records.v1.Records.MetaAdd:output_type -> yba.records.v1.Resource
+	7,  // 59: yba.records.v1.Records.MetaDelete:output_type -> yba.records.v1.Resource
+	17, // 60: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
+	20, // 61: yba.records.v1.Records.Indexing:output_type -> yba.records.v1.IndexingResponse
+	15, // 62: yba.records.v1.Records.SubscriptionStatus:output_type -> yba.records.v1.Bundle
+	15, // 63: yba.records.v1.Records.SubscriptionEvents:output_type -> yba.records.v1.Bundle
+	7,  // 64: yba.records.v1.Records.SubscriptionToken:output_type -> yba.records.v1.Resource
+	7,  // 65: yba.records.v1.Records.SubscriptionSecret:output_type -> yba.records.v1.Resource
+	7,  // 66: yba.records.v1.Records.SubscriptionDeadLetters:output_type -> yba.records.v1.Resource
+	7,  // 67: yba.records.v1.Records.SubscriptionResend:output_type -> yba.records.v1.Resource
+	28, // 68: yba.records.v1.Records.Export:output_type -> yba.records.v1.ExportResponse
+	30, // 69: yba.records.v1.Records.ExportStatus:output_type -> yba.records.v1.ExportStatusResponse
+	32, // 70: yba.records.v1.Records.ExportFile:output_type -> yba.records.v1.ExportFileResponse
+	34, // 71: yba.records.v1.Records.ExportCancel:output_type -> yba.records.v1.ExportCancelResponse
+	36, // 72: yba.records.v1.Records.Import:output_type -> yba.records.v1.ImportResponse
+	38, // [38:73] is the sub-list for method output_type
+	3,  // [3:38] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_yba_records_v1_records_proto_init() }
@@ -1766,7 +2813,7 @@ func file_yba_records_v1_records_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_yba_records_v1_records_proto_rawDesc), len(file_yba_records_v1_records_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,30 +19,41 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Records_Read_FullMethodName         = "/yba.records.v1.Records/Read"
-	Records_ReadVersion_FullMethodName  = "/yba.records.v1.Records/ReadVersion"
-	Records_Create_FullMethodName       = "/yba.records.v1.Records/Create"
-	Records_Update_FullMethodName       = "/yba.records.v1.Records/Update"
-	Records_Patch_FullMethodName        = "/yba.records.v1.Records/Patch"
-	Records_Delete_FullMethodName       = "/yba.records.v1.Records/Delete"
-	Records_History_FullMethodName      = "/yba.records.v1.Records/History"
-	Records_Search_FullMethodName       = "/yba.records.v1.Records/Search"
-	Records_Transact_FullMethodName     = "/yba.records.v1.Records/Transact"
-	Records_Everything_FullMethodName   = "/yba.records.v1.Records/Everything"
-	Records_Validate_FullMethodName     = "/yba.records.v1.Records/Validate"
-	Records_Capabilities_FullMethodName = "/yba.records.v1.Records/Capabilities"
-	Records_Expand_FullMethodName       = "/yba.records.v1.Records/Expand"
-	Records_Lookup_FullMethodName       = "/yba.records.v1.Records/Lookup"
-	Records_ValidateCode_FullMethodName = "/yba.records.v1.Records/ValidateCode"
-	Records_Match_FullMethodName        = "/yba.records.v1.Records/Match"
-	Records_Merge_FullMethodName        = "/yba.records.v1.Records/Merge"
-	Records_Unmerge_FullMethodName      = "/yba.records.v1.Records/Unmerge"
-	Records_LastN_FullMethodName        = "/yba.records.v1.Records/LastN"
-	Records_Meta_FullMethodName         = "/yba.records.v1.Records/Meta"
-	Records_MetaAdd_FullMethodName      = "/yba.records.v1.Records/MetaAdd"
-	Records_MetaDelete_FullMethodName   = "/yba.records.v1.Records/MetaDelete"
-	Records_Changes_FullMethodName      = "/yba.records.v1.Records/Changes"
-	Records_Indexing_FullMethodName     = "/yba.records.v1.Records/Indexing"
+	Records_Read_FullMethodName                    = "/yba.records.v1.Records/Read"
+	Records_ReadVersion_FullMethodName             = "/yba.records.v1.Records/ReadVersion"
+	Records_Create_FullMethodName                  = "/yba.records.v1.Records/Create"
+	Records_Update_FullMethodName                  = "/yba.records.v1.Records/Update"
+	Records_Patch_FullMethodName                   = "/yba.records.v1.Records/Patch"
+	Records_Delete_FullMethodName                  = "/yba.records.v1.Records/Delete"
+	Records_History_FullMethodName                 = "/yba.records.v1.Records/History"
+	Records_Search_FullMethodName                  = "/yba.records.v1.Records/Search"
+	Records_Transact_FullMethodName                = "/yba.records.v1.Records/Transact"
+	Records_Everything_FullMethodName              = "/yba.records.v1.Records/Everything"
+	Records_Validate_FullMethodName                = "/yba.records.v1.Records/Validate"
+	Records_Capabilities_FullMethodName            = "/yba.records.v1.Records/Capabilities"
+	Records_Expand_FullMethodName                  = "/yba.records.v1.Records/Expand"
+	Records_Lookup_FullMethodName                  = "/yba.records.v1.Records/Lookup"
+	Records_ValidateCode_FullMethodName            = "/yba.records.v1.Records/ValidateCode"
+	Records_Match_FullMethodName                   = "/yba.records.v1.Records/Match"
+	Records_Merge_FullMethodName                   = "/yba.records.v1.Records/Merge"
+	Records_Unmerge_FullMethodName                 = "/yba.records.v1.Records/Unmerge"
+	Records_LastN_FullMethodName                   = "/yba.records.v1.Records/LastN"
+	Records_Meta_FullMethodName                    = "/yba.records.v1.Records/Meta"
+	Records_MetaAdd_FullMethodName                 = "/yba.records.v1.Records/MetaAdd"
+	Records_MetaDelete_FullMethodName              = "/yba.records.v1.Records/MetaDelete"
+	Records_Changes_FullMethodName                 = "/yba.records.v1.Records/Changes"
+	Records_Indexing_FullMethodName                = "/yba.records.v1.Records/Indexing"
+	Records_SubscriptionStatus_FullMethodName      = "/yba.records.v1.Records/SubscriptionStatus"
+	Records_SubscriptionEvents_FullMethodName      = "/yba.records.v1.Records/SubscriptionEvents"
+	Records_SubscriptionToken_FullMethodName       = "/yba.records.v1.Records/SubscriptionToken"
+	Records_SubscriptionSecret_FullMethodName      = "/yba.records.v1.Records/SubscriptionSecret"
+	Records_SubscriptionDeadLetters_FullMethodName = "/yba.records.v1.Records/SubscriptionDeadLetters"
+	Records_SubscriptionResend_FullMethodName      = "/yba.records.v1.Records/SubscriptionResend"
+	Records_Export_FullMethodName                  = "/yba.records.v1.Records/Export"
+	Records_ExportStatus_FullMethodName            = "/yba.records.v1.Records/ExportStatus"
+	Records_ExportFile_FullMethodName              = "/yba.records.v1.Records/ExportFile"
+	Records_ExportCancel_FullMethodName            = "/yba.records.v1.Records/ExportCancel"
+	Records_Import_FullMethodName                  = "/yba.records.v1.Records/Import"
 )
 
 // RecordsClient is the client API for Records service.
@@ -102,6 +113,28 @@ type RecordsClient interface {
 	// Indexing tells which types' search parameters are being indexed again, and
 	// how far; searches by them answer Unavailable meanwhile.
 	Indexing(ctx context.Context, in *IndexingRequest, opts ...grpc.CallOption) (*IndexingResponse, error)
+	// SubscriptionStatus tells how Subscriptions stand (Subscription/$status).
+	SubscriptionStatus(ctx context.Context, in *SubscriptionStatusRequest, opts ...grpc.CallOption) (*Bundle, error)
+	// SubscriptionEvents repeats events that happened (Subscription/[id]/$events).
+	SubscriptionEvents(ctx context.Context, in *SubscriptionEventsRequest, opts ...grpc.CallOption) (*Bundle, error)
+	// SubscriptionToken returns a token for a websocket (Subscription/[id]/$get-ws-binding-token).
+	SubscriptionToken(ctx context.Context, in *SubscriptionTokenRequest, opts ...grpc.CallOption) (*Resource, error)
+	// SubscriptionSecret returns the secret that notifications are signed with.
+	SubscriptionSecret(ctx context.Context, in *SubscriptionSecretRequest, opts ...grpc.CallOption) (*Resource, error)
+	// SubscriptionDeadLetters lists the events that could not be delivered.
+	SubscriptionDeadLetters(ctx context.Context, in *SubscriptionDeadLettersRequest, opts ...grpc.CallOption) (*Resource, error)
+	// SubscriptionResend puts dead letters back into the queue.
+	SubscriptionResend(ctx context.Context, in *SubscriptionResendRequest, opts ...grpc.CallOption) (*Resource, error)
+	// Export begins a bulk export (https://hl7.org/fhir/uv/bulkdata/export.html).
+	Export(ctx context.Context, in *ExportRequest, opts ...grpc.CallOption) (*ExportResponse, error)
+	// ExportStatus tells how far an export is, and at its end what it consists of.
+	ExportStatus(ctx context.Context, in *ExportStatusRequest, opts ...grpc.CallOption) (*ExportStatusResponse, error)
+	// ExportFile returns a page of one of an export's files.
+	ExportFile(ctx context.Context, in *ExportFileRequest, opts ...grpc.CallOption) (*ExportFileResponse, error)
+	// ExportCancel ends an export and forgets it.
+	ExportCancel(ctx context.Context, in *ExportCancelRequest, opts ...grpc.CallOption) (*ExportCancelResponse, error)
+	// Import stores a piece of an NDJSON file, each line by itself.
+	Import(ctx context.Context, in *ImportRequest, opts ...grpc.CallOption) (*ImportResponse, error)
 }
 
 type recordsClient struct {
@@ -352,6 +385,116 @@ func (c *recordsClient) Indexing(ctx context.Context, in *IndexingRequest, opts 
 	return out, nil
 }
 
+func (c *recordsClient) SubscriptionStatus(ctx context.Context, in *SubscriptionStatusRequest, opts ...grpc.CallOption) (*Bundle, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Bundle)
+	err := c.cc.Invoke(ctx, Records_SubscriptionStatus_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) SubscriptionEvents(ctx context.Context, in *SubscriptionEventsRequest, opts ...grpc.CallOption) (*Bundle, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Bundle)
+	err := c.cc.Invoke(ctx, Records_SubscriptionEvents_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) SubscriptionToken(ctx context.Context, in *SubscriptionTokenRequest, opts ...grpc.CallOption) (*Resource, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Resource)
+	err := c.cc.Invoke(ctx, Records_SubscriptionToken_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) SubscriptionSecret(ctx context.Context, in *SubscriptionSecretRequest, opts ...grpc.CallOption) (*Resource, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Resource)
+	err := c.cc.Invoke(ctx, Records_SubscriptionSecret_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) SubscriptionDeadLetters(ctx context.Context, in *SubscriptionDeadLettersRequest, opts ...grpc.CallOption) (*Resource, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Resource)
+	err := c.cc.Invoke(ctx, Records_SubscriptionDeadLetters_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) SubscriptionResend(ctx context.Context, in *SubscriptionResendRequest, opts ...grpc.CallOption) (*Resource, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Resource)
+	err := c.cc.Invoke(ctx, Records_SubscriptionResend_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) Export(ctx context.Context, in *ExportRequest, opts ...grpc.CallOption) (*ExportResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExportResponse)
+	err := c.cc.Invoke(ctx, Records_Export_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) ExportStatus(ctx context.Context, in *ExportStatusRequest, opts ...grpc.CallOption) (*ExportStatusResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExportStatusResponse)
+	err := c.cc.Invoke(ctx, Records_ExportStatus_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) ExportFile(ctx context.Context, in *ExportFileRequest, opts ...grpc.CallOption) (*ExportFileResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExportFileResponse)
+	err := c.cc.Invoke(ctx, Records_ExportFile_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) ExportCancel(ctx context.Context, in *ExportCancelRequest, opts ...grpc.CallOption) (*ExportCancelResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExportCancelResponse)
+	err := c.cc.Invoke(ctx, Records_ExportCancel_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) Import(ctx context.Context, in *ImportRequest, opts ...grpc.CallOption) (*ImportResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ImportResponse)
+	err := c.cc.Invoke(ctx, Records_Import_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RecordsServer is the server API for Records service.
 // All implementations should embed UnimplementedRecordsServer
 // for forward compatibility.
@@ -409,6 +552,28 @@ type RecordsServer interface {
 	// Indexing tells which types' search parameters are being indexed again, and
 	// how far; searches by them answer Unavailable meanwhile.
 	Indexing(context.Context, *IndexingRequest) (*IndexingResponse, error)
+	// SubscriptionStatus tells how Subscriptions stand (Subscription/$status).
+	SubscriptionStatus(context.Context, *SubscriptionStatusRequest) (*Bundle, error)
+	// SubscriptionEvents repeats events that happened (Subscription/[id]/$events).
+	SubscriptionEvents(context.Context, *SubscriptionEventsRequest) (*Bundle, error)
+	// SubscriptionToken returns a token for a websocket (Subscription/[id]/$get-ws-binding-token).
+	SubscriptionToken(context.Context, *SubscriptionTokenRequest) (*Resource, error)
+	// SubscriptionSecret returns the secret that notifications are signed with.
+	SubscriptionSecret(context.Context, *SubscriptionSecretRequest) (*Resource, error)
+	// SubscriptionDeadLetters lists the events that could not be delivered.
+	SubscriptionDeadLetters(context.Context, *SubscriptionDeadLettersRequest) (*Resource, error)
+	// SubscriptionResend puts dead letters back into the queue.
+	SubscriptionResend(context.Context, *SubscriptionResendRequest) (*Resource, error)
+	// Export begins a bulk export (https://hl7.org/fhir/uv/bulkdata/export.html).
+	Export(context.Context, *ExportRequest) (*ExportResponse, error)
+	// ExportStatus tells how far an export is, and at its end what it consists of.
+	ExportStatus(context.Context, *ExportStatusRequest) (*ExportStatusResponse, error)
+	// ExportFile returns a page of one of an export's files.
+	ExportFile(context.Context, *ExportFileRequest) (*ExportFileResponse, error)
+	// ExportCancel ends an export and forgets it.
+	ExportCancel(context.Context, *ExportCancelRequest) (*ExportCancelResponse, error)
+	// Import stores a piece of an NDJSON file, each line by itself.
+	Import(context.Context, *ImportRequest) (*ImportResponse, error)
 }
 
 // UnimplementedRecordsServer should be embedded to have
@@ -489,6 +654,39 @@ func (UnimplementedRecordsServer) Changes(context.Context, *ChangesRequest) (*Ch
 }
 func (UnimplementedRecordsServer) Indexing(context.Context, *IndexingRequest) (*IndexingResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Indexing not implemented")
+}
+func (UnimplementedRecordsServer) SubscriptionStatus(context.Context, *SubscriptionStatusRequest) (*Bundle, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method SubscriptionStatus not implemented")
+}
+func (UnimplementedRecordsServer) SubscriptionEvents(context.Context, *SubscriptionEventsRequest) (*Bundle, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method SubscriptionEvents not implemented")
+}
+func (UnimplementedRecordsServer) SubscriptionToken(context.Context, *SubscriptionTokenRequest) (*Resource, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method SubscriptionToken not implemented")
+}
+func (UnimplementedRecordsServer) SubscriptionSecret(context.Context, *SubscriptionSecretRequest) (*Resource, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method SubscriptionSecret not implemented")
+}
+func (UnimplementedRecordsServer) SubscriptionDeadLetters(context.Context, *SubscriptionDeadLettersRequest) (*Resource, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method SubscriptionDeadLetters not implemented")
+}
+func (UnimplementedRecordsServer) SubscriptionResend(context.Context, *SubscriptionResendRequest) (*Resource, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method SubscriptionResend not implemented")
+}
+func (UnimplementedRecordsServer) Export(context.Context, *ExportRequest) (*ExportResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Export not implemented")
+}
+func (UnimplementedRecordsServer) ExportStatus(context.Context, *ExportStatusRequest) (*ExportStatusResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ExportStatus not implemented")
+}
+func (UnimplementedRecordsServer) ExportFile(context.Context, *ExportFileRequest) (*ExportFileResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ExportFile not implemented")
+}
+func (UnimplementedRecordsServer) ExportCancel(context.Context, *ExportCancelRequest) (*ExportCancelResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ExportCancel not implemented")
+}
+func (UnimplementedRecordsServer) Import(context.Context, *ImportRequest) (*ImportResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Import not implemented")
 }
 func (UnimplementedRecordsServer) testEmbeddedByValue() {}
 
@@ -942,6 +1140,204 @@ func _Records_Indexing_Handler(srv interface{}, ctx context.Context, dec func(in
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Records_SubscriptionStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SubscriptionStatusRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).SubscriptionStatus(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_SubscriptionStatus_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).SubscriptionStatus(ctx, req.(*SubscriptionStatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_SubscriptionEvents_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SubscriptionEventsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).SubscriptionEvents(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_SubscriptionEvents_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).SubscriptionEvents(ctx, req.(*SubscriptionEventsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_SubscriptionToken_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SubscriptionTokenRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).SubscriptionToken(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_SubscriptionToken_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).SubscriptionToken(ctx, req.(*SubscriptionTokenRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_SubscriptionSecret_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SubscriptionSecretRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).SubscriptionSecret(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_SubscriptionSecret_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).SubscriptionSecret(ctx, req.(*SubscriptionSecretRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_SubscriptionDeadLetters_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SubscriptionDeadLettersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).SubscriptionDeadLetters(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_SubscriptionDeadLetters_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).SubscriptionDeadLetters(ctx, req.(*SubscriptionDeadLettersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_SubscriptionResend_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SubscriptionResendRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).SubscriptionResend(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_SubscriptionResend_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).SubscriptionResend(ctx, req.(*SubscriptionResendRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_Export_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).Export(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_Export_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).Export(ctx, req.(*ExportRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_ExportStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportStatusRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).ExportStatus(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_ExportStatus_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).ExportStatus(ctx, req.(*ExportStatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_ExportFile_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportFileRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).ExportFile(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_ExportFile_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).ExportFile(ctx, req.(*ExportFileRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_ExportCancel_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportCancelRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).ExportCancel(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_ExportCancel_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).ExportCancel(ctx, req.(*ExportCancelRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_Import_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ImportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).Import(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_Import_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).Import(ctx, req.(*ImportRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Records_ServiceDesc is the grpc.ServiceDesc for Records service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -1044,6 +1440,50 @@ var Records_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Indexing",
 			Handler:    _Records_Indexing_Handler,
+		},
+		{
+			MethodName: "SubscriptionStatus",
+			Handler:    _Records_SubscriptionStatus_Handler,
+		},
+		{
+			MethodName: "SubscriptionEvents",
+			Handler:    _Records_SubscriptionEvents_Handler,
+		},
+		{
+			MethodName: "SubscriptionToken",
+			Handler:    _Records_SubscriptionToken_Handler,
+		},
+		{
+			MethodName: "SubscriptionSecret",
+			Handler:    _Records_SubscriptionSecret_Handler,
+		},
+		{
+			MethodName: "SubscriptionDeadLetters",
+			Handler:    _Records_SubscriptionDeadLetters_Handler,
+		},
+		{
+			MethodName: "SubscriptionResend",
+			Handler:    _Records_SubscriptionResend_Handler,
+		},
+		{
+			MethodName: "Export",
+			Handler:    _Records_Export_Handler,
+		},
+		{
+			MethodName: "ExportStatus",
+			Handler:    _Records_ExportStatus_Handler,
+		},
+		{
+			MethodName: "ExportFile",
+			Handler:    _Records_ExportFile_Handler,
+		},
+		{
+			MethodName: "ExportCancel",
+			Handler:    _Records_ExportCancel_Handler,
+		},
+		{
+			MethodName: "Import",
+			Handler:    _Records_Import_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -1,0 +1,329 @@
+package records
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/guard"
+	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/record"
+)
+
+// maxImportErrors bounds how many failed lines are named in one answer.
+const maxImportErrors = 100
+
+// line is one resource of an NDJSON file on its way into the store.
+type line struct {
+	number int64
+	text   []byte
+	typ    string
+	// write is the line as the first version of its resource.
+	write record.Write
+	// owner is the id of the Patient in whose compartment it lies.
+	owner string
+	known bool
+}
+
+func (l *line) ref() record.Ref { return record.Ref{Type: l.write.Type, Target: l.write.ID} }
+
+// importing is one call of Import.
+type importing struct {
+	r    *Records
+	x    *record.Indexer
+	by   record.Author
+	now  time.Time
+	resp *recordsv1.ImportResponse
+}
+
+// Import stores a piece of an NDJSON file. Each line is an update by its own
+// id, which may create it, or a create when it has none. A line is stored by
+// itself or not at all, and a line that fails stops no other; references stay
+// as they are. Lines that are new go into one transaction, the others into a
+// second one.
+func (r *Records) Import(ctx context.Context, req *recordsv1.ImportRequest) (*recordsv1.ImportResponse, error) {
+	if !guard.ScopeOf(ctx).GetAll() {
+		return nil, fault.New(fault.Forbidden, "only who may write every record may import files", nil)
+	}
+	x, err := r.store.Indexer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	im := &importing{r: r, x: x, by: author(ctx), now: r.now().UTC().Truncate(time.Millisecond), resp: &recordsv1.ImportResponse{}}
+	for _, lines := range im.read(req) {
+		if err := im.store(ctx, lines); err != nil {
+			return nil, err
+		}
+	}
+	return im.resp, nil
+}
+
+// read parses and validates the lines. What stands twice in the piece comes
+// into a later round, so that its versions follow each other.
+func (im *importing) read(req *recordsv1.ImportRequest) [][]*line {
+	var rounds [][]*line
+	times := map[record.Ref]int{}
+	number := max(req.GetFirst(), 1) - 1
+	for text := range bytes.Lines(req.GetLines()) {
+		number++
+		if text = bytes.TrimSpace(text); len(text) == 0 {
+			continue
+		}
+		l := &line{number: number, text: text}
+		if err := im.compose(l); err != nil {
+			im.fail(l, err)
+			continue
+		}
+		n := times[l.ref()]
+		times[l.ref()]++
+		if n == len(rounds) {
+			rounds = append(rounds, nil)
+		}
+		rounds[n] = append(rounds[n], l)
+	}
+	return rounds
+}
+
+func (im *importing) fail(l *line, err error) {
+	im.resp.Failed++
+	if len(im.resp.GetErrors()) < maxImportErrors {
+		f := fault.Of(err)
+		im.resp.Errors = append(im.resp.Errors, &recordsv1.ImportError{Line: l.number, Class: f.Class.String(), Message: f.Message, At: f.At})
+	}
+}
+
+// compose makes the bytes and index rows of a line.
+func (im *importing) compose(l *line) error {
+	doc, err := fhir.Parse(l.text)
+	if err != nil {
+		return err
+	}
+	v := doc.Root()
+	l.typ = v.Get("resourceType").Str()
+	w := &l.write
+	if w.Type = im.r.defs.Number(l.typ); w.Type == 0 {
+		return fault.New(fault.Invalid, "a line is one resource of FHIR R4", nil).In("resourceType")
+	}
+	if personal(l.typ) {
+		return fault.Newf(fault.Unprocessable, "a %s belongs to the account that writes it; write it by itself", l.typ).In("resourceType")
+	}
+	if err := im.r.defs.Validate(v); err != nil {
+		return err
+	}
+	if id := v.Get("id"); id.Exists() {
+		w.ID = id.Str()
+	} else if w.ID, err = newID(); err != nil {
+		return err
+	}
+	if !fhir.ValidID(w.ID) {
+		return fault.New(fault.Invalid, "an id has 1 to 64 letters, digits, hyphens and dots", nil).In("id")
+	}
+	l.owner = im.x.Patient(v, w.ID)
+	if at, found := im.x.Elsewhere(v); l.owner == "" && found {
+		return elsewhere(at)
+	}
+	if l.typ == "Patient" {
+		w.Commune = record.Commune(v)
+	}
+	// Neither id nor what Stamp sets has index rows, so that the text as it
+	// was sent serves for them.
+	w.Rows, w.At = im.x.Extract(v)
+	w.Version, w.Updated, w.Op = 1, im.now, "create"
+	w.Body = restamp(v, w.ID, 1, im.now)
+	return nil
+}
+
+// restamp returns the resource with the server's id and meta.
+func restamp(v fhir.Value, id string, version int64, at time.Time) []byte {
+	e := fhir.Edit(v)
+	e.Stamp(v, id, version, at)
+	return e.Bytes()
+}
+
+// store writes lines, of which no two are about the same resource.
+func (im *importing) store(ctx context.Context, lines []*line) error {
+	refs := make([]record.Ref, len(lines))
+	for i, l := range lines {
+		refs[i] = l.ref()
+	}
+	known, err := im.r.store.Known(ctx, refs)
+	if err != nil {
+		return err
+	}
+	var fresh, again []*line
+	for _, l := range lines {
+		if l.known = known[l.ref()]; l.known {
+			again = append(again, l)
+		} else {
+			fresh = append(fresh, l)
+		}
+	}
+	if fresh, err = im.place(ctx, fresh); err != nil {
+		return err
+	}
+	if err := im.attempt(ctx, fresh, im.add); err != nil {
+		return err
+	}
+	if again, err = im.place(ctx, again); err != nil {
+		return err
+	}
+	return im.attempt(ctx, again, im.replace)
+}
+
+// place gives each line its compartment and a key; who belongs to a Patient
+// that is not here fails.
+func (im *importing) place(ctx context.Context, lines []*line) ([]*line, error) {
+	if len(lines) == 0 {
+		return nil, nil
+	}
+	keys, err := im.r.store.Keys(ctx, len(lines))
+	if err != nil {
+		return nil, err
+	}
+	homes := map[string]int64{}
+	for i, l := range lines {
+		l.write.Key = keys[i]
+		if l.typ == "Patient" && !l.known {
+			homes[l.write.ID] = keys[i]
+		}
+	}
+	var ask []string
+	for _, l := range lines {
+		if _, seen := homes[l.owner]; l.owner != "" && !seen {
+			homes[l.owner] = 0
+			ask = append(ask, l.owner)
+		}
+	}
+	there, err := im.r.store.PatientKeys(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	placed := lines[:0]
+	for _, l := range lines {
+		home := homes[l.owner]
+		if home == 0 {
+			home = there[l.owner]
+		}
+		if l.owner != "" && home == 0 {
+			im.fail(l, notHere(l.typ))
+			continue
+		}
+		l.write.Patient = home
+		placed = append(placed, l)
+	}
+	return placed, nil
+}
+
+// attempt carries out all lines at once. Where the database refuses them, it
+// halves them until the line that it refuses is found.
+func (im *importing) attempt(ctx context.Context, lines []*line, f func(context.Context, []*line) error) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	err := f(ctx, lines)
+	switch {
+	case err == nil:
+		for _, l := range lines {
+			guard.Touch(ctx, l.owner, "")
+		}
+		return nil
+	case ctx.Err() != nil || fault.Is(err, fault.Unavailable):
+		return err
+	case len(lines) == 1:
+		im.fail(lines[0], err)
+		return nil
+	}
+	half := len(lines) / 2
+	if err := im.attempt(ctx, lines[:half], f); err != nil {
+		return err
+	}
+	return im.attempt(ctx, lines[half:], f)
+}
+
+// add stores lines that were not there a moment ago.
+func (im *importing) add(ctx context.Context, lines []*line) error {
+	writes := make([]record.Write, len(lines))
+	for i, l := range lines {
+		writes[i] = l.write
+	}
+	raced, err := im.r.store.Add(ctx, im.by, writes)
+	if raced {
+		// Somebody created one of them since; the rest is as before.
+		return im.replace(ctx, lines)
+	}
+	if err == nil {
+		im.resp.Created += int64(len(lines))
+	}
+	return err
+}
+
+// replace stores lines of which some are there already.
+func (im *importing) replace(ctx context.Context, lines []*line) error {
+	refs := make([]record.Ref, len(lines))
+	for i, l := range lines {
+		refs[i] = l.ref()
+	}
+	var created, updated, unchanged int64
+	err := im.r.store.InTx(ctx, func(tx *sql.Tx) error {
+		created, updated, unchanged = 0, 0, 0
+		found, err := im.r.store.Lock(ctx, tx, refs, false)
+		if err != nil {
+			return err
+		}
+		writes := make([]record.Write, 0, len(lines))
+		for _, l := range lines {
+			w, err := im.next(l, found[l.ref()])
+			switch {
+			case err != nil:
+				return err
+			case w == nil:
+				unchanged++
+				continue
+			case w.Op == "update":
+				updated++
+			default:
+				created++
+			}
+			writes = append(writes, *w)
+		}
+		return im.r.store.Put(ctx, tx, im.by, writes, record.Needs{})
+	})
+	if err == nil {
+		im.resp.Created += created
+		im.resp.Updated += updated
+		im.resp.Unchanged += unchanged
+	}
+	return err
+}
+
+// next makes the version that follows old, nil where it would be the same.
+func (im *importing) next(l *line, old *record.Stored) (*record.Write, error) {
+	w := l.write
+	if old == nil {
+		return &w, nil
+	}
+	w.Key, w.Version = old.Key, old.Version+1
+	if l.typ == "Patient" {
+		w.Patient = old.Key
+	}
+	doc, err := fhir.Parse(l.text)
+	if err != nil {
+		return nil, err
+	}
+	if !old.Deleted {
+		if bytes.Equal(restamp(doc.Root(), w.ID, old.Version, old.Updated), old.Body) {
+			return nil, nil
+		}
+		before, err := fhir.Parse(old.Body)
+		if err != nil {
+			return nil, err
+		}
+		w.Op, w.Old = "update", &record.Old{Patient: old.Patient}
+		w.Old.Rows, w.Old.At = im.x.Extract(before.Root())
+	}
+	w.Body = restamp(doc.Root(), w.ID, w.Version, im.now)
+	return &w, nil
+}

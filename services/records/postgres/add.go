@@ -1,0 +1,50 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/yba-health/yba/pkg/pg"
+	"github.com/yba-health/yba/services/records/record"
+)
+
+// Known returns those of refs that are there, deletions included.
+func (s *Store) Known(ctx context.Context, refs []record.Ref) (map[record.Ref]bool, error) {
+	found := map[record.Ref]bool{}
+	var types, ids array
+	for _, x := range refs {
+		types.int(int64(x.Type))
+		ids.text(x.Target)
+	}
+	rows, err := s.query(ctx, s.db, true, `SELECT d.type, d.id FROM unnest($1::smallint[], $2::text[]) AS n(type, id)
+		JOIN records.directory d ON d.type = n.type AND d.id = n.id`, types.arg(), ids.arg())
+	if err != nil {
+		return nil, pg.Fault(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var x record.Ref
+		if err := rows.Scan(&x.Type, &x.Target); err != nil {
+			return nil, pg.Fault(err)
+		}
+		found[x] = true
+	}
+	return found, pg.Fault(rows.Err())
+}
+
+// Add stores the first versions of resources in one transaction. What they
+// refer to is not looked for: the files of an import may come in any order.
+func (s *Store) Add(ctx context.Context, by record.Author, writes []record.Write) (raced bool, err error) {
+	select {
+	case s.writers <- struct{}{}:
+		defer func() { <-s.writers }()
+	case <-ctx.Done():
+		return false, pg.Fault(ctx.Err())
+	}
+	err = pg.InTx(ctx, s.db, sql.LevelReadCommitted, func(tx *sql.Tx) error { return s.Put(ctx, tx, by, writes, record.Needs{}) })
+	if err != nil {
+		return pg.Unique(err, "directory_pkey"), err
+	}
+	s.Announce()
+	return false, nil
+}

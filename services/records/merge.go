@@ -34,7 +34,6 @@ type merging struct {
 	source, target *record.Stored
 
 	changes []*change
-	now     time.Time
 }
 
 // Merge makes one record of two Patients'
@@ -74,7 +73,7 @@ func (r *Records) Merge(ctx context.Context, req *recordsv1.OperationRequest) (*
 		m.tx, m.changes = tx, nil
 		return m.run()
 	})
-	if err != nil && !(m.preview && errors.Is(err, errPreview)) {
+	if err != nil && (!m.preview || !errors.Is(err, errPreview)) {
 		return nil, r.dangling(ctx, err)
 	}
 	touched(r, ctx, m.changes)

@@ -45,6 +45,8 @@ type name struct {
 	family, own word
 	middle      []word
 	marked      bool
+	// guessed: the words were put in another order than is usual or given.
+	guessed bool
 }
 
 // maxReadings bounds the readings of one Patient's names that are compared.
@@ -72,10 +74,10 @@ func namesOf(patient fhir.Value) []name {
 			read(family, rest)
 			first := rest[0]
 			if _, known := families[vitext.Fold(family)]; !known && families[first.folded] > 0 {
-				list = append(list, reading(first, append(slices.Clone(rest[1:]), words(family)...)))
+				list = append(list, guess(reading(first, append(slices.Clone(rest[1:]), words(family)...))))
 			}
 		case len(whole) > 1:
-			list = append(list, reading(whole[0], whole[1:]), reading(whole[len(whole)-1], whole[:len(whole)-1]))
+			list = append(list, reading(whole[0], whole[1:]), guess(reading(whole[len(whole)-1], whole[:len(whole)-1])))
 		}
 	}
 	return list[:min(len(list), maxReadings)]
@@ -86,6 +88,11 @@ func reading(family word, given []word) name {
 	for _, w := range append([]word{family}, given...) {
 		n.marked = n.marked || w.exact != w.folded
 	}
+	return n
+}
+
+func guess(n name) name {
+	n.guessed = true
 	return n
 }
 

@@ -92,19 +92,24 @@ func compareBirth(a, b birth) finding {
 	return otherBirth
 }
 
-func comparePlaces(a, b *Person) (list []finding) {
-	if a.commune == "" || b.commune == "" {
+// comparePlaces compares where two people live. The reform of 2025 gave codes
+// of old communes to other new ones, so units of different dates tell nothing.
+func comparePlaces(a, b *Person) []finding {
+	x, from, _ := strings.Cut(a.commune, "@")
+	y, since, _ := strings.Cut(b.commune, "@")
+	switch {
+	case x == "" || y == "" || from != since:
 		return nil
-	}
-	if code := func(s string) string { c, _, _ := strings.Cut(s, "@"); return c }; a.commune != b.commune && code(a.commune) != code(b.commune) {
+	case x != y:
 		return []finding{otherCommune}
+	case !both(a.lines, b.lines):
+		return []finding{sameCommune}
+	case a.lines[len(a.lines)-1] != b.lines[len(b.lines)-1]:
+		return []finding{sameCommune, otherHamlet}
+	case len(a.lines) < 2 || len(b.lines) < 2:
+		return []finding{sameCommune, sameHamlet}
+	case a.lines[0] != b.lines[0]:
+		return []finding{sameCommune, sameHamlet, otherHouse}
 	}
-	list = append(list, sameCommune)
-	if both(a.lines, b.lines) && a.lines[len(a.lines)-1] == b.lines[len(b.lines)-1] {
-		list = append(list, sameHamlet)
-		if len(a.lines) > 1 && strings.Join(a.lines, "|") == strings.Join(b.lines, "|") {
-			list = append(list, sameHouse)
-		}
-	}
-	return list
+	return []finding{sameCommune, sameHamlet, sameHouse}
 }

@@ -17,7 +17,7 @@ const (
 // among those that are compared is one person about once in 2^14.
 const (
 	certainFrom  = 30
-	probableFrom = 14
+	probableFrom = 17
 	possibleFrom = 4
 )
 
@@ -35,9 +35,10 @@ func (r Result) Score() float64 { return 1 / (1 + math.Exp2(probableFrom-r.Bits)
 // Compare compares two Patients.
 func Compare(a, b *Person) Result {
 	own, total := none, 0.0
-	for i, x := range a.names {
-		for j, y := range b.names {
-			if f, w := compareNames(x, y); i+j == 0 || w > total {
+	for _, x := range a.names {
+		for _, y := range b.names {
+			// Two guesses agree in what is a first name for both.
+			if f, w := compareNames(x, y); own == none || w > total && !(x.guessed && y.guessed) {
 				own, total = f, w
 			}
 		}

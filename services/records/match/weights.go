@@ -48,7 +48,9 @@ const (
 	sameCommune
 	otherCommune
 	sameHamlet
+	otherHamlet
 	sameHouse
+	otherHouse
 )
 
 // weights says of each finding how often two records of one person show it
@@ -108,7 +110,9 @@ var weights = [...]struct {
 	sameCommune:  {0.90, 0.10, "who is compared lives in the caller's communes mostly"},
 	otherCommune: {0.20, 0.90, "people move"},
 	sameHamlet:   {0.85, 0.15, "one of a handful in the commune"},
+	otherHamlet:  {0.20, 0.85, "people move within the commune; hamlets were joined"},
 	sameHouse:    {0.70, 0.05, "all lines of the address: family, or neighbours without house numbers"},
+	otherHouse:   {0.30, 0.95, "house numbers are given anew, and written in many ways"},
 }
 
 // bits is the evidence of a finding.

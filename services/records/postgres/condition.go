@@ -99,6 +99,9 @@ func (b *search) refers(f record.Filter, v record.Value, t string) string {
 		text := record.Clip(v.Text)
 		return "(" + t + ".target = " + b.arg(text) + " OR " + b.begins(t+".target", text+".") + " OR " + b.begins(t+".target", text+"|") + ") AND " + t + ".type = 0"
 	}
+	if v.Ref.Target == "" { // any of the type
+		return t + ".type = " + b.arg(v.Ref.Type)
+	}
 	c := t + ".target = " + b.arg(v.Ref.Target)
 	if v.Ref.Type >= 0 {
 		c += " AND " + t + ".type = " + b.arg(v.Ref.Type)

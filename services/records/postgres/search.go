@@ -202,6 +202,10 @@ func (b *search) compartments(ctx context.Context) (keys []int64, rest []record.
 		}
 		keys = append(keys, key)
 		if !sole {
+			// Something else may have put a resource there, but not where the
+			// parameter, which decides first, names a Patient at all: that is
+			// a lookup by the resource, whose cost no planner misjudges.
+			f.Values = []record.Value{{Ref: record.Ref{Type: patient}}}
 			rest = append(rest, f)
 		}
 	}

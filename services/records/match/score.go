@@ -38,7 +38,7 @@ func Compare(a, b *Person) Result {
 	for _, x := range a.names {
 		for _, y := range b.names {
 			// Two guesses agree in what is a first name for both.
-			if f, w := compareNames(x, y); own == none || w > total && !(x.guessed && y.guessed) {
+			if f, w := compareNames(x, y); own == none || w > total && (!x.guessed || !y.guessed) {
 				own, total = f, w
 			}
 		}

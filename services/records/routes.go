@@ -90,6 +90,24 @@ func routes() []route {
 
 		on("GET /Patient/{id}/$everything", "Everything", "$everything", "Read a patient's whole record", decodeEverything, encodeBundle).
 			defined(coreOperation + "Patient-everything"),
+		on("POST /Patient/$match", "Match", "$match", "Find the Patients that may be the given one", decodeOperation("Patient"), encodeBundle).
+			defined(coreOperation + "Patient-match"),
+		on("POST /Patient/$merge", "Merge", "$merge", "Make one record of two Patients'", decodeOperation("Patient"), encodeResource).
+			defined(coreOperation + "Patient-merge"),
+		on("POST /Patient/$unmerge", "Unmerge", "$unmerge", "Undo a merge", decodeOperation("Patient"), encodeResource).
+			defined(ownOperation + "Patient-unmerge"),
+		on("GET /Observation/$lastn", "LastN", "$lastn", "Read a patient's latest Observations of each code", decodeOperation("Observation"), encodeBundle).
+			defined(coreOperation + "Observation-lastn"),
+		on("POST /Observation/$lastn", "LastN", "$lastn", "Read a patient's latest Observations of each code", decodeOperation("Observation"), encodeBundle).
+			defined(coreOperation + "Observation-lastn"),
+		on("GET /{type}/{id}/$meta", "Meta", "$meta", "Read a resource's profiles, tags and security labels", decodeOperation(""), encodeResource).
+			defined(coreOperation + "Resource-meta"),
+		on("POST /{type}/{id}/$meta", "Meta", "$meta", "Read a resource's profiles, tags and security labels", decodeOperation(""), encodeResource).
+			defined(coreOperation + "Resource-meta"),
+		on("POST /{type}/{id}/$meta-add", "MetaAdd", "$meta-add", "Add profiles, tags and security labels to a resource", decodeOperation(""), encodeResource).
+			defined(coreOperation + "Resource-meta-add"),
+		on("POST /{type}/{id}/$meta-delete", "MetaDelete", "$meta-delete", "Take profiles, tags and security labels from a resource", decodeOperation(""), encodeResource).
+			defined(coreOperation + "Resource-meta-delete"),
 
 		on("GET /Subscription/$status", "SubscriptionStatus", "$status", "Tell how Subscriptions stand", decodeStatus, encodeBundle).
 			defined(backportOperation + "status"),

@@ -78,6 +78,25 @@ type Store interface {
 	// for those with the given keys. Locked targets get no new ones.
 	Referrers(ctx context.Context, tx *sql.Tx, params []int16, targets []record.Ref, except []int64, r record.Reach) ([]postgres.Referrer, error)
 
+	// Bound returns what lies in a Patient's compartment or refers to the
+	// Patient by one of the parameters, without bodies and without the Patient.
+	Bound(ctx context.Context, tx *sql.Tx, patient *record.Stored, params []int16, limit int, r record.Reach) ([]record.Stored, error)
+	// KeepMerge notes a merge of two Patients.
+	KeepMerge(ctx context.Context, tx *sql.Tx, m record.Merge) error
+	// OpenMerge returns the merge that replaced the Patient with the key and
+	// was not undone, nil for none; others wait who want to undo it.
+	OpenMerge(ctx context.Context, tx *sql.Tx, source int64) (*record.Merge, error)
+	// CloseMerge notes that a merge was undone.
+	CloseMerge(ctx context.Context, tx *sql.Tx, m *record.Merge, at time.Time, by record.Author) error
+	// Before returns the versions that a merge replaced, by key.
+	Before(ctx context.Context, tx *sql.Tx, m *record.Merge, r record.Reach) (map[int64]*record.Stored, error)
+	// Since returns what was created in a compartment after a point in time
+	// and is still there, without bodies.
+	Since(ctx context.Context, tx *sql.Tx, patient int64, at time.Time, limit int, r record.Reach) ([]record.Stored, error)
+	// LastN returns of each code the latest limit Observations that match q,
+	// newest first; more tells that there are others beyond the page.
+	LastN(ctx context.Context, q *record.Query, limit int, r record.Reach) (list []record.Stored, more bool, err error)
+
 	// Known returns those of refs that are there, deletions included.
 	Known(ctx context.Context, refs []record.Ref) (map[record.Ref]bool, error)
 	// Add stores the first versions of resources, all or none; raced tells

@@ -87,3 +87,17 @@ type Reach struct {
 	Patients []int64
 	Communes []string
 }
+
+// Merge is what a merge of two Patients changed: of each resource the version
+// before it and the one after it.
+type Merge struct {
+	ID string
+	// Source and Target are the keys of the Patients.
+	Source, Target int64
+	At             time.Time
+	By             Author
+	Moved          []Moved
+}
+
+// Moved is a resource that a merge gave a new version.
+type Moved struct{ Key, Before, After int64 }

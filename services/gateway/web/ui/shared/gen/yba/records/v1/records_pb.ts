@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file yba/records/v1/records.proto.
  */
 export const file_yba_records_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("Chx5YmEvcmVjb3Jkcy92MS9yZWNvcmRzLnByb3RvEg55YmEucmVjb3Jkcy52MSJoCgtSZWFkUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEhUKDWlmX25vbmVfbWF0Y2gYAyABKAkSGQoRaWZfbW9kaWZpZWRfc2luY2UYBCABKAkSDQoFcXVlcnkYBSABKAkiTgoSUmVhZFZlcnNpb25SZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoCRINCgVxdWVyeRgEIAEoCSJCCg1DcmVhdGVSZXF1ZXN0EgwKBHR5cGUYASABKAkSDAoEYm9keRgCIAEoDBIVCg1pZl9ub25lX2V4aXN0GAMgASgJIlgKD1ZhbGlkYXRlUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEgwKBGJvZHkYAyABKAwSDAoEbW9kZRgEIAEoCRIPCgdwcm9maWxlGAUgASgJIm8KDVVwZGF0ZVJlcXVlc3QSDAoEdHlwZRgBIAEoCRIKCgJpZBgCIAEoCRIMCgRib2R5GAMgASgMEhAKCGlmX21hdGNoGAQgASgJEhUKDWlmX25vbmVfbWF0Y2gYBSABKAkSDQoFcXVlcnkYBiABKAkibQoMUGF0Y2hSZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDAoEYm9keRgDIAEoDBIUCgxjb250ZW50X3R5cGUYBCABKAkSEAoIaWZfbWF0Y2gYBSABKAkSDQoFcXVlcnkYBiABKAkiSgoNRGVsZXRlUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEhAKCGlmX21hdGNoGAMgASgJEg0KBXF1ZXJ5GAQgASgJIooBCghSZXNvdXJjZRIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEg8KB3ZlcnNpb24YAyABKAMSFAoMbGFzdF91cGRhdGVkGAQgASgJEgwKBGJvZHkYBSABKAwSDwoHY3JlYXRlZBgGIAEoCBIPCgdkZWxldGVkGAcgASgIEg0KBWNvdW50GAggASgFIjkKDkhpc3RvcnlSZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDQoFcXVlcnkYAyABKAkiagoNU2VhcmNoUmVxdWVzdBIMCgR0eXBlGAEgASgJEg0KBXF1ZXJ5GAIgASgJEg8KB2xlbmllbnQYAyABKAgSEwoLY29tcGFydG1lbnQYBCABKAkSFgoOY29tcGFydG1lbnRfaWQYBSABKAkiMQoPVHJhbnNhY3RSZXF1ZXN0Eg4KBmJ1bmRsZRgBIAEoDBIOCgZwcmVmZXIYAiABKAkiMwoRRXZlcnl0aGluZ1JlcXVlc3QSDwoHcGF0aWVudBgBIAEoCRINCgVxdWVyeRgCIAEoCSIjChNDYXBhYmlsaXRpZXNSZXF1ZXN0EgwKBGZvcm0YASABKAkiSwoSVGVybWlub2xvZ3lSZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDQoFcXVlcnkYAyABKAkSDAoEYm9keRgEIAEoDCIWCgZCdW5kbGUSDAoEYm9keRgBIAEoDCJPCg5DaGFuZ2VzUmVxdWVzdBIOCgZjdXJzb3IYASABKAkSDQoFbGltaXQYAiABKAUSDwoHd2FpdF9tcxgDIAEoBRINCgV0eXBlcxgEIAMoCSJKCg9DaGFuZ2VzUmVzcG9uc2USJwoHY2hhbmdlcxgBIAMoCzIWLnliYS5yZWNvcmRzLnYxLkNoYW5nZRIOCgZjdXJzb3IYAiABKAkihgEKBkNoYW5nZRILCgNzZXEYASABKAMSDAoEdHlwZRgCIAEoCRIKCgJpZBgDIAEoCRIPCgd2ZXJzaW9uGAQgASgDEg8KB3BhdGllbnQYBSABKAkSCgoCYXQYBiABKAkSDQoFYWN0b3IYByABKAkSCgoCb3AYCCABKAkSDAoEYm9keRgJIAEoDCIRCg9JbmRleGluZ1JlcXVlc3QigwEKEEluZGV4aW5nUmVzcG9uc2USOAoFdHlwZXMYASADKAsyKS55YmEucmVjb3Jkcy52MS5JbmRleGluZ1Jlc3BvbnNlLlByb2dyZXNzGjUKCFByb2dyZXNzEgwKBHR5cGUYASABKAkSDAoEZG9uZRgCIAEoAxINCgV0b3RhbBgDIAEoAyI2ChlTdWJzY3JpcHRpb25TdGF0dXNSZXF1ZXN0EgoKAmlkGAEgASgJEg0KBXF1ZXJ5GAIgASgJIjYKGVN1YnNjcmlwdGlvbkV2ZW50c1JlcXVlc3QSCgoCaWQYASABKAkSDQoFcXVlcnkYAiABKAkiJgoYU3Vic2NyaXB0aW9uVG9rZW5SZXF1ZXN0EgoKAmlkGAEgASgJIicKGVN1YnNjcmlwdGlvblNlY3JldFJlcXVlc3QSCgoCaWQYASABKAkiLAoeU3Vic2NyaXB0aW9uRGVhZExldHRlcnNSZXF1ZXN0EgoKAmlkGAEgASgJIjgKGVN1YnNjcmlwdGlvblJlc2VuZFJlcXVlc3QSCgoCaWQYASABKAkSDwoHbnVtYmVycxgCIAMoAyJeCg1FeHBvcnRSZXF1ZXN0Eg0KBWxldmVsGAEgASgJEg0KBWdyb3VwGAIgASgJEg0KBXF1ZXJ5GAMgASgJEg8KB2xlbmllbnQYBCABKAgSDwoHcmVxdWVzdBgFIAEoCSIdCg5FeHBvcnRSZXNwb25zZRILCgNqb2IYASABKAkiIgoTRXhwb3J0U3RhdHVzUmVxdWVzdBILCgNqb2IYASABKAkiXQoURXhwb3J0U3RhdHVzUmVzcG9uc2USEAoIY29tcGxldGUYASABKAgSEAoIcHJvZ3Jlc3MYAiABKAkSEAoIbWFuaWZlc3QYAyABKAwSDwoHZXhwaXJlcxgEIAEoCSJOChFFeHBvcnRGaWxlUmVxdWVzdBILCgNqb2IYASABKAkSDAoEZmlsZRgCIAEoBRINCgVhZnRlchgDIAEoCRIPCgdkZWxldGVkGAQgASgIIjEKEkV4cG9ydEZpbGVSZXNwb25zZRINCgVsaW5lcxgBIAEoDBIMCgRuZXh0GAIgASgJIiIKE0V4cG9ydENhbmNlbFJlcXVlc3QSCwoDam9iGAEgASgJIhYKFEV4cG9ydENhbmNlbFJlc3BvbnNlIi0KDUltcG9ydFJlcXVlc3QSDQoFbGluZXMYASABKAwSDQoFZmlyc3QYAiABKAMiggEKDkltcG9ydFJlc3BvbnNlEg8KB2NyZWF0ZWQYASABKAMSDwoHdXBkYXRlZBgCIAEoAxIRCgl1bmNoYW5nZWQYAyABKAMSDgoGZmFpbGVkGAQgASgDEisKBmVycm9ycxgFIAMoCzIbLnliYS5yZWNvcmRzLnYxLkltcG9ydEVycm9yIkcKC0ltcG9ydEVycm9yEgwKBGxpbmUYASABKAMSDQoFY2xhc3MYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIKCgJhdBgEIAEoCTKDEQoHUmVjb3JkcxI9CgRSZWFkEhsueWJhLnJlY29yZHMudjEuUmVhZFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJLCgtSZWFkVmVyc2lvbhIiLnliYS5yZWNvcmRzLnYxLlJlYWRWZXJzaW9uUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkEKBkNyZWF0ZRIdLnliYS5yZWNvcmRzLnYxLkNyZWF0ZVJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJBCgZVcGRhdGUSHS55YmEucmVjb3Jkcy52MS5VcGRhdGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USPwoFUGF0Y2gSHC55YmEucmVjb3Jkcy52MS5QYXRjaFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJBCgZEZWxldGUSHS55YmEucmVjb3Jkcy52MS5EZWxldGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USQQoHSGlzdG9yeRIeLnliYS5yZWNvcmRzLnYxLkhpc3RvcnlSZXF1ZXN0GhYueWJhLnJlY29yZHMudjEuQnVuZGxlEj8KBlNlYXJjaBIdLnliYS5yZWNvcmRzLnYxLlNlYXJjaFJlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSQwoIVHJhbnNhY3QSHy55YmEucmVjb3Jkcy52MS5UcmFuc2FjdFJlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSRwoKRXZlcnl0aGluZxIhLnliYS5yZWNvcmRzLnYxLkV2ZXJ5dGhpbmdSZXF1ZXN0GhYueWJhLnJlY29yZHMudjEuQnVuZGxlEkUKCFZhbGlkYXRlEh8ueWJhLnJlY29yZHMudjEuVmFsaWRhdGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USTQoMQ2FwYWJpbGl0aWVzEiMueWJhLnJlY29yZHMudjEuQ2FwYWJpbGl0aWVzUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkYKBkV4cGFuZBIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkYKBkxvb2t1cBIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkwKDFZhbGlkYXRlQ29kZRIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkoKB0NoYW5nZXMSHi55YmEucmVjb3Jkcy52MS5DaGFuZ2VzUmVxdWVzdBofLnliYS5yZWNvcmRzLnYxLkNoYW5nZXNSZXNwb25zZRJNCghJbmRleGluZxIfLnliYS5yZWNvcmRzLnYxLkluZGV4aW5nUmVxdWVzdBogLnliYS5yZWNvcmRzLnYxLkluZGV4aW5nUmVzcG9uc2USVwoSU3Vic2NyaXB0aW9uU3RhdHVzEikueWJhLnJlY29yZHMudjEuU3Vic2NyaXB0aW9uU3RhdHVzUmVxdWVzdBoWLnliYS5yZWNvcmRzLnYxLkJ1bmRsZRJXChJTdWJzY3JpcHRpb25FdmVudHMSKS55YmEucmVjb3Jkcy52MS5TdWJzY3JpcHRpb25FdmVudHNSZXF1ZXN0GhYueWJhLnJlY29yZHMudjEuQnVuZGxlElcKEVN1YnNjcmlwdGlvblRva2VuEigueWJhLnJlY29yZHMudjEuU3Vic2NyaXB0aW9uVG9rZW5SZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USWQoSU3Vic2NyaXB0aW9uU2VjcmV0EikueWJhLnJlY29yZHMudjEuU3Vic2NyaXB0aW9uU2VjcmV0UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEmMKF1N1YnNjcmlwdGlvbkRlYWRMZXR0ZXJzEi4ueWJhLnJlY29yZHMudjEuU3Vic2NyaXB0aW9uRGVhZExldHRlcnNSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USWQoSU3Vic2NyaXB0aW9uUmVzZW5kEikueWJhLnJlY29yZHMudjEuU3Vic2NyaXB0aW9uUmVzZW5kUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkcKBkV4cG9ydBIdLnliYS5yZWNvcmRzLnYxLkV4cG9ydFJlcXVlc3QaHi55YmEucmVjb3Jkcy52MS5FeHBvcnRSZXNwb25zZRJZCgxFeHBvcnRTdGF0dXMSIy55YmEucmVjb3Jkcy52MS5FeHBvcnRTdGF0dXNSZXF1ZXN0GiQueWJhLnJlY29yZHMudjEuRXhwb3J0U3RhdHVzUmVzcG9uc2USUwoKRXhwb3J0RmlsZRIhLnliYS5yZWNvcmRzLnYxLkV4cG9ydEZpbGVSZXF1ZXN0GiIueWJhLnJlY29yZHMudjEuRXhwb3J0RmlsZVJlc3BvbnNlElkKDEV4cG9ydENhbmNlbBIjLnliYS5yZWNvcmRzLnYxLkV4cG9ydENhbmNlbFJlcXVlc3QaJC55YmEucmVjb3Jkcy52MS5FeHBvcnRDYW5jZWxSZXNwb25zZRJHCgZJbXBvcnQSHS55YmEucmVjb3Jkcy52MS5JbXBvcnRSZXF1ZXN0Gh4ueWJhLnJlY29yZHMudjEuSW1wb3J0UmVzcG9uc2VCPlo8Z2l0aHViLmNvbS95YmEtaGVhbHRoL3liYS9wcm90by9nZW4veWJhL3JlY29yZHMvdjE7cmVjb3Jkc3YxYgZwcm90bzM");
+  fileDesc("Chx5YmEvcmVjb3Jkcy92MS9yZWNvcmRzLnByb3RvEg55YmEucmVjb3Jkcy52MSJoCgtSZWFkUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEhUKDWlmX25vbmVfbWF0Y2gYAyABKAkSGQoRaWZfbW9kaWZpZWRfc2luY2UYBCABKAkSDQoFcXVlcnkYBSABKAkiTgoSUmVhZFZlcnNpb25SZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoCRINCgVxdWVyeRgEIAEoCSJCCg1DcmVhdGVSZXF1ZXN0EgwKBHR5cGUYASABKAkSDAoEYm9keRgCIAEoDBIVCg1pZl9ub25lX2V4aXN0GAMgASgJIlgKD1ZhbGlkYXRlUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEgwKBGJvZHkYAyABKAwSDAoEbW9kZRgEIAEoCRIPCgdwcm9maWxlGAUgASgJIm8KDVVwZGF0ZVJlcXVlc3QSDAoEdHlwZRgBIAEoCRIKCgJpZBgCIAEoCRIMCgRib2R5GAMgASgMEhAKCGlmX21hdGNoGAQgASgJEhUKDWlmX25vbmVfbWF0Y2gYBSABKAkSDQoFcXVlcnkYBiABKAkibQoMUGF0Y2hSZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDAoEYm9keRgDIAEoDBIUCgxjb250ZW50X3R5cGUYBCABKAkSEAoIaWZfbWF0Y2gYBSABKAkSDQoFcXVlcnkYBiABKAkiSgoNRGVsZXRlUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEhAKCGlmX21hdGNoGAMgASgJEg0KBXF1ZXJ5GAQgASgJIooBCghSZXNvdXJjZRIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEg8KB3ZlcnNpb24YAyABKAMSFAoMbGFzdF91cGRhdGVkGAQgASgJEgwKBGJvZHkYBSABKAwSDwoHY3JlYXRlZBgGIAEoCBIPCgdkZWxldGVkGAcgASgIEg0KBWNvdW50GAggASgFIjkKDkhpc3RvcnlSZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDQoFcXVlcnkYAyABKAkiagoNU2VhcmNoUmVxdWVzdBIMCgR0eXBlGAEgASgJEg0KBXF1ZXJ5GAIgASgJEg8KB2xlbmllbnQYAyABKAgSEwoLY29tcGFydG1lbnQYBCABKAkSFgoOY29tcGFydG1lbnRfaWQYBSABKAkiMQoPVHJhbnNhY3RSZXF1ZXN0Eg4KBmJ1bmRsZRgBIAEoDBIOCgZwcmVmZXIYAiABKAkiMwoRRXZlcnl0aGluZ1JlcXVlc3QSDwoHcGF0aWVudBgBIAEoCRINCgVxdWVyeRgCIAEoCSIjChNDYXBhYmlsaXRpZXNSZXF1ZXN0EgwKBGZvcm0YASABKAkiSwoSVGVybWlub2xvZ3lSZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDQoFcXVlcnkYAyABKAkSDAoEYm9keRgEIAEoDCJJChBPcGVyYXRpb25SZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDQoFcXVlcnkYAyABKAkSDAoEYm9keRgEIAEoDCIWCgZCdW5kbGUSDAoEYm9keRgBIAEoDCJPCg5DaGFuZ2VzUmVxdWVzdBIOCgZjdXJzb3IYASABKAkSDQoFbGltaXQYAiABKAUSDwoHd2FpdF9tcxgDIAEoBRINCgV0eXBlcxgEIAMoCSJKCg9DaGFuZ2VzUmVzcG9uc2USJwoHY2hhbmdlcxgBIAMoCzIWLnliYS5yZWNvcmRzLnYxLkNoYW5nZRIOCgZjdXJzb3IYAiABKAkihgEKBkNoYW5nZRILCgNzZXEYASABKAMSDAoEdHlwZRgCIAEoCRIKCgJpZBgDIAEoCRIPCgd2ZXJzaW9uGAQgASgDEg8KB3BhdGllbnQYBSABKAkSCgoCYXQYBiABKAkSDQoFYWN0b3IYByABKAkSCgoCb3AYCCABKAkSDAoEYm9keRgJIAEoDCIRCg9JbmRleGluZ1JlcXVlc3QigwEKEEluZGV4aW5nUmVzcG9uc2USOAoFdHlwZXMYASADKAsyKS55YmEucmVjb3Jkcy52MS5JbmRleGluZ1Jlc3BvbnNlLlByb2dyZXNzGjUKCFByb2dyZXNzEgwKBHR5cGUYASABKAkSDAoEZG9uZRgCIAEoAxINCgV0b3RhbBgDIAEoAyI2ChlTdWJzY3JpcHRpb25TdGF0dXNSZXF1ZXN0EgoKAmlkGAEgASgJEg0KBXF1ZXJ5GAIgASgJIjYKGVN1YnNjcmlwdGlvbkV2ZW50c1JlcXVlc3QSCgoCaWQYASABKAkSDQoFcXVlcnkYAiABKAkiJgoYU3Vic2NyaXB0aW9uVG9rZW5SZXF1ZXN0EgoKAmlkGAEgASgJIicKGVN1YnNjcmlwdGlvblNlY3JldFJlcXVlc3QSCgoCaWQYASABKAkiLAoeU3Vic2NyaXB0aW9uRGVhZExldHRlcnNSZXF1ZXN0EgoKAmlkGAEgASgJIjgKGVN1YnNjcmlwdGlvblJlc2VuZFJlcXVlc3QSCgoCaWQYASABKAkSDwoHbnVtYmVycxgCIAMoAyJeCg1FeHBvcnRSZXF1ZXN0Eg0KBWxldmVsGAEgASgJEg0KBWdyb3VwGAIgASgJEg0KBXF1ZXJ5GAMgASgJEg8KB2xlbmllbnQYBCABKAgSDwoHcmVxdWVzdBgFIAEoCSIdCg5FeHBvcnRSZXNwb25zZRILCgNqb2IYASABKAkiIgoTRXhwb3J0U3RhdHVzUmVxdWVzdBILCgNqb2IYASABKAkiXQoURXhwb3J0U3RhdHVzUmVzcG9uc2USEAoIY29tcGxldGUYASABKAgSEAoIcHJvZ3Jlc3MYAiABKAkSEAoIbWFuaWZlc3QYAyABKAwSDwoHZXhwaXJlcxgEIAEoCSJOChFFeHBvcnRGaWxlUmVxdWVzdBILCgNqb2IYASABKAkSDAoEZmlsZRgCIAEoBRINCgVhZnRlchgDIAEoCRIPCgdkZWxldGVkGAQgASgIIjEKEkV4cG9ydEZpbGVSZXNwb25zZRINCgVsaW5lcxgBIAEoDBIMCgRuZXh0GAIgASgJIiIKE0V4cG9ydENhbmNlbFJlcXVlc3QSCwoDam9iGAEgASgJIhYKFEV4cG9ydENhbmNlbFJlc3BvbnNlIi0KDUltcG9ydFJlcXVlc3QSDQoFbGluZXMYASABKAwSDQoFZmlyc3QYAiABKAMiggEKDkltcG9ydFJlc3BvbnNlEg8KB2NyZWF0ZWQYASABKAMSDwoHdXBkYXRlZBgCIAEoAxIRCgl1bmNoYW5nZWQYAyABKAMSDgoGZmFpbGVkGAQgASgDEisKBmVycm9ycxgFIAMoCzIbLnliYS5yZWNvcmRzLnYxLkltcG9ydEVycm9yIkcKC0ltcG9ydEVycm9yEgwKBGxpbmUYASABKAMSDQoFY2xhc3MYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIKCgJhdBgEIAEoCTLqFAoHUmVjb3JkcxI9CgRSZWFkEhsueWJhLnJlY29yZHMudjEuUmVhZFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJLCgtSZWFkVmVyc2lvbhIiLnliYS5yZWNvcmRzLnYxLlJlYWRWZXJzaW9uUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkEKBkNyZWF0ZRIdLnliYS5yZWNvcmRzLnYxLkNyZWF0ZVJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJBCgZVcGRhdGUSHS55YmEucmVjb3Jkcy52MS5VcGRhdGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USPwoFUGF0Y2gSHC55YmEucmVjb3Jkcy52MS5QYXRjaFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJBCgZEZWxldGUSHS55YmEucmVjb3Jkcy52MS5EZWxldGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USQQoHSGlzdG9yeRIeLnliYS5yZWNvcmRzLnYxLkhpc3RvcnlSZXF1ZXN0GhYueWJhLnJlY29yZHMudjEuQnVuZGxlEj8KBlNlYXJjaBIdLnliYS5yZWNvcmRzLnYxLlNlYXJjaFJlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSQwoIVHJhbnNhY3QSHy55YmEucmVjb3Jkcy52MS5UcmFuc2FjdFJlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSRwoKRXZlcnl0aGluZxIhLnliYS5yZWNvcmRzLnYxLkV2ZXJ5dGhpbmdSZXF1ZXN0GhYueWJhLnJlY29yZHMudjEuQnVuZGxlEkUKCFZhbGlkYXRlEh8ueWJhLnJlY29yZHMudjEuVmFsaWRhdGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USTQoMQ2FwYWJpbGl0aWVzEiMueWJhLnJlY29yZHMudjEuQ2FwYWJpbGl0aWVzUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkYKBkV4cGFuZBIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkYKBkxvb2t1cBIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkwKDFZhbGlkYXRlQ29kZRIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkEKBU1hdGNoEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoWLnliYS5yZWNvcmRzLnYxLkJ1bmRsZRJDCgVNZXJnZRIgLnliYS5yZWNvcmRzLnYxLk9wZXJhdGlvblJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJFCgdVbm1lcmdlEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkEKBUxhc3ROEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoWLnliYS5yZWNvcmRzLnYxLkJ1bmRsZRJCCgRNZXRhEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkUKB01ldGFBZGQSIC55YmEucmVjb3Jkcy52MS5PcGVyYXRpb25SZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USSAoKTWV0YURlbGV0ZRIgLnliYS5yZWNvcmRzLnYxLk9wZXJhdGlvblJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJKCgdDaGFuZ2VzEh4ueWJhLnJlY29yZHMudjEuQ2hhbmdlc1JlcXVlc3QaHy55YmEucmVjb3Jkcy52MS5DaGFuZ2VzUmVzcG9uc2USTQoISW5kZXhpbmcSHy55YmEucmVjb3Jkcy52MS5JbmRleGluZ1JlcXVlc3QaIC55YmEucmVjb3Jkcy52MS5JbmRleGluZ1Jlc3BvbnNlElcKElN1YnNjcmlwdGlvblN0YXR1cxIpLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblN0YXR1c1JlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSVwoSU3Vic2NyaXB0aW9uRXZlbnRzEikueWJhLnJlY29yZHMudjEuU3Vic2NyaXB0aW9uRXZlbnRzUmVxdWVzdBoWLnliYS5yZWNvcmRzLnYxLkJ1bmRsZRJXChFTdWJzY3JpcHRpb25Ub2tlbhIoLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblRva2VuUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlElkKElN1YnNjcmlwdGlvblNlY3JldBIpLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblNlY3JldFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJjChdTdWJzY3JpcHRpb25EZWFkTGV0dGVycxIuLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvbkRlYWRMZXR0ZXJzUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlElkKElN1YnNjcmlwdGlvblJlc2VuZBIpLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblJlc2VuZFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJHCgZFeHBvcnQSHS55YmEucmVjb3Jkcy52MS5FeHBvcnRSZXF1ZXN0Gh4ueWJhLnJlY29yZHMudjEuRXhwb3J0UmVzcG9uc2USWQoMRXhwb3J0U3RhdHVzEiMueWJhLnJlY29yZHMudjEuRXhwb3J0U3RhdHVzUmVxdWVzdBokLnliYS5yZWNvcmRzLnYxLkV4cG9ydFN0YXR1c1Jlc3BvbnNlElMKCkV4cG9ydEZpbGUSIS55YmEucmVjb3Jkcy52MS5FeHBvcnRGaWxlUmVxdWVzdBoiLnliYS5yZWNvcmRzLnYxLkV4cG9ydEZpbGVSZXNwb25zZRJZCgxFeHBvcnRDYW5jZWwSIy55YmEucmVjb3Jkcy52MS5FeHBvcnRDYW5jZWxSZXF1ZXN0GiQueWJhLnJlY29yZHMudjEuRXhwb3J0Q2FuY2VsUmVzcG9uc2USRwoGSW1wb3J0Eh0ueWJhLnJlY29yZHMudjEuSW1wb3J0UmVxdWVzdBoeLnliYS5yZWNvcmRzLnYxLkltcG9ydFJlc3BvbnNlQj5aPGdpdGh1Yi5jb20veWJhLWhlYWx0aC95YmEvcHJvdG8vZ2VuL3liYS9yZWNvcmRzL3YxO3JlY29yZHN2MWIGcHJvdG8z");
 
 /**
  * @generated from message yba.records.v1.ReadRequest
@@ -979,6 +979,79 @@ export const TerminologyRequestSchema: GenMessage<TerminologyRequest, {jsonType:
   messageDesc(file_yba_records_v1_records, 13);
 
 /**
+ * OperationRequest is a call of a FHIR operation.
+ *
+ * @generated from message yba.records.v1.OperationRequest
+ */
+export type OperationRequest = Message<"yba.records.v1.OperationRequest"> & {
+  /**
+   * The resource it is called on; both empty for an operation on a fixed type.
+   *
+   * @generated from field: string type = 1;
+   */
+  type: string;
+
+  /**
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * The operation's parameters, URL-encoded.
+   *
+   * @generated from field: string query = 3;
+   */
+  query: string;
+
+  /**
+   * A Parameters resource with further ones, as FHIR JSON; may be empty.
+   *
+   * @generated from field: bytes body = 4;
+   */
+  body: Uint8Array;
+};
+
+/**
+ * OperationRequest is a call of a FHIR operation.
+ *
+ * @generated from message yba.records.v1.OperationRequest
+ */
+export type OperationRequestJson = {
+  /**
+   * The resource it is called on; both empty for an operation on a fixed type.
+   *
+   * @generated from field: string type = 1;
+   */
+  type?: string;
+
+  /**
+   * @generated from field: string id = 2;
+   */
+  id?: string;
+
+  /**
+   * The operation's parameters, URL-encoded.
+   *
+   * @generated from field: string query = 3;
+   */
+  query?: string;
+
+  /**
+   * A Parameters resource with further ones, as FHIR JSON; may be empty.
+   *
+   * @generated from field: bytes body = 4;
+   */
+  body?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.OperationRequest.
+ * Use `create(OperationRequestSchema)` to create a new message.
+ */
+export const OperationRequestSchema: GenMessage<OperationRequest, {jsonType: OperationRequestJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 14);
+
+/**
  * Bundle is a FHIR Bundle as JSON.
  *
  * @generated from message yba.records.v1.Bundle
@@ -1007,7 +1080,7 @@ export type BundleJson = {
  * Use `create(BundleSchema)` to create a new message.
  */
 export const BundleSchema: GenMessage<Bundle, {jsonType: BundleJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 14);
+  messageDesc(file_yba_records_v1_records, 15);
 
 /**
  * @generated from message yba.records.v1.ChangesRequest
@@ -1080,7 +1153,7 @@ export type ChangesRequestJson = {
  * Use `create(ChangesRequestSchema)` to create a new message.
  */
 export const ChangesRequestSchema: GenMessage<ChangesRequest, {jsonType: ChangesRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 15);
+  messageDesc(file_yba_records_v1_records, 16);
 
 /**
  * @generated from message yba.records.v1.ChangesResponse
@@ -1121,7 +1194,7 @@ export type ChangesResponseJson = {
  * Use `create(ChangesResponseSchema)` to create a new message.
  */
 export const ChangesResponseSchema: GenMessage<ChangesResponse, {jsonType: ChangesResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 16);
+  messageDesc(file_yba_records_v1_records, 17);
 
 /**
  * Change is one row of the log.
@@ -1244,7 +1317,7 @@ export type ChangeJson = {
  * Use `create(ChangeSchema)` to create a new message.
  */
 export const ChangeSchema: GenMessage<Change, {jsonType: ChangeJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 17);
+  messageDesc(file_yba_records_v1_records, 18);
 
 /**
  * @generated from message yba.records.v1.IndexingRequest
@@ -1263,7 +1336,7 @@ export type IndexingRequestJson = {
  * Use `create(IndexingRequestSchema)` to create a new message.
  */
 export const IndexingRequestSchema: GenMessage<IndexingRequest, {jsonType: IndexingRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 18);
+  messageDesc(file_yba_records_v1_records, 19);
 
 /**
  * @generated from message yba.records.v1.IndexingResponse
@@ -1294,7 +1367,7 @@ export type IndexingResponseJson = {
  * Use `create(IndexingResponseSchema)` to create a new message.
  */
 export const IndexingResponseSchema: GenMessage<IndexingResponse, {jsonType: IndexingResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 19);
+  messageDesc(file_yba_records_v1_records, 20);
 
 /**
  * @generated from message yba.records.v1.IndexingResponse.Progress
@@ -1345,7 +1418,7 @@ export type IndexingResponse_ProgressJson = {
  * Use `create(IndexingResponse_ProgressSchema)` to create a new message.
  */
 export const IndexingResponse_ProgressSchema: GenMessage<IndexingResponse_Progress, {jsonType: IndexingResponse_ProgressJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 19, 0);
+  messageDesc(file_yba_records_v1_records, 20, 0);
 
 /**
  * @generated from message yba.records.v1.SubscriptionStatusRequest
@@ -1390,7 +1463,7 @@ export type SubscriptionStatusRequestJson = {
  * Use `create(SubscriptionStatusRequestSchema)` to create a new message.
  */
 export const SubscriptionStatusRequestSchema: GenMessage<SubscriptionStatusRequest, {jsonType: SubscriptionStatusRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 20);
+  messageDesc(file_yba_records_v1_records, 21);
 
 /**
  * @generated from message yba.records.v1.SubscriptionEventsRequest
@@ -1431,7 +1504,7 @@ export type SubscriptionEventsRequestJson = {
  * Use `create(SubscriptionEventsRequestSchema)` to create a new message.
  */
 export const SubscriptionEventsRequestSchema: GenMessage<SubscriptionEventsRequest, {jsonType: SubscriptionEventsRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 21);
+  messageDesc(file_yba_records_v1_records, 22);
 
 /**
  * @generated from message yba.records.v1.SubscriptionTokenRequest
@@ -1458,7 +1531,7 @@ export type SubscriptionTokenRequestJson = {
  * Use `create(SubscriptionTokenRequestSchema)` to create a new message.
  */
 export const SubscriptionTokenRequestSchema: GenMessage<SubscriptionTokenRequest, {jsonType: SubscriptionTokenRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 22);
+  messageDesc(file_yba_records_v1_records, 23);
 
 /**
  * @generated from message yba.records.v1.SubscriptionSecretRequest
@@ -1485,7 +1558,7 @@ export type SubscriptionSecretRequestJson = {
  * Use `create(SubscriptionSecretRequestSchema)` to create a new message.
  */
 export const SubscriptionSecretRequestSchema: GenMessage<SubscriptionSecretRequest, {jsonType: SubscriptionSecretRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 23);
+  messageDesc(file_yba_records_v1_records, 24);
 
 /**
  * @generated from message yba.records.v1.SubscriptionDeadLettersRequest
@@ -1512,7 +1585,7 @@ export type SubscriptionDeadLettersRequestJson = {
  * Use `create(SubscriptionDeadLettersRequestSchema)` to create a new message.
  */
 export const SubscriptionDeadLettersRequestSchema: GenMessage<SubscriptionDeadLettersRequest, {jsonType: SubscriptionDeadLettersRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 24);
+  messageDesc(file_yba_records_v1_records, 25);
 
 /**
  * @generated from message yba.records.v1.SubscriptionResendRequest
@@ -1553,7 +1626,7 @@ export type SubscriptionResendRequestJson = {
  * Use `create(SubscriptionResendRequestSchema)` to create a new message.
  */
 export const SubscriptionResendRequestSchema: GenMessage<SubscriptionResendRequest, {jsonType: SubscriptionResendRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 25);
+  messageDesc(file_yba_records_v1_records, 26);
 
 /**
  * @generated from message yba.records.v1.ExportRequest
@@ -1640,7 +1713,7 @@ export type ExportRequestJson = {
  * Use `create(ExportRequestSchema)` to create a new message.
  */
 export const ExportRequestSchema: GenMessage<ExportRequest, {jsonType: ExportRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 26);
+  messageDesc(file_yba_records_v1_records, 27);
 
 /**
  * @generated from message yba.records.v1.ExportResponse
@@ -1667,7 +1740,7 @@ export type ExportResponseJson = {
  * Use `create(ExportResponseSchema)` to create a new message.
  */
 export const ExportResponseSchema: GenMessage<ExportResponse, {jsonType: ExportResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 27);
+  messageDesc(file_yba_records_v1_records, 28);
 
 /**
  * @generated from message yba.records.v1.ExportStatusRequest
@@ -1694,7 +1767,7 @@ export type ExportStatusRequestJson = {
  * Use `create(ExportStatusRequestSchema)` to create a new message.
  */
 export const ExportStatusRequestSchema: GenMessage<ExportStatusRequest, {jsonType: ExportStatusRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 28);
+  messageDesc(file_yba_records_v1_records, 29);
 
 /**
  * @generated from message yba.records.v1.ExportStatusResponse
@@ -1763,7 +1836,7 @@ export type ExportStatusResponseJson = {
  * Use `create(ExportStatusResponseSchema)` to create a new message.
  */
 export const ExportStatusResponseSchema: GenMessage<ExportStatusResponse, {jsonType: ExportStatusResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 29);
+  messageDesc(file_yba_records_v1_records, 30);
 
 /**
  * @generated from message yba.records.v1.ExportFileRequest
@@ -1832,7 +1905,7 @@ export type ExportFileRequestJson = {
  * Use `create(ExportFileRequestSchema)` to create a new message.
  */
 export const ExportFileRequestSchema: GenMessage<ExportFileRequest, {jsonType: ExportFileRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 30);
+  messageDesc(file_yba_records_v1_records, 31);
 
 /**
  * @generated from message yba.records.v1.ExportFileResponse
@@ -1877,7 +1950,7 @@ export type ExportFileResponseJson = {
  * Use `create(ExportFileResponseSchema)` to create a new message.
  */
 export const ExportFileResponseSchema: GenMessage<ExportFileResponse, {jsonType: ExportFileResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 31);
+  messageDesc(file_yba_records_v1_records, 32);
 
 /**
  * @generated from message yba.records.v1.ExportCancelRequest
@@ -1904,7 +1977,7 @@ export type ExportCancelRequestJson = {
  * Use `create(ExportCancelRequestSchema)` to create a new message.
  */
 export const ExportCancelRequestSchema: GenMessage<ExportCancelRequest, {jsonType: ExportCancelRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 32);
+  messageDesc(file_yba_records_v1_records, 33);
 
 /**
  * @generated from message yba.records.v1.ExportCancelResponse
@@ -1923,7 +1996,7 @@ export type ExportCancelResponseJson = {
  * Use `create(ExportCancelResponseSchema)` to create a new message.
  */
 export const ExportCancelResponseSchema: GenMessage<ExportCancelResponse, {jsonType: ExportCancelResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 33);
+  messageDesc(file_yba_records_v1_records, 34);
 
 /**
  * @generated from message yba.records.v1.ImportRequest
@@ -1968,7 +2041,7 @@ export type ImportRequestJson = {
  * Use `create(ImportRequestSchema)` to create a new message.
  */
 export const ImportRequestSchema: GenMessage<ImportRequest, {jsonType: ImportRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 34);
+  messageDesc(file_yba_records_v1_records, 35);
 
 /**
  * ImportResponse counts what became of the lines. Each line is stored by
@@ -2045,7 +2118,7 @@ export type ImportResponseJson = {
  * Use `create(ImportResponseSchema)` to create a new message.
  */
 export const ImportResponseSchema: GenMessage<ImportResponse, {jsonType: ImportResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 35);
+  messageDesc(file_yba_records_v1_records, 36);
 
 /**
  * @generated from message yba.records.v1.ImportError
@@ -2110,7 +2183,7 @@ export type ImportErrorJson = {
  * Use `create(ImportErrorSchema)` to create a new message.
  */
 export const ImportErrorSchema: GenMessage<ImportError, {jsonType: ImportErrorJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 36);
+  messageDesc(file_yba_records_v1_records, 37);
 
 /**
  * Records is the FHIR R4 system of record. Other services read and write
@@ -2268,6 +2341,76 @@ export const Records: GenService<{
   validateCode: {
     methodKind: "unary";
     input: typeof TerminologyRequestSchema;
+    output: typeof ResourceSchema;
+  },
+  /**
+   * Match finds the Patients that may be the given one (Patient/$match).
+   *
+   * @generated from rpc yba.records.v1.Records.Match
+   */
+  match: {
+    methodKind: "unary";
+    input: typeof OperationRequestSchema;
+    output: typeof BundleSchema;
+  },
+  /**
+   * Merge makes one record of two Patients' (Patient/$merge).
+   *
+   * @generated from rpc yba.records.v1.Records.Merge
+   */
+  merge: {
+    methodKind: "unary";
+    input: typeof OperationRequestSchema;
+    output: typeof ResourceSchema;
+  },
+  /**
+   * Unmerge undoes a merge (Patient/$unmerge).
+   *
+   * @generated from rpc yba.records.v1.Records.Unmerge
+   */
+  unmerge: {
+    methodKind: "unary";
+    input: typeof OperationRequestSchema;
+    output: typeof ResourceSchema;
+  },
+  /**
+   * LastN returns a patient's latest Observations of each code (Observation/$lastn).
+   *
+   * @generated from rpc yba.records.v1.Records.LastN
+   */
+  lastN: {
+    methodKind: "unary";
+    input: typeof OperationRequestSchema;
+    output: typeof BundleSchema;
+  },
+  /**
+   * Meta returns a resource's profiles, tags and security labels ($meta).
+   *
+   * @generated from rpc yba.records.v1.Records.Meta
+   */
+  meta: {
+    methodKind: "unary";
+    input: typeof OperationRequestSchema;
+    output: typeof ResourceSchema;
+  },
+  /**
+   * MetaAdd adds profiles, tags and security labels ($meta-add).
+   *
+   * @generated from rpc yba.records.v1.Records.MetaAdd
+   */
+  metaAdd: {
+    methodKind: "unary";
+    input: typeof OperationRequestSchema;
+    output: typeof ResourceSchema;
+  },
+  /**
+   * MetaDelete takes profiles, tags and security labels away ($meta-delete).
+   *
+   * @generated from rpc yba.records.v1.Records.MetaDelete
+   */
+  metaDelete: {
+    methodKind: "unary";
+    input: typeof OperationRequestSchema;
     output: typeof ResourceSchema;
   },
   /**

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -100,15 +101,19 @@ func unit(v fhir.Value) string {
 	return ""
 }
 
+// Undated is the own date of what has none: older than everything, so that
+// the newest come first and it comes last.
+const Undated = math.MinInt64
+
 // Extract returns the index rows and the resource's own date in microseconds
-// since 1970, 0 without one.
+// since 1970, Undated without one.
 func (x *Indexer) Extract(resource fhir.Value) (Rows, int64) {
 	var r Rows
-	var at int64
+	at := int64(Undated)
 	typ := resource.Get("resourceType").Str()
 	t := x.types[typ]
 	if t == nil {
-		return r, 0
+		return r, Undated
 	}
 	for i := range t.params {
 		p := &t.params[i]

@@ -25,7 +25,10 @@ type line struct {
 	write record.Write
 	// owner is the id of the Patient in whose compartment it lies.
 	owner string
-	known bool
+	// proxy is the resource whose compartment a Binary takes, if proxied.
+	proxy   record.Ref
+	proxied bool
+	known   bool
 }
 
 func (l *line) ref() record.Ref { return record.Ref{Type: l.write.Type, Target: l.write.ID} }
@@ -122,6 +125,9 @@ func (im *importing) compose(l *line) error {
 		return fault.New(fault.Invalid, "an id has 1 to 64 letters, digits, hyphens and dots", nil).In("id")
 	}
 	l.owner = im.x.Patient(v, w.ID)
+	if l.proxy, l.proxied, err = im.x.Proxy(v); err != nil {
+		return err
+	}
 	if at, found := im.x.Elsewhere(v); l.owner == "" && found {
 		return elsewhere(at)
 	}
@@ -173,6 +179,40 @@ func (im *importing) store(ctx context.Context, lines []*line) error {
 	return im.attempt(ctx, again, im.replace)
 }
 
+// proxies gives Binaries the Patients of what their securityContext refers to,
+// which stands in the same piece of the file or was written before.
+func (im *importing) proxies(ctx context.Context, lines []*line) ([]*line, error) {
+	var ask []record.Ref
+	for _, l := range lines {
+		if l.proxied {
+			ask = append(ask, l.proxy)
+		}
+	}
+	if len(ask) == 0 {
+		return lines, nil
+	}
+	homes, err := im.r.store.Homes(ctx, nil, ask)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range lines {
+		homes[l.ref()] = record.Home{Patient: l.owner}
+	}
+	kept := lines[:0]
+	for _, l := range lines {
+		if l.proxied {
+			home, found := homes[l.proxy]
+			if !found || home.Account {
+				im.fail(l, noContext())
+				continue
+			}
+			l.owner = home.Patient
+		}
+		kept = append(kept, l)
+	}
+	return kept, nil
+}
+
 // place gives each line its compartment and a key; who belongs to a Patient
 // that is not here fails.
 func (im *importing) place(ctx context.Context, lines []*line) ([]*line, error) {
@@ -181,6 +221,9 @@ func (im *importing) place(ctx context.Context, lines []*line) ([]*line, error) 
 	}
 	keys, err := im.r.store.Keys(ctx, len(lines))
 	if err != nil {
+		return nil, err
+	}
+	if lines, err = im.proxies(ctx, lines); err != nil {
 		return nil, err
 	}
 	homes := map[string]int64{}

@@ -5,7 +5,9 @@ import (
 	"compress/gzip"
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -206,4 +208,67 @@ func FuzzPieces(f *testing.F) {
 			t.Errorf("%q became %q, the next line is %d of %d", b, all, p.next, lines)
 		}
 	})
+}
+
+func TestAnImportKeepsEveryCharacter(t *testing.T) {
+	r, ctx := open(t)
+	name := `a\tb\\N\\.\nc\r\\x41 \"d\" {,} đ`
+	if got := load(ctx, t, r, `{"resourceType":"Organization","id":"a.b-c","name":"`+name+`"}`, `{"resourceType":"Organization","id":"o2","name":"\\."}`); got.GetCreated() != 2 {
+		t.Fatalf("%v %v", counts(got), got.GetErrors())
+	}
+	x, err := r.Read(ctx, &recordsv1.ReadRequest{Type: "Organization", Id: "a.b-c"})
+	if err != nil || !bytes.Contains(x.GetBody(), []byte(name)) {
+		t.Errorf("%v %s", err, x.GetBody())
+	}
+	for _, query := range []string{"name:exact=" + url.QueryEscape("a\tb\\\\N\\\\.\nc\r\\\\x41 \"d\" {\\,} đ"), `name:exact=%5C%5C.`} {
+		if f := search(ctx, t, r, "Organization", query); len(f.ids) != 1 {
+			t.Errorf("%s finds %v", query, f.ids)
+		}
+	}
+}
+
+// Both files have the same Patient; whoever comes second lies in the first's
+// compartment with what else the file has.
+func TestImportsOfOnePatientAtOnceShareItsCompartment(t *testing.T) {
+	r, ctx := open(t)
+	an := withID(person("Lê", "An", "1", "95012", "1950"), "an")
+	const files, each = 6, 20
+	var wg sync.WaitGroup
+	for f := range files {
+		lines := []string{an}
+		for i := range each {
+			lines = append(lines, withID(observation("an", "1", "2026", "1"), fmt.Sprintf("o%d-%d", f, i)))
+		}
+		wg.Go(func() {
+			got, err := r.Import(ctx, &recordsv1.ImportRequest{Lines: []byte(strings.Join(lines, "\n"))})
+			if err != nil || got.GetFailed() > 0 || got.GetCreated()+got.GetUnchanged() != each+1 {
+				t.Errorf("%v: %v %v", err, counts(got), got.GetErrors())
+			}
+		})
+	}
+	wg.Wait()
+	if f := search(ctx, t, r, "Observation", "patient=an&_total=accurate&_count=1"); f.total != files*each {
+		t.Errorf("the compartment holds %d", f.total)
+	}
+}
+
+func TestAnImportKeepsLargeValuesAndTheLogSkipsThem(t *testing.T) {
+	r, ctx := open(t)
+	data := strings.Repeat("AbC/", 50_000)
+	an := strings.TrimSuffix(withID(person("Lê", "An", "1", "95012", "1950"), "an"), "}") + `,"photo":[{"contentType":"image/png","data":"` + data + `"}]}`
+	if got := load(ctx, t, r, an, strings.Replace(an, `"id":"an"`, `"id":"binh"`, 1)); got.GetCreated() != 2 {
+		t.Fatalf("%v %v", counts(got), got.GetErrors())
+	}
+	for _, id := range []string{"an", "binh"} {
+		if x, err := r.Read(ctx, &recordsv1.ReadRequest{Type: "Patient", Id: id}); err != nil || !bytes.Contains(x.GetBody(), []byte(data)) {
+			t.Errorf("%s: %v, %d bytes", id, err, len(x.GetBody()))
+		}
+	}
+	log, err := r.Changes(ctx, &recordsv1.ChangesRequest{Types: []string{"Practitioner"}})
+	if err != nil || len(log.GetChanges()) != 0 {
+		t.Fatalf("%v %d", err, len(log.GetChanges()))
+	}
+	if rest, err := r.Changes(ctx, &recordsv1.ChangesRequest{Cursor: log.GetCursor()}); err != nil || len(rest.GetChanges()) != 0 {
+		t.Errorf("the cursor stays before %d rows: %v", len(rest.GetChanges()), err)
+	}
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"strings"
 
 	"github.com/yba-health/yba/pkg/pg"
 	"github.com/yba-health/yba/services/records/record"
@@ -44,14 +45,20 @@ func (s *Store) Add(ctx context.Context, by record.Author, writes []record.Write
 	case <-ctx.Done():
 		return false, pg.Fault(ctx.Err())
 	}
-	copies := s.copies(by, writes)
+	copies, large := s.copies(by, writes)
 	err = pg.InConn(ctx, s.db, sql.LevelReadCommitted, func(conn *sql.Conn) error {
 		for i := range copies {
 			if err := copies[i].to(ctx, conn); err != nil {
 				return err
 			}
 		}
-		return nil
+		if len(large) == 0 {
+			return nil
+		}
+		w := &statement{}
+		large.to(w, s.packer)
+		_, err := conn.ExecContext(ctx, "WITH "+strings.Join(w.parts, ", ")+" SELECT", w.args...)
+		return err
 	})
 	if err != nil {
 		return pg.Unique(err, "directory_pkey"), err

@@ -111,7 +111,8 @@ func (s *Store) changes(ctx context.Context, at logCursor, wanted map[int16]bool
 	// Rows of other types stay where they are, but for the last one, which
 	// moves the cursor past them.
 	rows, err := s.query(ctx, s.db, true, `WITH n AS (SELECT v.*, lead(v.seq) OVER (ORDER BY v.tx, v.seq) IS NULL AS last
-			FROM (SELECT v.key, v.patient, v.type, v.id, v.version, v.at, v.op, v.actor, v.seq, v.encoding, v.tx,
+			FROM (SELECT v.key, v.patient, v.type, v.id, v.version, v.at, v.op, v.actor, v.seq, v.tx,
+				CASE WHEN $4 OR v.type = ANY($5::smallint[]) THEN v.encoding ELSE 0 END AS encoding,
 				CASE WHEN $4 OR v.type = ANY($5::smallint[]) THEN v.body ELSE '' END AS body FROM records.versions v
 				WHERE (v.tx, v.seq) > ($1::text::xid8, $2::bigint) AND v.tx < pg_snapshot_xmin(pg_current_snapshot())
 				ORDER BY v.tx, v.seq LIMIT $3) v)

@@ -29,19 +29,22 @@ func (c *copied) to(ctx context.Context, conn *sql.Conn) error {
 	return pg.Copy(ctx, conn, "records."+c.table, c.columns, c.rows)
 }
 
-// copies returns the rows of first versions. The directory comes first, so
-// that whoever loses a race loses it before the work.
-func (s *Store) copies(by record.Author, writes []record.Write) []copied {
+// copies returns the rows of first versions, and the values that are kept
+// apart from their bodies. The directory comes first, so that whoever loses a
+// race loses it before the work.
+func (s *Store) copies(by record.Author, writes []record.Write) ([]copied, values) {
 	directory := copied{table: "directory", columns: intoDirectory}
 	versions := copied{table: "versions", columns: intoVersions}
 	current := copied{table: "current", columns: intoCurrent}
 	people := copied{table: "compartments", columns: intoCompartments}
 	var l copyLine
 	var packed []byte
+	var large values
 	for i := range writes {
 		x := &writes[i]
 		var encoding int16
-		packed, encoding = s.packer.pack(packed[:0], x.Body)
+		body, splices := large.split(x)
+		packed, encoding = s.packer.pack(packed[:0], body, splices)
 		l.int(x.Patient).int(x.Key).int(int64(x.Type)).text(x.ID).int(x.Version).int(x.Updated.UnixMicro()).
 			text(by.Actor).text(by.Reason).text(x.Op[:1]).int(int64(encoding)).bytes(packed)
 		versions.rows = append(versions.rows, l.end())
@@ -65,7 +68,7 @@ func (s *Store) copies(by record.Author, writes []record.Write) []copied {
 	for _, t := range tables {
 		list = append(list, t.copied())
 	}
-	return list
+	return list, large
 }
 
 // copied returns the collected rows to add. Rows that stand together in the

@@ -42,7 +42,7 @@ func (i *installation) start(t *testing.T) *Records {
 		t.Fatal(err)
 	}
 	r := &Records{
-		store: store, defs: defs, settings: settings{updateCreate: true}, now: time.Now, log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4",
+		store: store, defs: defs, settings: settings{validate: true, updateCreate: true}, now: time.Now, log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4",
 	}
 	r.enter = func(ctx context.Context, _ string) (context.Context, error) { return ctx, nil }
 	return r
@@ -124,7 +124,7 @@ func (i *installation) spoil(t *testing.T) {
 		`DELETE FROM records.refs WHERE key % 5 = 0`,
 		`UPDATE records.quantities SET base = '', amount = 0`,
 		`TRUNCATE records.composites`,
-		`UPDATE records.current SET at = at - 1 WHERE key % 7 = 0`,
+		`UPDATE records.current SET at = at + 1 WHERE key % 7 = 0`,
 		`UPDATE records.params SET digest = 'old'`)
 }
 

@@ -132,6 +132,9 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 	if at, found := b.x.Elsewhere(doc.Root()); owner == "" && found {
 		return elsewhere(at)
 	}
+	if owner == "" && b.x.Closes(doc.Root()) {
+		w.Patient = record.Closed
+	}
 	b.add(c, w, owner, own)
 	c.created = w.Op == "create"
 	return nil

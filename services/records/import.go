@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -25,7 +27,8 @@ type line struct {
 	write record.Write
 	// owner is the id of the Patient in whose compartment it lies.
 	owner string
-	known bool
+	// closed tells that it lies in the closed one.
+	closed bool
 }
 
 func (l *line) ref() record.Ref { return record.Ref{Type: l.write.Type, Target: l.write.ID} }
@@ -125,6 +128,7 @@ func (im *importing) compose(l *line) error {
 	if at, found := im.x.Elsewhere(v); l.owner == "" && found {
 		return elsewhere(at)
 	}
+	l.closed = l.owner == "" && im.x.Closes(v)
 	if l.typ == "Patient" {
 		w.Commune = record.Commune(v)
 	}
@@ -155,75 +159,79 @@ func (im *importing) store(ctx context.Context, lines []*line) error {
 	}
 	var fresh, again []*line
 	for _, l := range lines {
-		if l.known = known[l.ref()]; l.known {
+		if known[l.ref()] {
 			again = append(again, l)
 		} else {
 			fresh = append(fresh, l)
 		}
 	}
-	if fresh, err = im.place(ctx, fresh); err != nil {
-		return err
-	}
+	// Whoever is halved off still comes after the Patient that it belongs to.
+	slices.SortStableFunc(fresh, func(a, b *line) int { return turn(a.typ) - turn(b.typ) })
 	if err := im.attempt(ctx, fresh, im.add); err != nil {
-		return err
-	}
-	if again, err = im.place(ctx, again); err != nil {
 		return err
 	}
 	return im.attempt(ctx, again, im.replace)
 }
 
-// place gives each line its compartment and a key; who belongs to a Patient
-// that is not here fails.
-func (im *importing) place(ctx context.Context, lines []*line) ([]*line, error) {
-	if len(lines) == 0 {
-		return nil, nil
+// turn is when a line of a type is stored.
+func turn(typ string) int {
+	if typ == "Patient" {
+		return 0
 	}
+	return 1
+}
+
+// place gives each line its compartment and a key; what belongs to a Patient
+// that is neither here nor among the lines fails. A Patient that is here has
+// the key that it always had.
+func (im *importing) place(ctx context.Context, lines []*line) ([]*line, error) {
 	keys, err := im.r.store.Keys(ctx, len(lines))
 	if err != nil {
 		return nil, err
 	}
-	homes := map[string]int64{}
-	for i, l := range lines {
-		l.write.Key = keys[i]
-		if l.typ == "Patient" && !l.known {
-			homes[l.write.ID] = keys[i]
-		}
-	}
-	var ask []string
+	owners := make(map[string]struct{}, len(lines))
 	for _, l := range lines {
-		if _, seen := homes[l.owner]; l.owner != "" && !seen {
-			homes[l.owner] = 0
-			ask = append(ask, l.owner)
+		if l.owner != "" {
+			owners[l.owner] = struct{}{}
 		}
 	}
-	there, err := im.r.store.PatientKeys(ctx, ask)
+	homes, err := im.r.store.PatientKeys(ctx, slices.Collect(maps.Keys(owners)))
 	if err != nil {
 		return nil, err
 	}
-	placed := lines[:0]
-	for _, l := range lines {
-		home := homes[l.owner]
-		if home == 0 {
-			home = there[l.owner]
+	for i, l := range lines {
+		l.write.Key = keys[i]
+		if l.typ == "Patient" && homes[l.write.ID] == 0 {
+			homes[l.write.ID] = keys[i]
 		}
-		if l.owner != "" && home == 0 {
+	}
+	placed := make([]*line, 0, len(lines))
+	for _, l := range lines {
+		l.write.Patient = homes[l.owner]
+		switch {
+		case l.closed:
+			l.write.Patient = record.Closed
+		case l.owner != "" && l.write.Patient == 0:
 			im.fail(l, notHere(l.typ))
 			continue
 		}
-		l.write.Patient = home
 		placed = append(placed, l)
 	}
 	return placed, nil
 }
 
 // attempt carries out all lines at once. Where the database refuses them, it
-// halves them until the line that it refuses is found.
+// halves them until the line that it refuses is found. Each half is placed
+// again: the Patient of a line may be the one that was refused.
 func (im *importing) attempt(ctx context.Context, lines []*line, f func(context.Context, []*line) error) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	err := f(ctx, lines)
+	lines, err := im.place(ctx, lines)
+	if err != nil || len(lines) == 0 {
+		return err
+	}
+	err = f(ctx, lines)
 	switch {
 	case err == nil:
 		for _, l := range lines {
@@ -251,8 +259,9 @@ func (im *importing) add(ctx context.Context, lines []*line) error {
 	}
 	raced, err := im.r.store.Add(ctx, im.by, writes)
 	if raced {
-		// Somebody created one of them since; the rest is as before.
-		return im.replace(ctx, lines)
+		// Somebody created one of them since. If that is a Patient, the others
+		// lie in the compartment of that one. It ends: fewer are new each time.
+		return im.store(ctx, lines)
 	}
 	if err == nil {
 		im.resp.Created += int64(len(lines))
@@ -306,9 +315,6 @@ func (im *importing) next(l *line, old *record.Stored) (*record.Write, error) {
 		return &w, nil
 	}
 	w.Key, w.Version = old.Key, old.Version+1
-	if l.typ == "Patient" {
-		w.Patient = old.Key
-	}
 	doc, err := fhir.Parse(l.text)
 	if err != nil {
 		return nil, err

@@ -56,7 +56,7 @@ func TestTheMatcherFindsWhatTheSearchFinds(t *testing.T) {
 		"Observation?date=ge2026-01-02T10:00:00%2B07:00", "Observation?date=le2026-01-02T03:00:00Z", "Observation?date=ge2026-01", "Observation?date=le2026-01", "Observation?date=ap2026-01-02",
 		"Observation?date=ap2025", "Observation?date=ap2026-01-02T10:00:00%2B07:00", "Observation?date=sa2025", "Observation?date=le2020", "Observation?date:missing=true",
 		"Observation?patient:missing=true", "Observation?patient:missing=false", "Observation?patient=Patient/" + p + "&code:missing=false", "Observation?subject=Group/g", "Observation?patient=Group/g",
-		"Observation?code:missing=true", "Observation?code:missing=false", "Observation?combo-code=8480-6", "Observation?combo-value-quantity=gt12", "Observation?code-value-quantity:missing=true",
+		"Observation?code:missing=true", "Observation?code:missing=false", "Observation?combo-code=8480-6", "Observation?combo-value-quantity=gt12",
 		"Observation?value-quantity:missing=true", "Observation?value-string=tot", "Observation?value-string:contains=lam",
 		"ValueSet?url=http://a/b", "ValueSet?url=http://a", "ValueSet?url:missing=false", "RiskAssessment?probability=0.85", "RiskAssessment?probability=gt0.8", "RiskAssessment?probability=0.9",
 	} {

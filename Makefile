@@ -15,7 +15,7 @@ LINT    := go tool -modfile=tests/lint/go.mod golangci-lint
 NPM_CI  := { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; }
 WEBSRC  := $(shell find $(WEB) -type f -not -path '*/node_modules/*' 2>/dev/null)
 
-.PHONY: help demo demo-reset build web embedded test unit e2e fuzz lint generate proto definitions charts bench clean node bin
+.PHONY: help demo demo-reset build web embedded test unit e2e conformance fuzz lint generate proto definitions charts bench clean node bin
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ unit: ## Run the Go tests only
 
 e2e: build ## Run the browser tests only
 	@node tests/run.mjs e2e
+
+conformance: build ## Compare the FHIR face with the standard: real clients, brute force
+	@node tests/run.mjs conformance
 
 fuzz: ## Fuzz every parser for a moment (FUZZTIME)
 	@node tests/run.mjs fuzz

@@ -49,6 +49,7 @@ type Config struct {
 
 	RecordsUpdateCreate     bool     `yaml:"records-update-create" help:"a PUT may create a resource under the client's id"`
 	RecordsDeleteMany       int      `yaml:"records-delete-many" help:"how many resources one conditional delete may delete, at most 1000; with 1 several matches are refused"`
+	RecordsBinaryMB         int      `yaml:"records-binary-mb" help:"how large the content of a Binary may be that is sent as it is, in megabytes"`
 	RecordsReferencesWrite  []string `yaml:"records-references-write" help:"types whose references must lead to something when they are written: all, none or a list"`
 	RecordsReferencesDelete []string `yaml:"records-references-delete" help:"types that cannot be deleted while others refer to them: all, none or a list"`
 
@@ -60,7 +61,7 @@ func Default() Config {
 	return Config{
 		Data: "data", Listen: "localhost:8080", Conns: 16, LogLevel: "info", LogFormat: "text",
 		MediaPort: 7882, TURNPort: 3478, RateLimit: 200, DrainWait: 5 * time.Second,
-		RecordsUpdateCreate: true, RecordsDeleteMany: 1, RecordsReferencesWrite: []string{"all"}, RecordsReferencesDelete: []string{"all"},
+		RecordsUpdateCreate: true, RecordsDeleteMany: 1, RecordsBinaryMB: 100, RecordsReferencesWrite: []string{"all"}, RecordsReferencesDelete: []string{"all"},
 		Peers: map[string]string{}, Edges: map[string]string{},
 	}
 }

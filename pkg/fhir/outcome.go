@@ -44,6 +44,8 @@ type BundleEntry struct {
 	Resource []byte
 	// Mode is search.mode: match, include or outcome.
 	Mode string
+	// Search are further members of search, as JSON.
+	Search string
 	// Method and URL are those of request, in a history.
 	Method, URL string
 	// Status, Location, ETag and LastModified are those of response.
@@ -118,7 +120,11 @@ func (e BundleEntry) appendTo(out []byte) []byte {
 		member("resource", e.Resource)
 	}
 	if e.Mode != "" {
-		member("search", []byte(`{"mode":`+Quote(e.Mode)+`}`))
+		s := `{"mode":` + Quote(e.Mode)
+		if e.Search != "" {
+			s += "," + e.Search
+		}
+		member("search", []byte(s+`}`))
 	}
 	if e.Method != "" {
 		member("request", []byte(`{"method":`+Quote(e.Method)+`,"url":`+Quote(e.URL)+`}`))

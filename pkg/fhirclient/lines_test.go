@@ -60,7 +60,7 @@ func TestALostPieceIsSentAgainOnlyWhereThatIsHarmless(t *testing.T) {
 }
 
 func TestFailedLinesAreNamedByTheirPlaceInTheFile(t *testing.T) {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"resourceType":"Parameters","parameter":[{"name":"created","valueInteger":2},{"name":"failed","valueInteger":1},{"name":"outcome","resource":{"resourceType":"OperationOutcome",
 			"issue":[{"severity":"error","diagnostics":"line 3: no","expression":["A.b"]}]}}]}`)
 	}))

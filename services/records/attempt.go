@@ -21,7 +21,7 @@ func (r *Records) write(ctx context.Context, list []*change) error {
 	plain := true
 	for _, c := range list {
 		c.given = c.id
-		plain = plain && c.verb == "create" && c.match == nil && !conditional(c.body)
+		plain = plain && c.verb == "create" && c.match == nil && !conditional(c.body) && c.content.splices(0) == nil
 	}
 	var err error
 	if plain {
@@ -57,7 +57,7 @@ func (r *Records) attempt(ctx context.Context, tx *sql.Tx, list []*change) error
 		return err
 	}
 	b := &batch{r: r, x: x, tx: tx, list: slices.Clone(list), now: r.now().UTC().Truncate(time.Millisecond), scope: guard.ScopeOf(ctx)}
-	for _, step := range []func(context.Context) error{b.matches, b.lock, b.compose, b.compartments, b.referred} {
+	for _, step := range []func(context.Context) error{b.matches, b.lock, b.compose, b.proxied, b.compartments, b.contents, b.referred} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -120,7 +120,12 @@ func (b *batch) lock(ctx context.Context) error {
 			return c.fail(hidden(ctx, err))
 		}
 		if c.verb == "patch" {
-			if err := b.patched(c); err != nil {
+			if err := b.patched(ctx, c); err != nil {
+				return c.fail(err)
+			}
+		}
+		if c.content != nil {
+			if err := b.replaces(c); err != nil {
 				return c.fail(err)
 			}
 		}

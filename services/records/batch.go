@@ -1,7 +1,6 @@
 package records
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"time"
@@ -32,6 +31,8 @@ type batch struct {
 	// of each write: the change, and the id of the Patient it belongs to.
 	changes []*change
 	owners  []string
+	// proxies are, by the write, resources whose compartment a Binary takes.
+	proxies map[int]record.Ref
 	// own is where a shared resource itself says it is (a household's commune).
 	own []string
 }
@@ -97,7 +98,7 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 		if err != nil {
 			return err
 		}
-		if bytes.Equal(same, c.old.Body) {
+		if c.old.Same(same, c.content.splices(len(same))) {
 			// Nothing changes, so there is no new version.
 			c.stored, c.settled = c.old, true
 			return nil
@@ -114,7 +115,7 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 	if err := b.collect(c, doc.Root()); err != nil {
 		return err
 	}
-	w.Body = body
+	w.Body, w.Splices = body, c.content.splices(len(body))
 	w.Rows, w.At = b.x.Extract(doc.Root())
 	own := record.Commune(doc.Root())
 	if c.typ == "Patient" {
@@ -132,7 +133,16 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 	if at, found := b.x.Elsewhere(doc.Root()); owner == "" && found {
 		return elsewhere(at)
 	}
-	if owner == "" && b.x.Closes(doc.Root()) {
+	ref, proxied, err := b.x.Proxy(doc.Root())
+	switch {
+	case err != nil:
+		return err
+	case proxied:
+		if b.proxies == nil {
+			b.proxies = map[int]record.Ref{}
+		}
+		b.proxies[len(b.writes)] = ref
+	case owner == "" && b.x.Closes(doc.Root()):
 		w.Patient = record.Closed
 	}
 	b.add(c, w, owner, own)

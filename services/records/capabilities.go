@@ -49,6 +49,7 @@ func (r *Records) Capabilities(ctx context.Context, req *recordsv1.CapabilitiesR
 		if typ == "Subscription" {
 			b.WriteString(topicList())
 		}
+		b.WriteString(documentation[typ])
 		b.WriteString(`"type":"` + typ + `","interaction":[` + codes + `],` +
 			`"versioning":"versioned-update","readHistory":true,"updateCreate":` + strconv.FormatBool(r.settings.updateCreate) +
 			`,"conditionalCreate":true,"conditionalRead":"full-support","conditionalUpdate":true,"conditionalDelete":"` + many + `",` +
@@ -59,6 +60,12 @@ func (r *Records) Capabilities(ctx context.Context, req *recordsv1.CapabilitiesR
 	}
 	b.WriteString(`],"compartment":["` + strings.Join(compartments, `","`) + `"],"interaction":[` + codeList(interactions(true)) + `]` + operationList(named("")) + `}]}`)
 	return &recordsv1.Resource{Type: "CapabilityStatement", Body: []byte(b.String()), LastUpdated: stamp(r.now())}, nil
+}
+
+// documentation tells what a type has of its own.
+var documentation = map[string]string{
+	"Binary": `"documentation":"A read that asks for no FHIR format returns the content itself, also in ranges; a create or update whose ` +
+		`Content-Type is no FHIR format stores the body as content, in the compartment of X-Security-Context.",`,
 }
 
 // enforced tells that references to and from a type are kept whole.

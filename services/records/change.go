@@ -22,8 +22,13 @@ type change struct {
 	// own tells that the resource in a conditional update bears an id.
 	own  bool
 	body fhir.Value
+	// trusted: the server itself made the body out of what is stored, so what
+	// it refers to is not looked for.
+	trusted bool
 	// patch makes the body of the current version.
 	patch patch.Patch
+	// content is what was uploaded for the body.
+	content *content
 	// ifMatch are versions of which one must be current, none for any;
 	// ifNoneMatch those of which none may be.
 	ifMatch, ifNoneMatch []string

@@ -40,9 +40,13 @@ func (r *Records) Changes(ctx context.Context, req *recordsv1.ChangesRequest) (*
 	resp := &recordsv1.ChangesResponse{Cursor: cursor, Changes: make([]*recordsv1.Change, len(list))}
 	for i := range list {
 		x := &list[i]
+		body, err := r.whole(ctx, x)
+		if err != nil {
+			return nil, err
+		}
 		resp.Changes[i] = &recordsv1.Change{
 			Seq: x.Seq, Type: r.defs.TypeOf(x.Type), Id: x.ID, Version: x.Version, Patient: x.PatientID,
-			At: stamp(x.Updated), Actor: x.Actor, Op: x.Op, Body: x.Body,
+			At: stamp(x.Updated), Actor: x.Actor, Op: x.Op, Body: body,
 		}
 	}
 	return resp, nil

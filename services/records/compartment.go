@@ -63,7 +63,7 @@ func (b *batch) compartments(ctx context.Context) error {
 		}
 		c.stored = &record.Stored{
 			Key: w.Key, Patient: w.Patient, PatientID: owner, Type: w.Type, ID: w.ID,
-			Version: w.Version, Updated: w.Updated, Body: w.Body, Deleted: w.Op == "delete", Op: w.Op,
+			Version: w.Version, Updated: w.Updated, Body: w.Body, Splices: w.Splices, Deleted: w.Op == "delete", Op: w.Op,
 		}
 	}
 	for _, c := range b.list {
@@ -76,6 +76,51 @@ func (b *batch) compartments(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// proxied finds the Patients of Binaries whose securityContext is another
+// resource than a Patient: they lie where that lies. It may be written along.
+func (b *batch) proxied(ctx context.Context) error {
+	var ask []record.Ref
+	for _, ref := range b.proxies {
+		if !b.touches(ref) {
+			ask = append(ask, ref)
+		}
+	}
+	if len(b.proxies) == 0 {
+		return nil
+	}
+	homes, err := b.r.store.Homes(ctx, b.tx, ask)
+	if err != nil {
+		return err
+	}
+	for i, c := range b.changes {
+		if c.verb != "delete" {
+			homes[record.Ref{Type: c.number, Target: c.id}] = record.Home{Patient: b.owners[i], Nobodys: personal(c.typ) || b.writes[i].Patient == record.Closed}
+		}
+	}
+	for i, ref := range b.proxies {
+		home, found := homes[ref]
+		if !found || home.Nobodys {
+			if !b.scope.GetAll() {
+				return b.changes[i].fail(outside())
+			}
+			return b.changes[i].fail(noContext())
+		}
+		b.owners[i] = home.Patient
+	}
+	return nil
+}
+
+// touches reports whether the batch itself writes or deletes a resource.
+func (b *batch) touches(ref record.Ref) bool {
+	return slices.ContainsFunc(b.changes, func(c *change) bool { return c.number == ref.Type && c.id == ref.Target })
+}
+
+func noContext() error {
+	f := fault.New(fault.Unprocessable, "what the securityContext refers to is not here, or in nobody's record: write it first, or in the same transaction", nil)
+	f.At = "Binary.securityContext"
+	return f
 }
 
 func outside() error {

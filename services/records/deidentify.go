@@ -30,8 +30,10 @@ var allowed = strings.Fields(`resourceType meta versionId lastUpdated id status 
 // shown returns the bytes and the id that the caller may see of x.
 func (r *Records) shown(ctx context.Context, x *record.Stored) ([]byte, string, error) {
 	if !deidentified(ctx) {
-		return x.Body, x.ID, nil
+		body, err := r.whole(ctx, x)
+		return body, x.ID, err
 	}
+	// What is kept apart is never allowed.
 	id, err := r.pseudonym(ctx, r.defs.TypeOf(x.Type)+"/"+x.ID)
 	if err != nil || len(x.Body) == 0 {
 		return nil, id, err

@@ -72,12 +72,12 @@ func encodeWrite(ctx context.Context, w http.ResponseWriter, response any) error
 	base, _ := ctx.Value(baseKey{}).(string)
 	w.Header().Set("Location", base+"/"+x.GetType()+"/"+x.GetId()+"/_history/"+strconv.FormatInt(x.GetVersion(), 10))
 	asked, _ := ctx.Value(headersKey{}).(headers)
-	switch preference(asked.prefer, "return") {
-	case "minimal":
+	switch prefer := preference(asked.prefer, "return"); {
+	case prefer == "OperationOutcome":
+		return write(ctx, w, status, done("stored"))
+	case prefer == "minimal" || len(x.GetBody()) == 0: // raw content is not sent back
 		w.WriteHeader(status)
 		return nil
-	case "OperationOutcome":
-		return write(ctx, w, status, done("stored"))
 	}
 	return write(ctx, w, status, x.GetBody())
 }

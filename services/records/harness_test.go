@@ -55,7 +55,9 @@ func serve(t testing.TB, db *sql.DB, dsn string) *Records {
 	if err != nil {
 		t.Fatal(err)
 	}
-	chosen, err := newSettings(config.Default(), defs)
+	c := config.Default()
+	c.Data = t.TempDir()
+	chosen, err := newSettings(c, defs)
 	if err != nil {
 		t.Fatal(err)
 	}

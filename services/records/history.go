@@ -27,6 +27,7 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 	if err != nil {
 		return nil, err
 	}
+	h.Lean = !asked.Whole()
 	reach, err := r.reach(ctx)
 	if err != nil {
 		return nil, err
@@ -66,11 +67,8 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 	for i := range list {
 		x := &list[i]
 		r.touch(ctx, x)
-		body, id, err := r.shown(ctx, x)
+		body, id, err := r.part(ctx, x, asked)
 		if err != nil {
-			return nil, err
-		}
-		if body, err = r.subset(body, asked); err != nil {
 			return nil, err
 		}
 		ref := r.defs.TypeOf(x.Type) + "/" + id

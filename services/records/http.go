@@ -35,10 +35,13 @@ type rest struct {
 	public    string
 	// notifications serves the websockets of Subscriptions.
 	notifications http.Handler
+	// binaries are the endpoints of raw content, of at most maxContent bytes.
+	binaries   map[string]endpoint.Endpoint
+	maxContent int64
 }
 
-func newREST(t kit.Table, g *guard.Guard, public string) (*rest, error) {
-	f := &rest{endpoints: map[string]endpoint.Endpoint{}, public: public}
+func newREST(r *Records, t kit.Table, g *guard.Guard, public string) (*rest, error) {
+	f := &rest{endpoints: map[string]endpoint.Endpoint{}, public: public, binaries: binaries(r, g), maxContent: r.settings.maxContent}
 	for _, op := range t.Operations {
 		e, err := t.Lookup(g, op.Method)
 		if err != nil {

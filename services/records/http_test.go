@@ -29,21 +29,28 @@ func (gate) Append(context.Context, *accessv1.AppendRequest, ...grpc.CallOption)
 	return &accessv1.AppendResponse{}, nil
 }
 
-// overHTTP returns how to call the FHIR face of r, as the bearer of "good".
-func overHTTP(t testing.TB, r *Records) func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
+// faceOf returns the FHIR face of r, to which access lets people in.
+func faceOf(t testing.TB, r *Records, access accessv1.AccessClient) http.Handler {
 	t.Helper()
 	table, err := r.operations()
 	if err != nil {
 		t.Fatal(err)
 	}
-	auditor := guard.NewAuditor(gate{}, slog.New(slog.DiscardHandler))
+	auditor := guard.NewAuditor(access, slog.New(slog.DiscardHandler))
 	t.Cleanup(auditor.Close)
-	face, err := newREST(table, guard.New(gate{}, auditor, slog.New(slog.DiscardHandler), prometheus.NewRegistry()), "")
+	face, err := newREST(r, table, guard.New(access, auditor, slog.New(slog.DiscardHandler), prometheus.NewRegistry()), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
 	face.routes(mux)
+	return mux
+}
+
+// overHTTP returns how to call the FHIR face of r, as the bearer of "good".
+func overHTTP(t testing.TB, r *Records) func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	mux := faceOf(t, r, gate{})
 	return func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
 		req := httptest.NewRequest(method, path, strings.NewReader(body))
 		req.Header.Set("Authorization", "Bearer good")

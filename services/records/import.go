@@ -29,6 +29,9 @@ type line struct {
 	owner string
 	// closed tells that it lies in the closed one.
 	closed bool
+	// proxy is the resource whose compartment a Binary takes, if proxied.
+	proxy   record.Ref
+	proxied bool
 }
 
 func (l *line) ref() record.Ref { return record.Ref{Type: l.write.Type, Target: l.write.ID} }
@@ -125,10 +128,13 @@ func (im *importing) compose(l *line) error {
 		return fault.New(fault.Invalid, "an id has 1 to 64 letters, digits, hyphens and dots", nil).In("id")
 	}
 	l.owner = im.x.Patient(v, w.ID)
+	if l.proxy, l.proxied, err = im.x.Proxy(v); err != nil {
+		return err
+	}
 	if at, found := im.x.Elsewhere(v); l.owner == "" && found {
 		return elsewhere(at)
 	}
-	l.closed = l.owner == "" && im.x.Closes(v)
+	l.closed = l.owner == "" && !l.proxied && im.x.Closes(v)
 	if l.typ == "Patient" {
 		w.Commune = record.Commune(v)
 	}
@@ -165,7 +171,7 @@ func (im *importing) store(ctx context.Context, lines []*line) error {
 			fresh = append(fresh, l)
 		}
 	}
-	// Whoever is halved off still comes after the Patient that it belongs to.
+	// Whoever is halved off still comes after what it belongs to.
 	slices.SortStableFunc(fresh, func(a, b *line) int { return turn(a.typ) - turn(b.typ) })
 	if err := im.attempt(ctx, fresh, im.add); err != nil {
 		return err
@@ -173,10 +179,47 @@ func (im *importing) store(ctx context.Context, lines []*line) error {
 	return im.attempt(ctx, again, im.replace)
 }
 
+// proxies gives Binaries the Patients of what their securityContext refers to,
+// which stands in the same piece of the file or was written before.
+func (im *importing) proxies(ctx context.Context, lines []*line) ([]*line, error) {
+	var ask []record.Ref
+	for _, l := range lines {
+		if l.proxied {
+			ask = append(ask, l.proxy)
+		}
+	}
+	if len(ask) == 0 {
+		return lines, nil
+	}
+	homes, err := im.r.store.Homes(ctx, nil, ask)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range lines {
+		homes[l.ref()] = record.Home{Patient: l.owner, Nobodys: l.closed}
+	}
+	kept := lines[:0]
+	for _, l := range lines {
+		if l.proxied {
+			home, found := homes[l.proxy]
+			if !found || home.Nobodys {
+				im.fail(l, noContext())
+				continue
+			}
+			l.owner = home.Patient
+		}
+		kept = append(kept, l)
+	}
+	return kept, nil
+}
+
 // turn is when a line of a type is stored.
 func turn(typ string) int {
-	if typ == "Patient" {
+	switch typ {
+	case "Patient":
 		return 0
+	case "Binary": // it lies where its context lies
+		return 2
 	}
 	return 1
 }
@@ -187,6 +230,9 @@ func turn(typ string) int {
 func (im *importing) place(ctx context.Context, lines []*line) ([]*line, error) {
 	keys, err := im.r.store.Keys(ctx, len(lines))
 	if err != nil {
+		return nil, err
+	}
+	if lines, err = im.proxies(ctx, lines); err != nil {
 		return nil, err
 	}
 	owners := make(map[string]struct{}, len(lines))

@@ -22,7 +22,7 @@ type need struct {
 // collect notes what a body that is to be stored refers to. What the Bundle
 // itself writes is there, and what it deletes is not.
 func (b *batch) collect(c *change, resource fhir.Value) error {
-	if !b.r.settings.written.has(c.typ) {
+	if c.trusted || !b.r.settings.written.has(c.typ) {
 		return nil
 	}
 	for v := range resource.Strings() {

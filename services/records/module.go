@@ -73,7 +73,7 @@ func New(d app.Deps) (app.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	face, err := newREST(table, d.Guard, base)
+	face, err := newREST(r, table, d.Guard, base)
 	if err != nil {
 		return nil, err
 	}

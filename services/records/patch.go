@@ -1,12 +1,14 @@
 package records
 
 import (
+	"context"
 	"encoding/base64"
 	"mime"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/fhir/patch"
+	"github.com/yba-health/yba/services/records/record"
 )
 
 // jsonPatch is the media type of a JSON Patch (RFC 6902 section 6).
@@ -47,8 +49,15 @@ func (r *Records) entryPatch(resource fhir.Value) (patch.Patch, error) {
 
 // patched makes the body of a patch from the version that is locked. What is
 // no valid resource afterwards is refused with its place.
-func (b *batch) patched(c *change) error {
-	doc, err := fhir.Parse(c.old.Body)
+func (b *batch) patched(ctx context.Context, c *change) error {
+	whole := []record.Stored{*c.old}
+	if err := b.r.store.Fill(ctx, b.tx, whole); err != nil {
+		return err
+	}
+	if len(whole[0].Splices) > 0 {
+		return fault.New(fault.TooLarge, "the resource is too large to be patched; replace it", nil)
+	}
+	doc, err := fhir.Parse(whole[0].Body)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func (r *Records) Read(ctx context.Context, req *recordsv1.ReadRequest) (*record
 	if err != nil {
 		return nil, err
 	}
-	x, err := r.store.Read(ctx, nil, n, id, reach)
+	x, err := r.store.Outline(ctx, n, id, 0, reach)
 	if err != nil {
 		return nil, hidden(ctx, err)
 	}
@@ -35,11 +35,10 @@ func (r *Records) Read(ctx context.Context, req *recordsv1.ReadRequest) (*record
 	if x.Deleted {
 		return nil, fault.New(fault.Gone, "the resource was deleted; its history is kept", nil)
 	}
-	a, err := r.answer(ctx, x, req.GetQuery())
-	if err == nil && unchanged(req, x) {
-		a.Body = nil
+	if unchanged(req, x) {
+		x.Body, x.Splices = nil, nil
 	}
-	return a, err
+	return r.answer(ctx, x, req.GetQuery())
 }
 
 // unchanged reports whether the caller has the version already
@@ -75,8 +74,8 @@ func (r *Records) ReadVersion(ctx context.Context, req *recordsv1.ReadVersionReq
 	if err != nil {
 		return nil, err
 	}
-	v, err := strconv.ParseInt(version(req.GetVersion()), 10, 64)
-	if err != nil || !fhir.ValidID(req.GetId()) {
+	v := numbered(req.GetVersion())
+	if v < 1 || !fhir.ValidID(req.GetId()) {
 		return nil, hidden(ctx, fault.New(fault.NotFound, "there is no such version", nil))
 	}
 	id, err := r.real(ctx, req.GetType(), req.GetId())
@@ -87,7 +86,7 @@ func (r *Records) ReadVersion(ctx context.Context, req *recordsv1.ReadVersionReq
 	if err != nil {
 		return nil, err
 	}
-	x, err := r.store.ReadVersion(ctx, n, id, v, reach)
+	x, err := r.store.Outline(ctx, n, id, v, reach)
 	if err != nil {
 		return nil, hidden(ctx, err)
 	}
@@ -96,4 +95,13 @@ func (r *Records) ReadVersion(ctx context.Context, req *recordsv1.ReadVersionReq
 		return nil, fault.New(fault.Gone, "this version is a deletion", nil)
 	}
 	return r.answer(ctx, x, req.GetQuery())
+}
+
+// numbered returns the version's number, 0 for what is none.
+func numbered(tag string) int64 {
+	n, err := strconv.ParseInt(version(tag), 10, 64)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
 }

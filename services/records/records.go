@@ -103,22 +103,19 @@ func stamp(t time.Time) string { return t.UTC().Format(fhir.InstantLayout) }
 // answer makes the proto's resource of a stored one, without what identifies
 // a person where the scope says so, and cut down as the query asks.
 func (r *Records) answer(ctx context.Context, x *record.Stored, query string) (*recordsv1.Resource, error) {
-	body, id, err := r.shown(ctx, x)
-	if err != nil {
-		return nil, err
-	}
+	var asked fhir.Subset
 	if query != "" {
 		indexer, err := r.store.Indexer(ctx)
 		if err != nil {
 			return nil, err
 		}
-		asked, err := part(indexer, query)
-		if err != nil {
+		if asked, err = askedPart(indexer, query); err != nil {
 			return nil, err
 		}
-		if body, err = r.subset(body, asked); err != nil {
-			return nil, err
-		}
+	}
+	body, id, err := r.part(ctx, x, asked)
+	if err != nil {
+		return nil, err
 	}
 	a := &recordsv1.Resource{Type: r.defs.TypeOf(x.Type), Id: id, Version: x.Version, Body: body, Deleted: x.Deleted}
 	if !x.Updated.IsZero() {

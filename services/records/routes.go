@@ -26,6 +26,15 @@ type route struct {
 	// stream, if set, serves the route instead of decode and encode; it
 	// passes the guard by itself.
 	stream func(*rest) http.Handler
+	// binary, if set, serves the type Binary, whose content travels as it is,
+	// and leaves the rest to next.
+	binary func(f *rest, operation string, next http.Handler) http.Handler
+}
+
+// content lets the route carry the raw content of a Binary.
+func (r route) content(handler func(f *rest, operation string, next http.Handler) http.Handler) route {
+	r.binary = handler
+	return r
 }
 
 // on makes the row of an interaction.
@@ -56,14 +65,14 @@ func routes() []route {
 		on("GET /openapi.json", "Capabilities", "", "Describe this face as OpenAPI 3.1", decodeForm("openapi"), encodeDocument),
 		on("GET /.well-known/smart-configuration", "Capabilities", "", "Tell where to sign in (SMART App Launch 2)", decodeForm("smart"), encodeDocument),
 
-		on("GET /{type}/{id}", "Read", "read", "Read the current version", decodeRead, encodeRead),
-		on("GET /{type}/{id}/_history/{version}", "ReadVersion", "vread", "Read one version", decodeVersion, encodeResource),
+		on("GET /{type}/{id}", "Read", "read", "Read the current version", decodeRead, encodeRead).content(readBinary),
+		on("GET /{type}/{id}/_history/{version}", "ReadVersion", "vread", "Read one version", decodeVersion, encodeResource).content(readBinary),
 		on("GET /{type}/{id}/_history", "History", "history-instance", "List the versions of a resource", decodeHistory, encodeBundle),
 		on("GET /{type}/_history", "History", "history-type", "List the versions of all resources of a type", decodeHistory, encodeBundle),
 		on("GET /_history", "History", "history-system", "List the versions of all resources", decodeHistory, encodeBundle),
 
-		on("POST /{type}", "Create", "create", "Store a new resource", decodeCreate, encodeWrite),
-		on("PUT /{type}/{id}", "Update", "update", "Replace a resource, or create it under this id", decodeUpdate, encodeWrite),
+		on("POST /{type}", "Create", "create", "Store a new resource", decodeCreate, encodeWrite).content(storeBinary),
+		on("PUT /{type}/{id}", "Update", "update", "Replace a resource, or create it under this id", decodeUpdate, encodeWrite).content(storeBinary),
 		on("PUT /{type}", "Update", "update", "Replace the resource that the criteria match, or create it", decodeUpdate, encodeWrite),
 		on("PATCH /{type}/{id}", "Patch", "patch", "Change a resource by JSON Patch or FHIRPath Patch", decodePatch, encodeWrite),
 		on("PATCH /{type}", "Patch", "patch", "Change the resource that the criteria match", decodePatch, encodeWrite),
@@ -81,6 +90,24 @@ func routes() []route {
 
 		on("GET /Patient/{id}/$everything", "Everything", "$everything", "Read a patient's whole record", decodeEverything, encodeBundle).
 			defined(coreOperation + "Patient-everything"),
+		on("POST /Patient/$match", "Match", "$match", "Find the Patients that may be the given one", decodeOperation("Patient"), encodeBundle).
+			defined(coreOperation + "Patient-match"),
+		on("POST /Patient/$merge", "Merge", "$merge", "Make one record of two Patients'", decodeOperation("Patient"), encodeResource).
+			defined(coreOperation + "Patient-merge"),
+		on("POST /Patient/$unmerge", "Unmerge", "$unmerge", "Undo a merge", decodeOperation("Patient"), encodeResource).
+			defined(ownOperation + "Patient-unmerge"),
+		on("GET /Observation/$lastn", "LastN", "$lastn", "Read a patient's latest Observations of each code", decodeOperation("Observation"), encodeBundle).
+			defined(coreOperation + "Observation-lastn"),
+		on("POST /Observation/$lastn", "LastN", "$lastn", "Read a patient's latest Observations of each code", decodeOperation("Observation"), encodeBundle).
+			defined(coreOperation + "Observation-lastn"),
+		on("GET /{type}/{id}/$meta", "Meta", "$meta", "Read a resource's profiles, tags and security labels", decodeOperation(""), encodeResource).
+			defined(coreOperation + "Resource-meta"),
+		on("POST /{type}/{id}/$meta", "Meta", "$meta", "Read a resource's profiles, tags and security labels", decodeOperation(""), encodeResource).
+			defined(coreOperation + "Resource-meta"),
+		on("POST /{type}/{id}/$meta-add", "MetaAdd", "$meta-add", "Add profiles, tags and security labels to a resource", decodeOperation(""), encodeResource).
+			defined(coreOperation + "Resource-meta-add"),
+		on("POST /{type}/{id}/$meta-delete", "MetaDelete", "$meta-delete", "Take profiles, tags and security labels from a resource", decodeOperation(""), encodeResource).
+			defined(coreOperation + "Resource-meta-delete"),
 
 		on("GET /Subscription/$status", "SubscriptionStatus", "$status", "Tell how Subscriptions stand", decodeStatus, encodeBundle).
 			defined(backportOperation + "status"),
@@ -145,6 +172,9 @@ func (f *rest) routes(mux *http.ServeMux) {
 			handler = r.stream(f)
 		} else {
 			handler = negotiated(handler)
+		}
+		if r.binary != nil {
+			handler = r.binary(f, r.operation, handler)
 		}
 		if r.path == "/" {
 			mux.Handle(r.method+" "+prefix, handler)

@@ -119,14 +119,13 @@ func (r *Records) entries(ctx context.Context, b *fhir.Bundle, list []record.Sto
 			seen[k] = true
 			guard.Touch(ctx, x.PatientID, typ)
 		}
-		body, id, err := r.shown(ctx, x)
+		var s fhir.Subset
+		if q != nil {
+			s = subsetOf(q, typ, mode)
+		}
+		body, id, err := r.part(ctx, x, s)
 		if err != nil {
 			return err
-		}
-		if q != nil {
-			if body, err = r.subset(body, subsetOf(q, typ, mode)); err != nil {
-				return err
-			}
 		}
 		b.Entry = append(b.Entry, fhir.BundleEntry{FullURL: base + "/" + typ + "/" + id, Resource: body, Mode: mode})
 	}

@@ -2,6 +2,7 @@ package records
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"github.com/yba-health/yba/pkg/config"
@@ -14,6 +15,10 @@ type settings struct {
 	updateCreate bool
 	// deleteMany is how many resources a conditional delete may delete.
 	deleteMany int
+	// maxContent is how large the raw content of a Binary may be, in bytes;
+	// uploads is the folder where it waits for its transaction.
+	maxContent int64
+	uploads    string
 	// written are the types whose references are checked when they are
 	// written, deleted those that are kept while others refer to them.
 	written, deleted types
@@ -30,10 +35,17 @@ func (t types) has(typ string) bool { return t.all || slices.Contains(t.list, ty
 // maxDelete bounds what one conditional delete deletes.
 const maxDelete = 1000
 
+// maxBinaryMB bounds the content that can be allowed, in megabytes.
+const maxBinaryMB = 10_000
+
 func newSettings(c config.Config, defs *fhir.Definitions) (s settings, err error) {
 	s = settings{updateCreate: c.RecordsUpdateCreate, deleteMany: c.RecordsDeleteMany}
 	if s.deleteMany < 1 || s.deleteMany > maxDelete {
 		return s, fmt.Errorf("records-delete-many must be between 1 and %d", maxDelete)
+	}
+	s.maxContent, s.uploads = int64(c.RecordsBinaryMB)<<20, filepath.Join(c.Data, "uploads")
+	if c.RecordsBinaryMB < 1 || c.RecordsBinaryMB > maxBinaryMB {
+		return s, fmt.Errorf("records-binary-mb must be between 1 and %d", maxBinaryMB)
 	}
 	if s.written, err = readTypes("records-references-write", c.RecordsReferencesWrite, defs); err != nil {
 		return s, err

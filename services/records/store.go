@@ -3,6 +3,7 @@ package records
 import (
 	"context"
 	"database/sql"
+	"io"
 	"time"
 
 	"github.com/yba-health/yba/services/records/postgres"
@@ -26,6 +27,20 @@ type Store interface {
 	// Read returns the current version, also that of a deletion;
 	// fault.NotFound when it is absent or out of reach.
 	Read(ctx context.Context, tx *sql.Tx, typ int16, id string, r record.Reach) (*record.Stored, error)
+	// Outline reads as Read, or a version that is not 0 as ReadVersion, without
+	// the values that are kept apart: Splices tells what Body lacks.
+	Outline(ctx context.Context, typ int16, id string, version int64, r record.Reach) (*record.Stored, error)
+	// Fill puts values that are kept apart back into the bodies, but for those
+	// of resources that are too large to be held in memory. All other reads
+	// do so by themselves, but for Lock and partial searches.
+	Fill(ctx context.Context, tx *sql.Tx, list []record.Stored) error
+	// Part returns a part of a value that is kept apart, of PartSize bytes but
+	// for the last one.
+	Part(ctx context.Context, patient int64, x record.Splice, part int64) ([]byte, error)
+	PartSize() int64
+	// Keep stores a value of a compartment; the write that names it belongs
+	// into the same transaction.
+	Keep(ctx context.Context, tx *sql.Tx, patient int64, x record.Splice, content io.Reader) error
 	// ReadMany returns those current resources that are within reach.
 	ReadMany(ctx context.Context, tx *sql.Tx, refs []record.Ref, r record.Reach) ([]record.Stored, error)
 	// ReadVersion returns one version; fault.NotFound as Read.
@@ -41,6 +56,10 @@ type Store interface {
 	ByURL(ctx context.Context, param int16, urls []string, limit int, r record.Reach) ([]record.Stored, error)
 	// Compartment returns a page of a patient's compartment.
 	Compartment(ctx context.Context, patient int64, types []int16, since int64, after *record.Cursor, limit int, r record.Reach) ([]record.Stored, *record.Cursor, error)
+
+	// Homes returns in which compartments resources lie; what is not there is
+	// left out.
+	Homes(ctx context.Context, tx *sql.Tx, refs []record.Ref) (map[record.Ref]record.Home, error)
 
 	// InTx runs f in a transaction, again when a race made it fail.
 	InTx(ctx context.Context, f func(*sql.Tx) error) error
@@ -58,6 +77,25 @@ type Store interface {
 	// Referrers returns the types of resources that refer to the targets, but
 	// for those with the given keys. Locked targets get no new ones.
 	Referrers(ctx context.Context, tx *sql.Tx, params []int16, targets []record.Ref, except []int64, r record.Reach) ([]postgres.Referrer, error)
+
+	// Bound returns what lies in a Patient's compartment or refers to the
+	// Patient by one of the parameters, without bodies and without the Patient.
+	Bound(ctx context.Context, tx *sql.Tx, patient *record.Stored, params []int16, limit int, r record.Reach) ([]record.Stored, error)
+	// KeepMerge notes a merge of two Patients.
+	KeepMerge(ctx context.Context, tx *sql.Tx, m record.Merge) error
+	// OpenMerge returns the merge that replaced the Patient with the key and
+	// was not undone, nil for none; others wait who want to undo it.
+	OpenMerge(ctx context.Context, tx *sql.Tx, source int64) (*record.Merge, error)
+	// CloseMerge notes that a merge was undone.
+	CloseMerge(ctx context.Context, tx *sql.Tx, m *record.Merge, at time.Time, by record.Author) error
+	// Before returns the versions that a merge replaced, by key.
+	Before(ctx context.Context, tx *sql.Tx, m *record.Merge, r record.Reach) (map[int64]*record.Stored, error)
+	// Since returns what was created in a compartment after a point in time
+	// and is still there, without bodies.
+	Since(ctx context.Context, tx *sql.Tx, patient int64, at time.Time, limit int, r record.Reach) ([]record.Stored, error)
+	// LastN returns of each code the latest limit Observations that match q,
+	// newest first; more tells that there are others beyond the page.
+	LastN(ctx context.Context, q *record.Query, limit int, r record.Reach) (list []record.Stored, more bool, err error)
 
 	// Known returns those of refs that are there, deletions included.
 	Known(ctx context.Context, refs []record.Ref) (map[record.Ref]bool, error)

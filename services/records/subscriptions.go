@@ -202,7 +202,9 @@ func (h *hooks) told(ctx context.Context, e *subscription.Queued, reach record.R
 	}
 	t = subscription.Told{Number: e.Number, At: e.At, Type: h.r.defs.TypeOf(e.Type), ID: e.ID, Op: e.Op, Version: e.Version}
 	if !x.Deleted {
-		t.Body = x.Body
+		if t.Body, err = h.r.whole(ctx, x); err != nil {
+			return t, nil, false, err
+		}
 	}
 	return t, x, true, nil
 }

@@ -1,6 +1,8 @@
 package records
 
 import (
+	"bytes"
+	"context"
 	"net/url"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -31,9 +33,46 @@ func (r *Records) subset(body []byte, s fhir.Subset) ([]byte, error) {
 	return r.defs.Subset(doc.Root(), s), nil
 }
 
-// part reads _summary and _elements of a read
+// part returns what the caller may see of a part of x. Values that are kept
+// apart are read only if the part shows one.
+func (r *Records) part(ctx context.Context, x *record.Stored, s fhir.Subset) ([]byte, string, error) {
+	if len(x.Splices) > 0 && !s.Whole() && !deidentified(ctx) {
+		body, err := r.subset(x.Marked(), s)
+		if err != nil || !bytes.Contains(body, []byte(record.Marker)) {
+			return body, x.ID, err
+		}
+	}
+	body, id, err := r.shown(ctx, x)
+	if err != nil {
+		return nil, id, err
+	}
+	body, err = r.subset(body, s)
+	return body, id, err
+}
+
+// whole returns the body with all its values. Of a resource that is too large
+// to be held in memory they are left out, and it is tagged as a part.
+func (r *Records) whole(ctx context.Context, x *record.Stored) ([]byte, error) {
+	if len(x.Splices) == 0 {
+		return x.Body, nil
+	}
+	list := []record.Stored{*x}
+	if err := r.store.Fill(ctx, nil, list); err != nil {
+		return nil, err
+	}
+	if len(list[0].Splices) == 0 {
+		return list[0].Body, nil
+	}
+	doc, err := fhir.Parse(list[0].Bare())
+	if err != nil {
+		return nil, err
+	}
+	return r.defs.Subset(doc.Root(), fhir.Subset{}), nil
+}
+
+// askedPart reads _summary and _elements of a read
 // (https://hl7.org/fhir/R4/http.html#read); it knows no others.
-func part(x *record.Indexer, query string) (s fhir.Subset, err error) {
+func askedPart(x *record.Indexer, query string) (s fhir.Subset, err error) {
 	if query == "" {
 		return s, nil
 	}
@@ -79,6 +118,6 @@ func historyPart(x *record.Indexer, query string) (s fhir.Subset, repeated strin
 			repeated += "&" + name + "=" + url.QueryEscape(v)
 		}
 	}
-	s, err = part(x, only.Encode())
+	s, err = askedPart(x, only.Encode())
 	return s, repeated, err
 }

@@ -420,7 +420,7 @@ func TestTerminologyOverHTTP(t *testing.T) {
 	}
 	auditor := guard.NewAuditor(gate{}, slog.New(slog.DiscardHandler))
 	defer auditor.Close()
-	face, err := newREST(table, guard.New(gate{}, auditor, slog.New(slog.DiscardHandler), prometheus.NewRegistry()), "")
+	face, err := newREST(r, table, guard.New(gate{}, auditor, slog.New(slog.DiscardHandler), prometheus.NewRegistry()), "")
 	if err != nil {
 		t.Fatal(err)
 	}

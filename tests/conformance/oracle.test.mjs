@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
-import { Oracle, questions, random } from './oracle/queries.mjs'
+import { Oracle, includes, orders, questions, random } from './oracle/queries.mjs'
 import { extra } from './oracle/extra.mjs'
 import { call, server } from './server.mjs'
 
@@ -37,6 +37,14 @@ test('searches find exactly what brute force finds', { skip: existsSync(data) ? 
       tally.set(q.about, row)
     }
   }))
+  for (const q of [...includes(oracle), ...orders(oracle)]) {
+    if (process.env.ORACLE_ONLY && !q.about.includes(process.env.ORACLE_ONLY)) continue
+    const row = tally.get(q.about) ?? { asked: 0, wrong: 0 }
+    row.asked++
+    const fault = q.key ? await ordered(s, q) : await included(s, q)
+    if (fault) { row.wrong++; wrong.push({ ...q, expected: q.expected ?? q.key, found: fault }) }
+    tally.set(q.about, row)
+  }
   for (const [about, row] of [...tally].sort()) console.log(`${about}: ${row.asked} asked${row.wrong ? `, ${row.wrong} wrong` : ''}`)
   for (const w of wrong.slice(0, Number(process.env.ORACLE_SHOW ?? 20))) console.log(told(w))
   console.log(`${count} searches, seed ${seed}`)
@@ -104,6 +112,31 @@ async function search(s, q) {
     const next = page.body.link?.find((l) => l.relation === 'next')
     if (!next) return found
     page = await call(s, 'GET', next.url)
+  }
+}
+
+// page is the one page of a search.
+async function page(s, q) {
+  const r = await call(s, 'POST', `/${q.type}/_search`, { body: new URLSearchParams([...q.query, ['_count', '1000']]).toString(), type: 'application/x-www-form-urlencoded' })
+  return r.status === 200 ? r.body.entry ?? [] : `${r.status} ${r.body?.issue?.[0]?.diagnostics}`
+}
+
+async function included(s, q) {
+  const entries = await page(s, q)
+  if (typeof entries === 'string') return entries
+  const found = new Set(entries.filter((e) => e.search.mode === 'include').map((e) => `${e.resource.resourceType}/${e.resource.id}`))
+  return same(found, q.expected) ? undefined : `${found.size} included`
+}
+
+// ordered tells where a page is out of order; what has no value comes last.
+async function ordered(s, q) {
+  const entries = await page(s, q)
+  if (typeof entries === 'string') return entries
+  if (entries.length !== q.key.size) return `${entries.length} entries`
+  const keys = entries.map((e) => q.key.get(e.resource.id))
+  for (let i = 1; i < keys.length; i++) {
+    const [a, b] = [keys[i - 1], keys[i]]
+    if (a === undefined ? b !== undefined : b !== undefined && (q.descending ? a < b : a > b)) return `${a} stands before ${b}`
   }
 }
 

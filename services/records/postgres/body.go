@@ -1,10 +1,13 @@
 package postgres
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/yba-health/yba/services/records/record"
 )
 
 // The encodings of bodies. A body says how it is encoded, so that the way can
@@ -12,6 +15,9 @@ import (
 const (
 	plain int16 = 0
 	zstd1 int16 = 1
+	// spliced is added where the body begins with the table of values that are
+	// kept apart from it.
+	spliced int16 = 2
 )
 
 // maxBody bounds what a stored body may unpack to.
@@ -30,19 +36,77 @@ func newPacker() (*packer, error) {
 }
 
 // pack appends the packed body to dst.
-func (p *packer) pack(dst, body []byte) ([]byte, int16) {
-	if len(body) < 200 {
-		return append(dst, body...), plain
+func (p *packer) pack(dst, body []byte, splices []record.Splice) ([]byte, int16) {
+	var encoding int16
+	if len(splices) > 0 {
+		dst, encoding = appendSplices(dst, splices), spliced
 	}
-	return p.enc.EncodeAll(body, dst), zstd1
+	if len(body) < 200 {
+		return append(dst, body...), encoding | plain
+	}
+	return p.enc.EncodeAll(body, dst), encoding | zstd1
 }
 
-func (p *packer) unpack(body []byte, encoding int16) ([]byte, error) {
-	switch encoding {
-	case plain:
-		return body, nil
-	case zstd1:
-		return p.dec.DecodeAll(body, make([]byte, 0, len(body)*4))
+func (p *packer) unpack(body []byte, encoding int16) (_ []byte, splices []record.Splice, err error) {
+	if encoding&spliced != 0 {
+		if splices, body, err = readSplices(body); err != nil {
+			return nil, nil, err
+		}
 	}
-	return nil, fmt.Errorf("records: a body has the unknown encoding %d: this program is older than its data", encoding)
+	switch encoding &^ spliced {
+	case plain:
+		return body, splices, nil
+	case zstd1:
+		body, err = p.dec.DecodeAll(body, make([]byte, 0, len(body)*4))
+		return body, splices, err
+	}
+	return nil, nil, fmt.Errorf("records: a body has the unknown encoding %d: this program is older than its data", encoding)
+}
+
+// appendSplices writes the table: the number of values, and of each its place,
+// counted from the one before, its size with the form in the lowest bit, and
+// its digest.
+func appendSplices(dst []byte, list []record.Splice) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(list)))
+	at := 0
+	for _, s := range list {
+		form := uint64(0)
+		if s.Text {
+			form = 1
+		}
+		dst = binary.AppendUvarint(dst, uint64(s.At-at))        //nolint:gosec // places ascend
+		dst = binary.AppendUvarint(dst, uint64(s.Size)<<1|form) //nolint:gosec // a size is not negative
+		dst = append(dst, s.Digest[:]...)
+		at = s.At
+	}
+	return dst
+}
+
+var errSplices = errors.New("records: the table of values kept apart is damaged")
+
+func readSplices(b []byte) (list []record.Splice, rest []byte, err error) {
+	n, used := binary.Uvarint(b)
+	if used <= 0 || n > uint64(len(b)) {
+		return nil, nil, errSplices
+	}
+	b = b[used:]
+	at := 0
+	for range n {
+		var s record.Splice
+		gap, used := binary.Uvarint(b)
+		if used <= 0 || gap > maxBody {
+			return nil, nil, errSplices
+		}
+		b = b[used:]
+		size, used := binary.Uvarint(b)
+		if used <= 0 || size>>1 > 1<<40 || len(b) < used+len(s.Digest) {
+			return nil, nil, errSplices
+		}
+		at += int(gap)
+		s.At, s.Size, s.Text = at, int64(size>>1), size&1 != 0
+		copy(s.Digest[:], b[used:])
+		b = b[used+len(s.Digest):]
+		list = append(list, s)
+	}
+	return list, b, nil
 }

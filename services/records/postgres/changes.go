@@ -126,7 +126,7 @@ func (s *Store) changes(ctx context.Context, at logCursor, wanted map[int16]bool
 			return nil, at, err
 		}
 		taken := len(wanted) == 0 || wanted[x.Type]
-		if taken && !left.take(len(x.Body), len(list) == 0) {
+		if taken && !left.take(&x, false, len(list) == 0) {
 			break // the next call begins with it
 		}
 		if at.tx, err = strconv.ParseUint(tx, 10, 64); err != nil {
@@ -137,5 +137,9 @@ func (s *Store) changes(ctx context.Context, at logCursor, wanted map[int16]bool
 			list = append(list, x)
 		}
 	}
-	return list, at, pg.Fault(rows.Err())
+	if err := rows.Err(); err != nil {
+		return nil, at, pg.Fault(err)
+	}
+	rows.Close()
+	return list, at, s.Fill(ctx, nil, list)
 }

@@ -29,7 +29,7 @@ func (s *Store) Referring(ctx context.Context, params []int16, targets []record.
 		JOIN records.refs t ON t.param = ANY(` + q.arg(numbers.arg()) + `::smallint[]) AND t.target = n.id AND t.type = n.type
 		WHERE ` + q.reach("t.patient", r) + ` ORDER BY t.key LIMIT ` + q.arg(limit) + `) f
 		JOIN records.current c ON c.patient = f.patient AND c.key = f.key`)
-	list, _, err := s.current(ctx, nil, false, true, q)
+	list, _, err := s.current(ctx, nil, reading{bounded: true}, q)
 	return list, err
 }
 
@@ -57,7 +57,7 @@ func (s *Store) Compartment(ctx context.Context, patient int64, types []int16, s
 		q.WriteString(` AND ((c.key <> c.patient)::int * 1000 + c.type, c.key) > (` + q.arg(n) + `::int, ` + q.arg(after.Key) + `::bigint)`)
 	}
 	q.WriteString(` ORDER BY (c.key <> c.patient)::int * 1000 + c.type, c.key LIMIT ` + q.arg(limit+1))
-	list, more, err := s.current(ctx, nil, true, true, q)
+	list, more, err := s.current(ctx, nil, reading{sorted: true, bounded: true}, q)
 	if len(list) > limit {
 		list, more = list[:limit], true
 	}
@@ -78,6 +78,6 @@ func (s *Store) ByURL(ctx context.Context, param int16, urls []string, limit int
 	q.WriteString(`SELECT ` + currentColumns + ` FROM (SELECT DISTINCT t.patient, t.key FROM records.uris t
 		WHERE t.param = ` + q.arg(param) + ` AND t.uri = ANY(` + q.arg(list.arg()) + `::text[]) AND ` + q.reach("t.patient", r) +
 		` ORDER BY t.key LIMIT ` + q.arg(limit) + `) f JOIN records.current c ON c.patient = f.patient AND c.key = f.key`)
-	found, _, err := s.current(ctx, nil, false, true, q)
+	found, _, err := s.current(ctx, nil, reading{bounded: true}, q)
 	return found, err
 }

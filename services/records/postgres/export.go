@@ -71,7 +71,7 @@ func (s *Store) ReadExport(ctx context.Context, j *record.Job, f *record.JobFile
 		if err != nil {
 			return nil, false, err
 		}
-		if more = len(list) == limit || !left.take(len(x.Body), len(list) == 0); more {
+		if more = len(list) == limit || !left.take(&x, false, len(list) == 0); more {
 			break
 		}
 		list = append(list, x)
@@ -80,6 +80,9 @@ func (s *Store) ReadExport(ctx context.Context, j *record.Job, f *record.JobFile
 		return nil, false, pg.Fault(err)
 	}
 	rows.Close()
+	if err := s.Fill(ctx, nil, list); err != nil {
+		return nil, false, err
+	}
 	return list, more, s.name(ctx, s.db, list)
 }
 

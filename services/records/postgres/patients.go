@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"sync"
 
 	"github.com/lib/pq"
@@ -105,4 +106,31 @@ func (s *Store) name(ctx context.Context, q querier, list []record.Stored) error
 		}
 	}
 	return pg.Fault(rows.Err())
+}
+
+// Homes returns in which compartments resources lie; what is not there, or
+// deleted, is left out.
+func (s *Store) Homes(ctx context.Context, tx *sql.Tx, refs []record.Ref) (map[record.Ref]record.Home, error) {
+	var types, ids array
+	for _, x := range refs {
+		types.int(int64(x.Type))
+		ids.text(x.Target)
+	}
+	rows, err := s.on(tx).QueryContext(ctx, `SELECT d.type, d.id, coalesce(c.id, ''), d.patient <> 0 AND c.id IS NULL
+		FROM unnest($1::smallint[], $2::text[]) AS n(type, id) JOIN records.directory d ON d.type = n.type AND d.id = n.id
+		LEFT JOIN records.compartments c ON c.patient = d.patient WHERE NOT d.deleted`, types.arg(), ids.arg())
+	if err != nil {
+		return nil, pg.Fault(err)
+	}
+	defer rows.Close()
+	found := map[record.Ref]record.Home{}
+	for rows.Next() {
+		var ref record.Ref
+		var home record.Home
+		if err := rows.Scan(&ref.Type, &ref.Target, &home.Patient, &home.Nobodys); err != nil {
+			return nil, pg.Fault(err)
+		}
+		found[ref] = home
+	}
+	return found, pg.Fault(rows.Err())
 }

@@ -56,6 +56,30 @@ func (q *sqlText) reach(column string, r record.Reach) string {
 // Read returns the current version, a deletion included. What is absent or
 // out of reach is fault.NotFound, and the two cannot be told apart.
 func (s *Store) Read(ctx context.Context, tx *sql.Tx, typ int16, id string, r record.Reach) (*record.Stored, error) {
+	return s.whole(ctx, tx)(s.read(ctx, tx, typ, id, r))
+}
+
+// Outline returns the current version, or the given one if it is not 0,
+// without the values that are kept apart from it.
+func (s *Store) Outline(ctx context.Context, typ int16, id string, version int64, r record.Reach) (*record.Stored, error) {
+	if version != 0 {
+		return s.version(ctx, typ, id, version, r)
+	}
+	return s.read(ctx, nil, typ, id, r)
+}
+
+// whole returns a function that fills what a read found.
+func (s *Store) whole(ctx context.Context, tx *sql.Tx) func(*record.Stored, error) (*record.Stored, error) {
+	return func(x *record.Stored, err error) (*record.Stored, error) {
+		if err != nil || len(x.Splices) == 0 {
+			return x, err
+		}
+		list := []record.Stored{*x}
+		return &list[0], s.Fill(ctx, tx, list)
+	}
+}
+
+func (s *Store) read(ctx context.Context, tx *sql.Tx, typ int16, id string, r record.Reach) (*record.Stored, error) {
 	q := &sqlText{}
 	q.WriteString(`SELECT d.key, d.patient, d.version, d.deleted, c.updated, c.encoding, c.body
 		FROM records.directory d LEFT JOIN records.current c ON c.patient = d.patient AND c.key = d.key
@@ -79,10 +103,10 @@ func (s *Store) Read(ctx context.Context, tx *sql.Tx, typ int16, id string, r re
 		return nil, pg.Fault(err)
 	}
 	x.Updated = time.UnixMicro(updated.Int64).UTC()
-	if x.Body, err = s.packer.unpack(body, encoding.Int16); err != nil {
+	if x.Body, x.Splices, err = s.packer.unpack(body, encoding.Int16); err != nil {
 		return nil, err
 	}
-	if encoding.Int16 == plain {
+	if encoding.Int16&zstd1 == 0 {
 		x.Body = append([]byte(nil), x.Body...) // RawBytes is the driver's
 	}
 	rows.Close()
@@ -121,7 +145,7 @@ func (s *Store) scanVersion(rows *sql.Rows, more ...any) (record.Stored, error) 
 	}
 	x.Updated, x.Op = time.UnixMicro(at).UTC(), ops[op]
 	x.Deleted = x.Op == "delete"
-	x.Body, err = s.packer.unpack(body, encoding)
+	x.Body, x.Splices, err = s.packer.unpack(body, encoding)
 	return x, err
 }
 
@@ -133,13 +157,22 @@ const maxPage = 24 << 20
 // room counts down what is left of a page.
 type room int
 
-// take reports whether another body still fits; the first one always does.
-func (r *room) take(n int, first bool) bool {
+// take reports whether another resource still fits; the first one always
+// does. What it keeps apart counts where it is going to be filled in.
+func (r *room) take(x *record.Stored, lean, first bool) bool {
+	n := int64(len(x.Body))
+	if !lean && len(x.Splices) > 0 {
+		if whole := x.Whole(); whole <= maxWhole {
+			n = whole
+		}
+	}
 	*r -= room(n)
 	return first || *r >= 0
 }
 
-func (s *Store) versions(ctx context.Context, q *sqlText) (list []record.Stored, cut bool, err error) {
+// versions runs a query of versionColumns. A lean one leaves out the values
+// that are kept apart.
+func (s *Store) versions(ctx context.Context, q *sqlText, lean bool) (list []record.Stored, cut bool, err error) {
 	rows, err := s.db.QueryContext(ctx, q.String(), q.args...)
 	if err != nil {
 		return nil, false, pg.Fault(err)
@@ -151,7 +184,7 @@ func (s *Store) versions(ctx context.Context, q *sqlText) (list []record.Stored,
 		if err != nil {
 			return nil, false, err
 		}
-		if cut = !left.take(len(x.Body), len(list) == 0); cut {
+		if cut = !left.take(&x, lean, len(list) == 0); cut {
 			break
 		}
 		list = append(list, x)
@@ -160,16 +193,25 @@ func (s *Store) versions(ctx context.Context, q *sqlText) (list []record.Stored,
 		return nil, false, pg.Fault(err)
 	}
 	rows.Close()
+	if !lean {
+		if err := s.Fill(ctx, nil, list); err != nil {
+			return nil, false, err
+		}
+	}
 	return list, cut, s.name(ctx, s.db, list)
 }
 
 // ReadVersion returns one version. The compartment that the resource has now
 // decides who may see it, also where an old version lay in another one.
 func (s *Store) ReadVersion(ctx context.Context, typ int16, id string, version int64, r record.Reach) (*record.Stored, error) {
+	return s.whole(ctx, nil)(s.version(ctx, typ, id, version, r))
+}
+
+func (s *Store) version(ctx context.Context, typ int16, id string, version int64, r record.Reach) (*record.Stored, error) {
 	q := &sqlText{}
 	q.WriteString(`SELECT ` + versionColumns + ` FROM records.directory d JOIN records.versions v ON v.key = d.key AND v.version = ` + q.arg(version) +
 		` WHERE d.type = ` + q.arg(typ) + ` AND d.id = ` + q.arg(id) + ` AND ` + q.reach("d.patient", r) + ` AND ` + q.reach("v.patient", r))
-	list, _, err := s.versions(ctx, q)
+	list, _, err := s.versions(ctx, q, true)
 	if err != nil {
 		return nil, err
 	}
@@ -190,6 +232,8 @@ type HistoryQuery struct {
 	// Before continues after the page that ended with this sequence number.
 	Before int64
 	Limit  int
+	// Lean leaves out the values that are kept apart.
+	Lean bool
 }
 
 // History returns versions, newest first; more tells that there are others.
@@ -220,7 +264,7 @@ func (s *Store) History(ctx context.Context, h HistoryQuery, r record.Reach) (li
 		q.WriteString(` ORDER BY v.seq DESC`)
 	}
 	q.WriteString(` LIMIT ` + q.arg(h.Limit+1))
-	list, more, err = s.versions(ctx, q)
+	list, more, err = s.versions(ctx, q, h.Lean)
 	if len(list) > h.Limit {
 		list, more = list[:h.Limit], true
 	}
@@ -230,6 +274,10 @@ func (s *Store) History(ctx context.Context, h HistoryQuery, r record.Reach) (li
 // ReadMany returns the current resources of the given types and ids that are
 // within reach, in no order.
 func (s *Store) ReadMany(ctx context.Context, tx *sql.Tx, refs []record.Ref, r record.Reach) ([]record.Stored, error) {
+	return s.readMany(ctx, tx, refs, r, reading{bounded: tx == nil})
+}
+
+func (s *Store) readMany(ctx context.Context, tx *sql.Tx, refs []record.Ref, r record.Reach, how reading) ([]record.Stored, error) {
 	if len(refs) == 0 {
 		return nil, nil
 	}
@@ -244,15 +292,24 @@ func (s *Store) ReadMany(ctx context.Context, tx *sql.Tx, refs []record.Ref, r r
 		JOIN records.current c ON c.patient = d.patient AND c.key = d.key
 		WHERE ` + q.reach("d.patient", r))
 	// What a Bundle writes is no larger than the Bundle.
-	list, _, err := s.current(ctx, tx, false, tx == nil, q)
+	list, _, err := s.current(ctx, tx, how, q)
 	return list, err
 }
 
 const currentColumns = `c.key, c.patient, c.type, c.id, c.version, c.updated, c.encoding, c.body`
 
-// current runs a query of currentColumns, optionally followed by the sort's
-// value. A bounded one ends when the page is full, which cut tells.
-func (s *Store) current(ctx context.Context, tx *sql.Tx, sorted, bounded bool, q *sqlText) (list []record.Stored, cut bool, err error) {
+// reading is how a list is read.
+type reading struct {
+	// sorted: the sort's value follows the columns.
+	sorted bool
+	// bounded: the list ends when the page is full.
+	bounded bool
+	// lean: values that are kept apart are left out.
+	lean bool
+}
+
+// current runs a query of currentColumns. cut tells that the page is full.
+func (s *Store) current(ctx context.Context, tx *sql.Tx, how reading, q *sqlText) (list []record.Stored, cut bool, err error) {
 	keep := !q.fresh && tx == nil && len(q.args) < 40
 	rows, err := s.query(ctx, s.on(tx), keep, q.String(), q.args...)
 	if err != nil {
@@ -266,17 +323,17 @@ func (s *Store) current(ctx context.Context, tx *sql.Tx, sorted, bounded bool, q
 		var encoding int16
 		var body []byte
 		to := []any{&x.Key, &x.Patient, &x.Type, &x.ID, &x.Version, &updated, &encoding, &body}
-		if sorted {
+		if how.sorted {
 			to = append(to, &x.SortValue)
 		}
 		if err := rows.Scan(to...); err != nil {
 			return nil, false, pg.Fault(err)
 		}
 		x.Updated = time.UnixMicro(updated).UTC()
-		if x.Body, err = s.packer.unpack(body, encoding); err != nil {
+		if x.Body, x.Splices, err = s.packer.unpack(body, encoding); err != nil {
 			return nil, false, err
 		}
-		if cut = bounded && !left.take(len(x.Body), len(list) == 0); cut {
+		if cut = how.bounded && !left.take(&x, how.lean, len(list) == 0); cut {
 			break
 		}
 		list = append(list, x)
@@ -285,6 +342,11 @@ func (s *Store) current(ctx context.Context, tx *sql.Tx, sorted, bounded bool, q
 		return nil, false, pg.Fault(err)
 	}
 	rows.Close()
+	if !how.lean {
+		if err := s.Fill(ctx, tx, list); err != nil {
+			return nil, false, err
+		}
+	}
 	return list, cut, s.name(ctx, s.on(tx), list)
 }
 

@@ -201,7 +201,7 @@ func (s *Store) again(ctx context.Context, tx *sql.Tx, x *record.Indexer, typ in
 	q := &sqlText{}
 	q.WriteString(`SELECT ` + currentColumns + ` FROM records.directory d JOIN records.current c ON c.patient = d.patient AND c.key = d.key
 		WHERE d.type = ` + q.arg(typ) + ` AND d.id > ` + q.arg(after) + ` AND d.id <= ` + q.arg(last) + ` AND NOT d.deleted`)
-	list, _, err := s.current(ctx, tx, false, false, q)
+	list, _, err := s.current(ctx, tx, reading{lean: true}, q)
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,7 @@ func (s *Store) page(ctx context.Context, tx *sql.Tx, x *record.Indexer, q *reco
 	if err != nil || none {
 		return err
 	}
-	list, more, err := s.current(ctx, tx, true, true, b.sqlText)
+	list, more, err := s.current(ctx, tx, reading{sorted: true, bounded: true, lean: q.Partial()}, b.sqlText)
 	if err != nil {
 		return err
 	}

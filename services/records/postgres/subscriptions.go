@@ -41,7 +41,7 @@ func (s *Store) Cursor(ctx context.Context) (p subscription.Place, err error) {
 
 // Log returns rows of the types after a place and where to go on. Rows of
 // other types are not read at all: an import that nobody follows costs a look
-// at keys only.
+// at keys only. Values that are kept apart are left out: no criteria read them.
 func (s *Store) Log(ctx context.Context, after subscription.Place, types []int16, limit int) ([]subscription.Logged, subscription.Place, error) {
 	// The horizon is asked first, so that it is no later than what the rows
 	// are read with.
@@ -68,7 +68,7 @@ func (s *Store) Log(ctx context.Context, after subscription.Place, types []int16
 		if err != nil {
 			return nil, after, err
 		}
-		if !left.take(len(x.Body), len(out) == 0) {
+		if !left.take(&x, true, len(out) == 0) {
 			return out, out[len(out)-1].Place, nil
 		}
 		out = append(out, subscription.Logged{Stored: x, Place: subscription.Place{Tx: tx, Seq: uint64(x.Seq)}})

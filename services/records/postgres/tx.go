@@ -79,7 +79,7 @@ func (s *Store) Lock(ctx context.Context, tx *sql.Tx, refs []record.Ref, deletes
 	}
 	rows.Close()
 	// A second statement, so that its snapshot sees what the lock waited for.
-	list, err := s.ReadMany(ctx, tx, refs, record.Reach{All: true})
+	list, err := s.readMany(ctx, tx, refs, record.Reach{All: true}, reading{lean: true})
 	if err != nil {
 		return nil, err
 	}

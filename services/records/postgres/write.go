@@ -139,6 +139,7 @@ func (s *Store) learnSystems(ctx context.Context, writes []record.Write) error {
 func (s *Store) resources(w *statement, actors, reasons any, writes []record.Write) {
 	var key, typ, id, patient, version, updated, at, op, off, size, enc, was, by array
 	var pKey, pID, pCommune array
+	var large values
 	for _, a := range []*array{&key, &patient, &version, &updated, &at, &was, &pKey} {
 		a.of = int8s
 	}
@@ -159,7 +160,8 @@ func (s *Store) resources(w *statement, actors, reasons any, writes []record.Wri
 		by.int(int64(x.By))
 		begun := len(bodies)
 		var e int16
-		bodies, e = s.packer.pack(bodies, x.Body)
+		body, splices := large.split(x)
+		bodies, e = s.packer.pack(bodies, body, splices)
 		off.int(int64(begun) + 1)
 		size.int(int64(len(bodies) - begun))
 		enc.int(int64(e))
@@ -179,6 +181,7 @@ func (s *Store) resources(w *statement, actors, reasons any, writes []record.Wri
 			pCommune.text(x.Commune)
 		}
 	}
+	large.to(w, s.packer)
 	w.part("x AS MATERIALIZED (SELECT * FROM unnest(" + w.arg(key.arg()) + "::bigint[], " + w.arg(typ.arg()) + "::smallint[], " +
 		w.arg(id.arg()) + "::text[], " + w.arg(patient.arg()) + "::bigint[], " + w.arg(version.arg()) + "::bigint[], " +
 		w.arg(updated.arg()) + "::bigint[], " + w.arg(at.arg()) + "::bigint[], " + w.arg(op.arg()) + "::text[], " +

@@ -21,6 +21,10 @@ func (x *Indexer) Patient(resource fhir.Value, id string) string {
 		return id
 	}
 	found := ""
+	if typ == "Binary" {
+		// No compartment lists it; see Proxy for other contexts than a Patient.
+		return patientIn(resource.Get("securityContext"))
+	}
 	t := x.types[typ]
 	if t == nil {
 		return ""
@@ -28,8 +32,8 @@ func (x *Indexer) Patient(resource fhir.Value, id string) string {
 	for _, p := range t.compartment {
 		for _, path := range p.Paths {
 			path.Walk(resource, func(v fhir.Value) {
-				if ref, ok := strings.CutPrefix(v.Get("reference").Str(), "Patient/"); ok && found == "" {
-					found, _, _ = strings.Cut(ref, "/")
+				if found == "" {
+					found = patientIn(v)
 				}
 			})
 		}
@@ -38,6 +42,16 @@ func (x *Indexer) Patient(resource fhir.Value, id string) string {
 		}
 	}
 	return ""
+}
+
+// patientIn returns the id of the Patient that a Reference names as Patient/id.
+func patientIn(reference fhir.Value) string {
+	ref, ok := strings.CutPrefix(reference.Get("reference").Str(), "Patient/")
+	if !ok {
+		return ""
+	}
+	id, _, _ := strings.Cut(ref, "/")
+	return id
 }
 
 // Elsewhere returns the reference by which a resource without a compartment
@@ -125,15 +139,19 @@ func unit(v fhir.Value) string {
 	return ""
 }
 
+// Undated is the own date of what has none: older than everything, so that
+// the newest come first and it comes last.
+const Undated = math.MinInt64
+
 // Extract returns the index rows and the resource's own date in microseconds
-// since 1970, 0 without one.
+// since 1970, Undated without one.
 func (x *Indexer) Extract(resource fhir.Value) (Rows, int64) {
 	var r Rows
-	var at int64
+	at := int64(Undated)
 	typ := resource.Get("resourceType").Str()
 	t := x.types[typ]
 	if t == nil {
-		return r, 0
+		return r, Undated
 	}
 	for i := range t.params {
 		p := &t.params[i]

@@ -21,6 +21,9 @@ type Stored struct {
 	Actor     string
 	Seq       int64
 	Body      []byte
+	// Splices are values that Body lacks. Where a whole resource is expected
+	// they are only there when it is too large to be held in memory.
+	Splices []Splice
 	// SortValue is where a list sorted it.
 	SortValue *string
 }
@@ -38,7 +41,10 @@ type Write struct {
 	// By numbers the author among those of one statement.
 	By   int
 	Body []byte
-	Rows Rows
+	// Splices are values that Body lacks because they are stored already; of
+	// other writes the store takes large values out by itself.
+	Splices []Splice
+	Rows    Rows
 	// Commune is where a Patient lives; other types leave it empty.
 	Commune string
 	// Old is what the version replaces, nil when the resource was not there.
@@ -81,3 +87,17 @@ type Reach struct {
 	Patients []int64
 	Communes []string
 }
+
+// Merge is what a merge of two Patients changed: of each resource the version
+// before it and the one after it.
+type Merge struct {
+	ID string
+	// Source and Target are the keys of the Patients.
+	Source, Target int64
+	At             time.Time
+	By             Author
+	Moved          []Moved
+}
+
+// Moved is a resource that a merge gave a new version.
+type Moved struct{ Key, Before, After int64 }

@@ -60,6 +60,42 @@ function group(list) {
   return m
 }
 
+// includes generates searches whose pages bring other resources along:
+// {type, query, expected}, expected being the included "Type/id".
+export function* includes(oracle) {
+  for (const { p, rows, type } of cases(oracle)) {
+    if (p.type !== 'reference' || rows.length > 900) continue
+    const there = (ref) => oracle.types.get(ref.split('/')[0])?.some((r) => r.id === ref.split('/')[1])
+    const refs = new Set(rows.flatMap((r) => r.values.map((v) => v.reference)).filter((ref) => ref && there(ref)))
+    // What is a match already is not included once more.
+    const own = new Set(rows.map((r) => `${type}/${r.id}`))
+    const out = new Set([...refs].filter((ref) => !own.has(ref)))
+    if (out.size && out.size < 900) yield { type, about: '_include', query: [['_include', `${type}:${p.code}`]], expected: out }
+    for (const target of new Set([...refs].map((ref) => ref.split('/')[0]))) {
+      const targets = oracle.types.get(target)
+      const back = new Set(rows.filter((r) => r.values.some((v) => v.reference?.startsWith(`${target}/`) && there(v.reference))).map((r) => `${type}/${r.id}`).filter((ref) => target !== type || !targets.some((x) => `${target}/${x.id}` === ref)))
+      if (targets.length < 900 && back.size && back.size < 900) yield { type: target, about: '_revinclude', query: [['_revinclude', `${type}:${p.code}`]], expected: back }
+    }
+  }
+}
+
+// orders generates sorted searches with the keys that the page must be in.
+export function* orders(oracle) {
+  // What began at no known time is as new as its end, where the newest come first.
+  const began = (v, descending) => (descending && v.low < -8e15 ? v.high : v.low)
+  const keys = { string: (v) => fold(v.text), date: began, number: (v) => v.value, quantity: (v) => v.value }
+  for (const { p, rows, type } of cases(oracle)) {
+    if (!keys[p.type] || rows.length > 900 || rows.length < 3) continue
+    for (const descending of [false, true]) {
+      const key = new Map(rows.map((r) => {
+        const all = r.values.map((v) => keys[p.type](v, descending)).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+        return [r.id, descending ? all.at(-1) : all[0]]
+      }))
+      yield { type, about: '_sort', query: [['_sort', (descending ? '-' : '') + p.code]], key, descending }
+    }
+  }
+}
+
 const ids = (rows, keep) => new Set(rows.filter(keep).map((r) => r.id))
 
 function whole(p, modifier, text) {

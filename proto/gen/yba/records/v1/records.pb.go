@@ -1027,6 +1027,78 @@ func (x *TerminologyRequest) GetBody() []byte {
 	return nil
 }
 
+// OperationRequest is a call of a FHIR operation.
+type OperationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The resource it is called on; both empty for an operation on a fixed type.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	Id   string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// The operation's parameters, URL-encoded.
+	Query string `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
+	// A Parameters resource with further ones, as FHIR JSON; may be empty.
+	Body          []byte `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OperationRequest) Reset() {
+	*x = OperationRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OperationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OperationRequest) ProtoMessage() {}
+
+func (x *OperationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OperationRequest.ProtoReflect.Descriptor instead.
+func (*OperationRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *OperationRequest) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *OperationRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *OperationRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *OperationRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
 // Bundle is a FHIR Bundle as JSON.
 type Bundle struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1037,7 +1109,7 @@ type Bundle struct {
 
 func (x *Bundle) Reset() {
 	*x = Bundle{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[14]
+	mi := &file_yba_records_v1_records_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1049,7 +1121,7 @@ func (x *Bundle) String() string {
 func (*Bundle) ProtoMessage() {}
 
 func (x *Bundle) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[14]
+	mi := &file_yba_records_v1_records_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1062,7 +1134,7 @@ func (x *Bundle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bundle.ProtoReflect.Descriptor instead.
 func (*Bundle) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{14}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Bundle) GetBody() []byte {
@@ -1088,7 +1160,7 @@ type ChangesRequest struct {
 
 func (x *ChangesRequest) Reset() {
 	*x = ChangesRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[15]
+	mi := &file_yba_records_v1_records_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1100,7 +1172,7 @@ func (x *ChangesRequest) String() string {
 func (*ChangesRequest) ProtoMessage() {}
 
 func (x *ChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[15]
+	mi := &file_yba_records_v1_records_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1113,7 +1185,7 @@ func (x *ChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesRequest.ProtoReflect.Descriptor instead.
 func (*ChangesRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{15}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ChangesRequest) GetCursor() string {
@@ -1155,7 +1227,7 @@ type ChangesResponse struct {
 
 func (x *ChangesResponse) Reset() {
 	*x = ChangesResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[16]
+	mi := &file_yba_records_v1_records_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1167,7 +1239,7 @@ func (x *ChangesResponse) String() string {
 func (*ChangesResponse) ProtoMessage() {}
 
 func (x *ChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[16]
+	mi := &file_yba_records_v1_records_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1180,7 +1252,7 @@ func (x *ChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesResponse.ProtoReflect.Descriptor instead.
 func (*ChangesResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{16}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ChangesResponse) GetChanges() []*Change {
@@ -1218,7 +1290,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[17]
+	mi := &file_yba_records_v1_records_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1230,7 +1302,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[17]
+	mi := &file_yba_records_v1_records_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1243,7 +1315,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{17}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Change) GetSeq() int64 {
@@ -1317,7 +1389,7 @@ type IndexingRequest struct {
 
 func (x *IndexingRequest) Reset() {
 	*x = IndexingRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[18]
+	mi := &file_yba_records_v1_records_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1329,7 +1401,7 @@ func (x *IndexingRequest) String() string {
 func (*IndexingRequest) ProtoMessage() {}
 
 func (x *IndexingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[18]
+	mi := &file_yba_records_v1_records_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1342,7 +1414,7 @@ func (x *IndexingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexingRequest.ProtoReflect.Descriptor instead.
 func (*IndexingRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{18}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{19}
 }
 
 type IndexingResponse struct {
@@ -1355,7 +1427,7 @@ type IndexingResponse struct {
 
 func (x *IndexingResponse) Reset() {
 	*x = IndexingResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[19]
+	mi := &file_yba_records_v1_records_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1367,7 +1439,7 @@ func (x *IndexingResponse) String() string {
 func (*IndexingResponse) ProtoMessage() {}
 
 func (x *IndexingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[19]
+	mi := &file_yba_records_v1_records_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1380,7 +1452,7 @@ func (x *IndexingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexingResponse.ProtoReflect.Descriptor instead.
 func (*IndexingResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{19}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *IndexingResponse) GetTypes() []*IndexingResponse_Progress {
@@ -1402,7 +1474,7 @@ type SubscriptionStatusRequest struct {
 
 func (x *SubscriptionStatusRequest) Reset() {
 	*x = SubscriptionStatusRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[20]
+	mi := &file_yba_records_v1_records_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1414,7 +1486,7 @@ func (x *SubscriptionStatusRequest) String() string {
 func (*SubscriptionStatusRequest) ProtoMessage() {}
 
 func (x *SubscriptionStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[20]
+	mi := &file_yba_records_v1_records_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1427,7 +1499,7 @@ func (x *SubscriptionStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionStatusRequest.ProtoReflect.Descriptor instead.
 func (*SubscriptionStatusRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{20}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SubscriptionStatusRequest) GetId() string {
@@ -1455,7 +1527,7 @@ type SubscriptionEventsRequest struct {
 
 func (x *SubscriptionEventsRequest) Reset() {
 	*x = SubscriptionEventsRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[21]
+	mi := &file_yba_records_v1_records_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1467,7 +1539,7 @@ func (x *SubscriptionEventsRequest) String() string {
 func (*SubscriptionEventsRequest) ProtoMessage() {}
 
 func (x *SubscriptionEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[21]
+	mi := &file_yba_records_v1_records_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1480,7 +1552,7 @@ func (x *SubscriptionEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionEventsRequest.ProtoReflect.Descriptor instead.
 func (*SubscriptionEventsRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{21}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SubscriptionEventsRequest) GetId() string {
@@ -1506,7 +1578,7 @@ type SubscriptionTokenRequest struct {
 
 func (x *SubscriptionTokenRequest) Reset() {
 	*x = SubscriptionTokenRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[22]
+	mi := &file_yba_records_v1_records_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1518,7 +1590,7 @@ func (x *SubscriptionTokenRequest) String() string {
 func (*SubscriptionTokenRequest) ProtoMessage() {}
 
 func (x *SubscriptionTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[22]
+	mi := &file_yba_records_v1_records_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1531,7 +1603,7 @@ func (x *SubscriptionTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionTokenRequest.ProtoReflect.Descriptor instead.
 func (*SubscriptionTokenRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{22}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SubscriptionTokenRequest) GetId() string {
@@ -1550,7 +1622,7 @@ type SubscriptionSecretRequest struct {
 
 func (x *SubscriptionSecretRequest) Reset() {
 	*x = SubscriptionSecretRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[23]
+	mi := &file_yba_records_v1_records_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1562,7 +1634,7 @@ func (x *SubscriptionSecretRequest) String() string {
 func (*SubscriptionSecretRequest) ProtoMessage() {}
 
 func (x *SubscriptionSecretRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[23]
+	mi := &file_yba_records_v1_records_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1575,7 +1647,7 @@ func (x *SubscriptionSecretRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionSecretRequest.ProtoReflect.Descriptor instead.
 func (*SubscriptionSecretRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{23}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SubscriptionSecretRequest) GetId() string {
@@ -1594,7 +1666,7 @@ type SubscriptionDeadLettersRequest struct {
 
 func (x *SubscriptionDeadLettersRequest) Reset() {
 	*x = SubscriptionDeadLettersRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[24]
+	mi := &file_yba_records_v1_records_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1606,7 +1678,7 @@ func (x *SubscriptionDeadLettersRequest) String() string {
 func (*SubscriptionDeadLettersRequest) ProtoMessage() {}
 
 func (x *SubscriptionDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[24]
+	mi := &file_yba_records_v1_records_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1619,7 +1691,7 @@ func (x *SubscriptionDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*SubscriptionDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{24}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SubscriptionDeadLettersRequest) GetId() string {
@@ -1640,7 +1712,7 @@ type SubscriptionResendRequest struct {
 
 func (x *SubscriptionResendRequest) Reset() {
 	*x = SubscriptionResendRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[25]
+	mi := &file_yba_records_v1_records_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1652,7 +1724,7 @@ func (x *SubscriptionResendRequest) String() string {
 func (*SubscriptionResendRequest) ProtoMessage() {}
 
 func (x *SubscriptionResendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[25]
+	mi := &file_yba_records_v1_records_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1665,7 +1737,7 @@ func (x *SubscriptionResendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionResendRequest.ProtoReflect.Descriptor instead.
 func (*SubscriptionResendRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{25}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SubscriptionResendRequest) GetId() string {
@@ -1700,7 +1772,7 @@ type ExportRequest struct {
 
 func (x *ExportRequest) Reset() {
 	*x = ExportRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[26]
+	mi := &file_yba_records_v1_records_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1712,7 +1784,7 @@ func (x *ExportRequest) String() string {
 func (*ExportRequest) ProtoMessage() {}
 
 func (x *ExportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[26]
+	mi := &file_yba_records_v1_records_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1725,7 +1797,7 @@ func (x *ExportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
 func (*ExportRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{26}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ExportRequest) GetLevel() string {
@@ -1772,7 +1844,7 @@ type ExportResponse struct {
 
 func (x *ExportResponse) Reset() {
 	*x = ExportResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[27]
+	mi := &file_yba_records_v1_records_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1784,7 +1856,7 @@ func (x *ExportResponse) String() string {
 func (*ExportResponse) ProtoMessage() {}
 
 func (x *ExportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[27]
+	mi := &file_yba_records_v1_records_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1797,7 +1869,7 @@ func (x *ExportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportResponse.ProtoReflect.Descriptor instead.
 func (*ExportResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{27}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ExportResponse) GetJob() string {
@@ -1816,7 +1888,7 @@ type ExportStatusRequest struct {
 
 func (x *ExportStatusRequest) Reset() {
 	*x = ExportStatusRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[28]
+	mi := &file_yba_records_v1_records_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1828,7 +1900,7 @@ func (x *ExportStatusRequest) String() string {
 func (*ExportStatusRequest) ProtoMessage() {}
 
 func (x *ExportStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[28]
+	mi := &file_yba_records_v1_records_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1841,7 +1913,7 @@ func (x *ExportStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportStatusRequest.ProtoReflect.Descriptor instead.
 func (*ExportStatusRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{28}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ExportStatusRequest) GetJob() string {
@@ -1866,7 +1938,7 @@ type ExportStatusResponse struct {
 
 func (x *ExportStatusResponse) Reset() {
 	*x = ExportStatusResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[29]
+	mi := &file_yba_records_v1_records_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1878,7 +1950,7 @@ func (x *ExportStatusResponse) String() string {
 func (*ExportStatusResponse) ProtoMessage() {}
 
 func (x *ExportStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[29]
+	mi := &file_yba_records_v1_records_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1891,7 +1963,7 @@ func (x *ExportStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportStatusResponse.ProtoReflect.Descriptor instead.
 func (*ExportStatusResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{29}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ExportStatusResponse) GetComplete() bool {
@@ -1937,7 +2009,7 @@ type ExportFileRequest struct {
 
 func (x *ExportFileRequest) Reset() {
 	*x = ExportFileRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[30]
+	mi := &file_yba_records_v1_records_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1949,7 +2021,7 @@ func (x *ExportFileRequest) String() string {
 func (*ExportFileRequest) ProtoMessage() {}
 
 func (x *ExportFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[30]
+	mi := &file_yba_records_v1_records_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1962,7 +2034,7 @@ func (x *ExportFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportFileRequest.ProtoReflect.Descriptor instead.
 func (*ExportFileRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{30}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ExportFileRequest) GetJob() string {
@@ -2005,7 +2077,7 @@ type ExportFileResponse struct {
 
 func (x *ExportFileResponse) Reset() {
 	*x = ExportFileResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[31]
+	mi := &file_yba_records_v1_records_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2017,7 +2089,7 @@ func (x *ExportFileResponse) String() string {
 func (*ExportFileResponse) ProtoMessage() {}
 
 func (x *ExportFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[31]
+	mi := &file_yba_records_v1_records_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2030,7 +2102,7 @@ func (x *ExportFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportFileResponse.ProtoReflect.Descriptor instead.
 func (*ExportFileResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{31}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ExportFileResponse) GetLines() []byte {
@@ -2056,7 +2128,7 @@ type ExportCancelRequest struct {
 
 func (x *ExportCancelRequest) Reset() {
 	*x = ExportCancelRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[32]
+	mi := &file_yba_records_v1_records_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2068,7 +2140,7 @@ func (x *ExportCancelRequest) String() string {
 func (*ExportCancelRequest) ProtoMessage() {}
 
 func (x *ExportCancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[32]
+	mi := &file_yba_records_v1_records_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2081,7 +2153,7 @@ func (x *ExportCancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportCancelRequest.ProtoReflect.Descriptor instead.
 func (*ExportCancelRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{32}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ExportCancelRequest) GetJob() string {
@@ -2099,7 +2171,7 @@ type ExportCancelResponse struct {
 
 func (x *ExportCancelResponse) Reset() {
 	*x = ExportCancelResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[33]
+	mi := &file_yba_records_v1_records_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2111,7 +2183,7 @@ func (x *ExportCancelResponse) String() string {
 func (*ExportCancelResponse) ProtoMessage() {}
 
 func (x *ExportCancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[33]
+	mi := &file_yba_records_v1_records_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2124,7 +2196,7 @@ func (x *ExportCancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportCancelResponse.ProtoReflect.Descriptor instead.
 func (*ExportCancelResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{33}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{34}
 }
 
 type ImportRequest struct {
@@ -2139,7 +2211,7 @@ type ImportRequest struct {
 
 func (x *ImportRequest) Reset() {
 	*x = ImportRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[34]
+	mi := &file_yba_records_v1_records_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2151,7 +2223,7 @@ func (x *ImportRequest) String() string {
 func (*ImportRequest) ProtoMessage() {}
 
 func (x *ImportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[34]
+	mi := &file_yba_records_v1_records_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2164,7 +2236,7 @@ func (x *ImportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportRequest.ProtoReflect.Descriptor instead.
 func (*ImportRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{34}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ImportRequest) GetLines() []byte {
@@ -2197,7 +2269,7 @@ type ImportResponse struct {
 
 func (x *ImportResponse) Reset() {
 	*x = ImportResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[35]
+	mi := &file_yba_records_v1_records_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2209,7 +2281,7 @@ func (x *ImportResponse) String() string {
 func (*ImportResponse) ProtoMessage() {}
 
 func (x *ImportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[35]
+	mi := &file_yba_records_v1_records_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2222,7 +2294,7 @@ func (x *ImportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportResponse.ProtoReflect.Descriptor instead.
 func (*ImportResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{35}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ImportResponse) GetCreated() int64 {
@@ -2274,7 +2346,7 @@ type ImportError struct {
 
 func (x *ImportError) Reset() {
 	*x = ImportError{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[36]
+	mi := &file_yba_records_v1_records_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2286,7 +2358,7 @@ func (x *ImportError) String() string {
 func (*ImportError) ProtoMessage() {}
 
 func (x *ImportError) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[36]
+	mi := &file_yba_records_v1_records_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2299,7 +2371,7 @@ func (x *ImportError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportError.ProtoReflect.Descriptor instead.
 func (*ImportError) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{36}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ImportError) GetLine() int64 {
@@ -2342,7 +2414,7 @@ type IndexingResponse_Progress struct {
 
 func (x *IndexingResponse_Progress) Reset() {
 	*x = IndexingResponse_Progress{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[37]
+	mi := &file_yba_records_v1_records_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2354,7 +2426,7 @@ func (x *IndexingResponse_Progress) String() string {
 func (*IndexingResponse_Progress) ProtoMessage() {}
 
 func (x *IndexingResponse_Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[37]
+	mi := &file_yba_records_v1_records_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2367,7 +2439,7 @@ func (x *IndexingResponse_Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexingResponse_Progress.ProtoReflect.Descriptor instead.
 func (*IndexingResponse_Progress) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{19, 0}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{20, 0}
 }
 
 func (x *IndexingResponse_Progress) GetType() string {
@@ -2467,6 +2539,11 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
 	"\x05query\x18\x03 \x01(\tR\x05query\x12\x12\n" +
+	"\x04body\x18\x04 \x01(\fR\x04body\"`\n" +
+	"\x10OperationRequest\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
+	"\x05query\x18\x03 \x01(\tR\x05query\x12\x12\n" +
 	"\x04body\x18\x04 \x01(\fR\x04body\"\x1c\n" +
 	"\x06Bundle\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\"m\n" +
@@ -2549,7 +2626,7 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x04line\x18\x01 \x01(\x03R\x04line\x12\x14\n" +
 	"\x05class\x18\x02 \x01(\tR\x05class\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12\x0e\n" +
-	"\x02at\x18\x04 \x01(\tR\x02at2\x83\x11\n" +
+	"\x02at\x18\x04 \x01(\tR\x02at2\xea\x14\n" +
 	"\aRecords\x12=\n" +
 	"\x04Read\x12\x1b.yba.records.v1.ReadRequest\x1a\x18.yba.records.v1.Resource\x12K\n" +
 	"\vReadVersion\x12\".yba.records.v1.ReadVersionRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
@@ -2566,7 +2643,15 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\fCapabilities\x12#.yba.records.v1.CapabilitiesRequest\x1a\x18.yba.records.v1.Resource\x12F\n" +
 	"\x06Expand\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12F\n" +
 	"\x06Lookup\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12L\n" +
-	"\fValidateCode\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12J\n" +
+	"\fValidateCode\x12\".yba.records.v1.TerminologyRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
+	"\x05Match\x12 .yba.records.v1.OperationRequest\x1a\x16.yba.records.v1.Bundle\x12C\n" +
+	"\x05Merge\x12 .yba.records.v1.OperationRequest\x1a\x18.yba.records.v1.Resource\x12E\n" +
+	"\aUnmerge\x12 .yba.records.v1.OperationRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
+	"\x05LastN\x12 .yba.records.v1.OperationRequest\x1a\x16.yba.records.v1.Bundle\x12B\n" +
+	"\x04Meta\x12 .yba.records.v1.OperationRequest\x1a\x18.yba.records.v1.Resource\x12E\n" +
+	"\aMetaAdd\x12 .yba.records.v1.OperationRequest\x1a\x18.yba.records.v1.Resource\x12H\n" +
+	"\n" +
+	"MetaDelete\x12 .yba.records.v1.OperationRequest\x1a\x18.yba.records.v1.Resource\x12J\n" +
 	"\aChanges\x12\x1e.yba.records.v1.ChangesRequest\x1a\x1f.yba.records.v1.ChangesResponse\x12M\n" +
 	"\bIndexing\x12\x1f.yba.records.v1.IndexingRequest\x1a .yba.records.v1.IndexingResponse\x12W\n" +
 	"\x12SubscriptionStatus\x12).yba.records.v1.SubscriptionStatusRequest\x1a\x16.yba.records.v1.Bundle\x12W\n" +
@@ -2594,7 +2679,7 @@ func file_yba_records_v1_records_proto_rawDescGZIP() []byte {
 	return file_yba_records_v1_records_proto_rawDescData
 }
 
-var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_yba_records_v1_records_proto_goTypes = []any{
 	(*ReadRequest)(nil),                    // 0: yba.records.v1.ReadRequest
 	(*ReadVersionRequest)(nil),             // 1: yba.records.v1.ReadVersionRequest
@@ -2610,35 +2695,36 @@ var file_yba_records_v1_records_proto_goTypes = []any{
 	(*EverythingRequest)(nil),              // 11: yba.records.v1.EverythingRequest
 	(*CapabilitiesRequest)(nil),            // 12: yba.records.v1.CapabilitiesRequest
 	(*TerminologyRequest)(nil),             // 13: yba.records.v1.TerminologyRequest
-	(*Bundle)(nil),                         // 14: yba.records.v1.Bundle
-	(*ChangesRequest)(nil),                 // 15: yba.records.v1.ChangesRequest
-	(*ChangesResponse)(nil),                // 16: yba.records.v1.ChangesResponse
-	(*Change)(nil),                         // 17: yba.records.v1.Change
-	(*IndexingRequest)(nil),                // 18: yba.records.v1.IndexingRequest
-	(*IndexingResponse)(nil),               // 19: yba.records.v1.IndexingResponse
-	(*SubscriptionStatusRequest)(nil),      // 20: yba.records.v1.SubscriptionStatusRequest
-	(*SubscriptionEventsRequest)(nil),      // 21: yba.records.v1.SubscriptionEventsRequest
-	(*SubscriptionTokenRequest)(nil),       // 22: yba.records.v1.SubscriptionTokenRequest
-	(*SubscriptionSecretRequest)(nil),      // 23: yba.records.v1.SubscriptionSecretRequest
-	(*SubscriptionDeadLettersRequest)(nil), // 24: yba.records.v1.SubscriptionDeadLettersRequest
-	(*SubscriptionResendRequest)(nil),      // 25: yba.records.v1.SubscriptionResendRequest
-	(*ExportRequest)(nil),                  // 26: yba.records.v1.ExportRequest
-	(*ExportResponse)(nil),                 // 27: yba.records.v1.ExportResponse
-	(*ExportStatusRequest)(nil),            // 28: yba.records.v1.ExportStatusRequest
-	(*ExportStatusResponse)(nil),           // 29: yba.records.v1.ExportStatusResponse
-	(*ExportFileRequest)(nil),              // 30: yba.records.v1.ExportFileRequest
-	(*ExportFileResponse)(nil),             // 31: yba.records.v1.ExportFileResponse
-	(*ExportCancelRequest)(nil),            // 32: yba.records.v1.ExportCancelRequest
-	(*ExportCancelResponse)(nil),           // 33: yba.records.v1.ExportCancelResponse
-	(*ImportRequest)(nil),                  // 34: yba.records.v1.ImportRequest
-	(*ImportResponse)(nil),                 // 35: yba.records.v1.ImportResponse
-	(*ImportError)(nil),                    // 36: yba.records.v1.ImportError
-	(*IndexingResponse_Progress)(nil),      // 37: yba.records.v1.IndexingResponse.Progress
+	(*OperationRequest)(nil),               // 14: yba.records.v1.OperationRequest
+	(*Bundle)(nil),                         // 15: yba.records.v1.Bundle
+	(*ChangesRequest)(nil),                 // 16: yba.records.v1.ChangesRequest
+	(*ChangesResponse)(nil),                // 17: yba.records.v1.ChangesResponse
+	(*Change)(nil),                         // 18: yba.records.v1.Change
+	(*IndexingRequest)(nil),                // 19: yba.records.v1.IndexingRequest
+	(*IndexingResponse)(nil),               // 20: yba.records.v1.IndexingResponse
+	(*SubscriptionStatusRequest)(nil),      // 21: yba.records.v1.SubscriptionStatusRequest
+	(*SubscriptionEventsRequest)(nil),      // 22: yba.records.v1.SubscriptionEventsRequest
+	(*SubscriptionTokenRequest)(nil),       // 23: yba.records.v1.SubscriptionTokenRequest
+	(*SubscriptionSecretRequest)(nil),      // 24: yba.records.v1.SubscriptionSecretRequest
+	(*SubscriptionDeadLettersRequest)(nil), // 25: yba.records.v1.SubscriptionDeadLettersRequest
+	(*SubscriptionResendRequest)(nil),      // 26: yba.records.v1.SubscriptionResendRequest
+	(*ExportRequest)(nil),                  // 27: yba.records.v1.ExportRequest
+	(*ExportResponse)(nil),                 // 28: yba.records.v1.ExportResponse
+	(*ExportStatusRequest)(nil),            // 29: yba.records.v1.ExportStatusRequest
+	(*ExportStatusResponse)(nil),           // 30: yba.records.v1.ExportStatusResponse
+	(*ExportFileRequest)(nil),              // 31: yba.records.v1.ExportFileRequest
+	(*ExportFileResponse)(nil),             // 32: yba.records.v1.ExportFileResponse
+	(*ExportCancelRequest)(nil),            // 33: yba.records.v1.ExportCancelRequest
+	(*ExportCancelResponse)(nil),           // 34: yba.records.v1.ExportCancelResponse
+	(*ImportRequest)(nil),                  // 35: yba.records.v1.ImportRequest
+	(*ImportResponse)(nil),                 // 36: yba.records.v1.ImportResponse
+	(*ImportError)(nil),                    // 37: yba.records.v1.ImportError
+	(*IndexingResponse_Progress)(nil),      // 38: yba.records.v1.IndexingResponse.Progress
 }
 var file_yba_records_v1_records_proto_depIdxs = []int32{
-	17, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
-	37, // 1: yba.records.v1.IndexingResponse.types:type_name -> yba.records.v1.IndexingResponse.Progress
-	36, // 2: yba.records.v1.ImportResponse.errors:type_name -> yba.records.v1.ImportError
+	18, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
+	38, // 1: yba.records.v1.IndexingResponse.types:type_name -> yba.records.v1.IndexingResponse.Progress
+	37, // 2: yba.records.v1.ImportResponse.errors:type_name -> yba.records.v1.ImportError
 	0,  // 3: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
 	1,  // 4: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
 	2,  // 5: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
@@ -2654,49 +2740,63 @@ var file_yba_records_v1_records_proto_depIdxs = []int32{
 	13, // 15: yba.records.v1.Records.Expand:input_type -> yba.records.v1.TerminologyRequest
 	13, // 16: yba.records.v1.Records.Lookup:input_type -> yba.records.v1.TerminologyRequest
 	13, // 17: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
-	15, // 18: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
-	18, // 19: yba.records.v1.Records.Indexing:input_type -> yba.records.v1.IndexingRequest
-	20, // 20: yba.records.v1.Records.SubscriptionStatus:input_type -> yba.records.v1.SubscriptionStatusRequest
-	21, // 21: yba.records.v1.Records.SubscriptionEvents:input_type -> yba.records.v1.SubscriptionEventsRequest
-	22, // 22: yba.records.v1.Records.SubscriptionToken:input_type -> yba.records.v1.SubscriptionTokenRequest
-	23, // 23: yba.records.v1.Records.SubscriptionSecret:input_type -> yba.records.v1.SubscriptionSecretRequest
-	24, // 24: yba.records.v1.Records.SubscriptionDeadLetters:input_type -> yba.records.v1.SubscriptionDeadLettersRequest
-	25, // 25: yba.records.v1.Records.SubscriptionResend:input_type -> yba.records.v1.SubscriptionResendRequest
-	26, // 26: yba.records.v1.Records.Export:input_type -> yba.records.v1.ExportRequest
-	28, // 27: yba.records.v1.Records.ExportStatus:input_type -> yba.records.v1.ExportStatusRequest
-	30, // 28: yba.records.v1.Records.ExportFile:input_type -> yba.records.v1.ExportFileRequest
-	32, // 29: yba.records.v1.Records.ExportCancel:input_type -> yba.records.v1.ExportCancelRequest
-	34, // 30: yba.records.v1.Records.Import:input_type -> yba.records.v1.ImportRequest
-	7,  // 31: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
-	7,  // 32: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
-	7,  // 33: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
-	7,  // 34: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
-	7,  // 35: yba.records.v1.Records.Patch:output_type -> yba.records.v1.Resource
-	7,  // 36: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
-	14, // 37: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
-	14, // 38: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
-	14, // 39: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
-	14, // 40: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
-	7,  // 41: yba.records.v1.Records.Validate:output_type -> yba.records.v1.Resource
-	7,  // 42: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
-	7,  // 43: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
-	7,  // 44: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
-	7,  // 45: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
-	16, // 46: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
-	19, // 47: yba.records.v1.Records.Indexing:output_type -> yba.records.v1.IndexingResponse
-	14, // 48: yba.records.v1.Records.SubscriptionStatus:output_type -> yba.records.v1.Bundle
-	14, // 49: yba.records.v1.Records.SubscriptionEvents:output_type -> yba.records.v1.Bundle
-	7,  // 50: yba.records.v1.Records.SubscriptionToken:output_type -> yba.records.v1.Resource
-	7,  // 51: yba.records.v1.Records.SubscriptionSecret:output_type -> yba.records.v1.Resource
-	7,  // 52: yba.records.v1.Records.SubscriptionDeadLetters:output_type -> yba.records.v1.Resource
-	7,  // 53: yba.records.v1.Records.SubscriptionResend:output_type -> yba.records.v1.Resource
-	27, // 54: yba.records.v1.Records.Export:output_type -> yba.records.v1.ExportResponse
-	29, // 55: yba.records.v1.Records.ExportStatus:output_type -> yba.records.v1.ExportStatusResponse
-	31, // 56: yba.records.v1.Records.ExportFile:output_type -> yba.records.v1.ExportFileResponse
-	33, // 57: yba.records.v1.Records.ExportCancel:output_type -> yba.records.v1.ExportCancelResponse
-	35, // 58: yba.records.v1.Records.Import:output_type -> yba.records.v1.ImportResponse
-	31, // [31:59] is the sub-list for method output_type
-	3,  // [3:31] is the sub-list for method input_type
+	14, // 18: yba.records.v1.Records.Match:input_type -> yba.records.v1.OperationRequest
+	14, // 19: yba.records.v1.Records.Merge:input_type -> yba.records.v1.OperationRequest
+	14, // 20: yba.records.v1.Records.Unmerge:input_type -> yba.records.v1.OperationRequest
+	14, // 21: yba.records.v1.Records.LastN:input_type -> yba.records.v1.OperationRequest
+	14, // 22: yba.records.v1.Records.Meta:input_type -> yba.records.v1.OperationRequest
+	14, // 23: yba.records.v1.Records.MetaAdd:input_type -> yba.records.v1.OperationRequest
+	14, // 24: yba.records.v1.Records.MetaDelete:input_type -> yba.records.v1.OperationRequest
+	16, // 25: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
+	19, // 26: yba.records.v1.Records.Indexing:input_type -> yba.records.v1.IndexingRequest
+	21, // 27: yba.records.v1.Records.SubscriptionStatus:input_type -> yba.records.v1.SubscriptionStatusRequest
+	22, // 28: yba.records.v1.Records.SubscriptionEvents:input_type -> yba.records.v1.SubscriptionEventsRequest
+	23, // 29: yba.records.v1.Records.SubscriptionToken:input_type -> yba.records.v1.SubscriptionTokenRequest
+	24, // 30: yba.records.v1.Records.SubscriptionSecret:input_type -> yba.records.v1.SubscriptionSecretRequest
+	25, // 31: yba.records.v1.Records.SubscriptionDeadLetters:input_type -> yba.records.v1.SubscriptionDeadLettersRequest
+	26, // 32: yba.records.v1.Records.SubscriptionResend:input_type -> yba.records.v1.SubscriptionResendRequest
+	27, // 33: yba.records.v1.Records.Export:input_type -> yba.records.v1.ExportRequest
+	29, // 34: yba.records.v1.Records.ExportStatus:input_type -> yba.records.v1.ExportStatusRequest
+	31, // 35: yba.records.v1.Records.ExportFile:input_type -> yba.records.v1.ExportFileRequest
+	33, // 36: yba.records.v1.Records.ExportCancel:input_type -> yba.records.v1.ExportCancelRequest
+	35, // 37: yba.records.v1.Records.Import:input_type -> yba.records.v1.ImportRequest
+	7,  // 38: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
+	7,  // 39: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
+	7,  // 40: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
+	7,  // 41: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
+	7,  // 42: yba.records.v1.Records.Patch:output_type -> yba.records.v1.Resource
+	7,  // 43: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
+	15, // 44: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
+	15, // 45: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
+	15, // 46: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
+	15, // 47: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
+	7,  // 48: yba.records.v1.Records.Validate:output_type -> yba.records.v1.Resource
+	7,  // 49: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
+	7,  // 50: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
+	7,  // 51: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
+	7,  // 52: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
+	15, // 53: yba.records.v1.Records.Match:output_type -> yba.records.v1.Bundle
+	7,  // 54: yba.records.v1.Records.Merge:output_type -> yba.records.v1.Resource
+	7,  // 55: yba.records.v1.Records.Unmerge:output_type -> yba.records.v1.Resource
+	15, // 56: yba.records.v1.Records.LastN:output_type -> yba.records.v1.Bundle
+	7,  // 57: yba.records.v1.Records.Meta:output_type -> yba.records.v1.Resource
+	7,  // 58: yba.records.v1.Records.MetaAdd:output_type -> yba.records.v1.Resource
+	7,  // 59: yba.records.v1.Records.MetaDelete:output_type -> yba.records.v1.Resource
+	17, // 60: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
+	20, // 61: yba.records.v1.Records.Indexing:output_type -> yba.records.v1.IndexingResponse
+	15, // 62: yba.records.v1.Records.SubscriptionStatus:output_type -> yba.records.v1.Bundle
+	15, // 63: yba.records.v1.Records.SubscriptionEvents:output_type -> yba.records.v1.Bundle
+	7,  // 64: yba.records.v1.Records.SubscriptionToken:output_type -> yba.records.v1.Resource
+	7,  // 65: yba.records.v1.Records.SubscriptionSecret:output_type -> yba.records.v1.Resource
+	7,  // 66: yba.records.v1.Records.SubscriptionDeadLetters:output_type -> yba.records.v1.Resource
+	7,  // 67: yba.records.v1.Records.SubscriptionResend:output_type -> yba.records.v1.Resource
+	28, // 68: yba.records.v1.Records.Export:output_type -> yba.records.v1.ExportResponse
+	30, // 69: yba.records.v1.Records.ExportStatus:output_type -> yba.records.v1.ExportStatusResponse
+	32, // 70: yba.records.v1.Records.ExportFile:output_type -> yba.records.v1.ExportFileResponse
+	34, // 71: yba.records.v1.Records.ExportCancel:output_type -> yba.records.v1.ExportCancelResponse
+	36, // 72: yba.records.v1.Records.Import:output_type -> yba.records.v1.ImportResponse
+	38, // [38:73] is the sub-list for method output_type
+	3,  // [3:38] is the sub-list for method input_type
 	3,  // [3:3] is the sub-list for extension type_name
 	3,  // [3:3] is the sub-list for extension extendee
 	0,  // [0:3] is the sub-list for field type_name
@@ -2713,7 +2813,7 @@ func file_yba_records_v1_records_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_yba_records_v1_records_proto_rawDesc), len(file_yba_records_v1_records_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   38,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

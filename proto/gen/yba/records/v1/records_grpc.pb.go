@@ -34,6 +34,13 @@ const (
 	Records_Expand_FullMethodName                  = "/yba.records.v1.Records/Expand"
 	Records_Lookup_FullMethodName                  = "/yba.records.v1.Records/Lookup"
 	Records_ValidateCode_FullMethodName            = "/yba.records.v1.Records/ValidateCode"
+	Records_Match_FullMethodName                   = "/yba.records.v1.Records/Match"
+	Records_Merge_FullMethodName                   = "/yba.records.v1.Records/Merge"
+	Records_Unmerge_FullMethodName                 = "/yba.records.v1.Records/Unmerge"
+	Records_LastN_FullMethodName                   = "/yba.records.v1.Records/LastN"
+	Records_Meta_FullMethodName                    = "/yba.records.v1.Records/Meta"
+	Records_MetaAdd_FullMethodName                 = "/yba.records.v1.Records/MetaAdd"
+	Records_MetaDelete_FullMethodName              = "/yba.records.v1.Records/MetaDelete"
 	Records_Changes_FullMethodName                 = "/yba.records.v1.Records/Changes"
 	Records_Indexing_FullMethodName                = "/yba.records.v1.Records/Indexing"
 	Records_SubscriptionStatus_FullMethodName      = "/yba.records.v1.Records/SubscriptionStatus"
@@ -87,6 +94,20 @@ type RecordsClient interface {
 	Lookup(ctx context.Context, in *TerminologyRequest, opts ...grpc.CallOption) (*Resource, error)
 	// ValidateCode tells whether a code is in a code system or value set (CodeSystem/$validate-code, ValueSet/$validate-code).
 	ValidateCode(ctx context.Context, in *TerminologyRequest, opts ...grpc.CallOption) (*Resource, error)
+	// Match finds the Patients that may be the given one (Patient/$match).
+	Match(ctx context.Context, in *OperationRequest, opts ...grpc.CallOption) (*Bundle, error)
+	// Merge makes one record of two Patients' (Patient/$merge).
+	Merge(ctx context.Context, in *OperationRequest, opts ...grpc.CallOption) (*Resource, error)
+	// Unmerge undoes a merge (Patient/$unmerge).
+	Unmerge(ctx context.Context, in *OperationRequest, opts ...grpc.CallOption) (*Resource, error)
+	// LastN returns a patient's latest Observations of each code (Observation/$lastn).
+	LastN(ctx context.Context, in *OperationRequest, opts ...grpc.CallOption) (*Bundle, error)
+	// Meta returns a resource's profiles, tags and security labels ($meta).
+	Meta(ctx context.Context, in *OperationRequest, opts ...grpc.CallOption) (*Resource, error)
+	// MetaAdd adds profiles, tags and security labels ($meta-add).
+	MetaAdd(ctx context.Context, in *OperationRequest, opts ...grpc.CallOption) (*Resource, error)
+	// MetaDelete takes profiles, tags and security labels away ($meta-delete).
+	MetaDelete(ctx context.Context, in *OperationRequest, opts ...grpc.CallOption) (*Resource, error)
 	// Changes reads the change log after a cursor. Only services may call it.
 	Changes(ctx context.Context, in *ChangesRequest, opts ...grpc.CallOption) (*ChangesResponse, error)
 	// Indexing tells which types' search parameters are being indexed again, and
@@ -274,6 +295,76 @@ func (c *recordsClient) ValidateCode(ctx context.Context, in *TerminologyRequest
 	return out, nil
 }
 
+func (c *recordsClient) Match(ctx context.Context, in *OperationRequest, opts ...grpc.CallOption) (*Bundle, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Bundle)
+	err := c.cc.Invoke(ctx, Records_Match_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) Merge(ctx context.Context, in *OperationRequest, opts ...grpc.CallOption) (*Resource, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Resource)
+	err := c.cc.Invoke(ctx, Records_Merge_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) Unmerge(ctx context.Context, in *OperationRequest, opts ...grpc.CallOption) (*Resource, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Resource)
+	err := c.cc.Invoke(ctx, Records_Unmerge_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) LastN(ctx context.Context, in *OperationRequest, opts ...grpc.CallOption) (*Bundle, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Bundle)
+	err := c.cc.Invoke(ctx, Records_LastN_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) Meta(ctx context.Context, in *OperationRequest, opts ...grpc.CallOption) (*Resource, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Resource)
+	err := c.cc.Invoke(ctx, Records_Meta_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) MetaAdd(ctx context.Context, in *OperationRequest, opts ...grpc.CallOption) (*Resource, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Resource)
+	err := c.cc.Invoke(ctx, Records_MetaAdd_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) MetaDelete(ctx context.Context, in *OperationRequest, opts ...grpc.CallOption) (*Resource, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Resource)
+	err := c.cc.Invoke(ctx, Records_MetaDelete_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *recordsClient) Changes(ctx context.Context, in *ChangesRequest, opts ...grpc.CallOption) (*ChangesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ChangesResponse)
@@ -442,6 +533,20 @@ type RecordsServer interface {
 	Lookup(context.Context, *TerminologyRequest) (*Resource, error)
 	// ValidateCode tells whether a code is in a code system or value set (CodeSystem/$validate-code, ValueSet/$validate-code).
 	ValidateCode(context.Context, *TerminologyRequest) (*Resource, error)
+	// Match finds the Patients that may be the given one (Patient/$match).
+	Match(context.Context, *OperationRequest) (*Bundle, error)
+	// Merge makes one record of two Patients' (Patient/$merge).
+	Merge(context.Context, *OperationRequest) (*Resource, error)
+	// Unmerge undoes a merge (Patient/$unmerge).
+	Unmerge(context.Context, *OperationRequest) (*Resource, error)
+	// LastN returns a patient's latest Observations of each code (Observation/$lastn).
+	LastN(context.Context, *OperationRequest) (*Bundle, error)
+	// Meta returns a resource's profiles, tags and security labels ($meta).
+	Meta(context.Context, *OperationRequest) (*Resource, error)
+	// MetaAdd adds profiles, tags and security labels ($meta-add).
+	MetaAdd(context.Context, *OperationRequest) (*Resource, error)
+	// MetaDelete takes profiles, tags and security labels away ($meta-delete).
+	MetaDelete(context.Context, *OperationRequest) (*Resource, error)
 	// Changes reads the change log after a cursor. Only services may call it.
 	Changes(context.Context, *ChangesRequest) (*ChangesResponse, error)
 	// Indexing tells which types' search parameters are being indexed again, and
@@ -522,6 +627,27 @@ func (UnimplementedRecordsServer) Lookup(context.Context, *TerminologyRequest) (
 }
 func (UnimplementedRecordsServer) ValidateCode(context.Context, *TerminologyRequest) (*Resource, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method ValidateCode not implemented")
+}
+func (UnimplementedRecordsServer) Match(context.Context, *OperationRequest) (*Bundle, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Match not implemented")
+}
+func (UnimplementedRecordsServer) Merge(context.Context, *OperationRequest) (*Resource, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Merge not implemented")
+}
+func (UnimplementedRecordsServer) Unmerge(context.Context, *OperationRequest) (*Resource, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Unmerge not implemented")
+}
+func (UnimplementedRecordsServer) LastN(context.Context, *OperationRequest) (*Bundle, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method LastN not implemented")
+}
+func (UnimplementedRecordsServer) Meta(context.Context, *OperationRequest) (*Resource, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Meta not implemented")
+}
+func (UnimplementedRecordsServer) MetaAdd(context.Context, *OperationRequest) (*Resource, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method MetaAdd not implemented")
+}
+func (UnimplementedRecordsServer) MetaDelete(context.Context, *OperationRequest) (*Resource, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method MetaDelete not implemented")
 }
 func (UnimplementedRecordsServer) Changes(context.Context, *ChangesRequest) (*ChangesResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Changes not implemented")
@@ -852,6 +978,132 @@ func _Records_ValidateCode_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Records_Match_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OperationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).Match(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_Match_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).Match(ctx, req.(*OperationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_Merge_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OperationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).Merge(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_Merge_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).Merge(ctx, req.(*OperationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_Unmerge_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OperationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).Unmerge(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_Unmerge_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).Unmerge(ctx, req.(*OperationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_LastN_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OperationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).LastN(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_LastN_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).LastN(ctx, req.(*OperationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_Meta_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OperationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).Meta(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_Meta_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).Meta(ctx, req.(*OperationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_MetaAdd_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OperationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).MetaAdd(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_MetaAdd_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).MetaAdd(ctx, req.(*OperationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_MetaDelete_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OperationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).MetaDelete(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_MetaDelete_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).MetaDelete(ctx, req.(*OperationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Records_Changes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ChangesRequest)
 	if err := dec(in); err != nil {
@@ -1152,6 +1404,34 @@ var Records_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ValidateCode",
 			Handler:    _Records_ValidateCode_Handler,
+		},
+		{
+			MethodName: "Match",
+			Handler:    _Records_Match_Handler,
+		},
+		{
+			MethodName: "Merge",
+			Handler:    _Records_Merge_Handler,
+		},
+		{
+			MethodName: "Unmerge",
+			Handler:    _Records_Unmerge_Handler,
+		},
+		{
+			MethodName: "LastN",
+			Handler:    _Records_LastN_Handler,
+		},
+		{
+			MethodName: "Meta",
+			Handler:    _Records_Meta_Handler,
+		},
+		{
+			MethodName: "MetaAdd",
+			Handler:    _Records_MetaAdd_Handler,
+		},
+		{
+			MethodName: "MetaDelete",
+			Handler:    _Records_MetaDelete_Handler,
 		},
 		{
 			MethodName: "Changes",

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file yba/records/v1/records.proto.
  */
 export const file_yba_records_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("Chx5YmEvcmVjb3Jkcy92MS9yZWNvcmRzLnByb3RvEg55YmEucmVjb3Jkcy52MSI+CgtSZWFkUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEhUKDWlmX25vbmVfbWF0Y2gYAyABKAkiPwoSUmVhZFZlcnNpb25SZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoCSJCCg1DcmVhdGVSZXF1ZXN0EgwKBHR5cGUYASABKAkSDAoEYm9keRgCIAEoDBIVCg1pZl9ub25lX2V4aXN0GAMgASgJIkkKDVVwZGF0ZVJlcXVlc3QSDAoEdHlwZRgBIAEoCRIKCgJpZBgCIAEoCRIMCgRib2R5GAMgASgMEhAKCGlmX21hdGNoGAQgASgJIjsKDURlbGV0ZVJlcXVlc3QSDAoEdHlwZRgBIAEoCRIKCgJpZBgCIAEoCRIQCghpZl9tYXRjaBgDIAEoCSJ7CghSZXNvdXJjZRIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEg8KB3ZlcnNpb24YAyABKAMSFAoMbGFzdF91cGRhdGVkGAQgASgJEgwKBGJvZHkYBSABKAwSDwoHY3JlYXRlZBgGIAEoCBIPCgdkZWxldGVkGAcgASgIIjkKDkhpc3RvcnlSZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDQoFcXVlcnkYAyABKAkiPQoNU2VhcmNoUmVxdWVzdBIMCgR0eXBlGAEgASgJEg0KBXF1ZXJ5GAIgASgJEg8KB2xlbmllbnQYAyABKAgiIQoPVHJhbnNhY3RSZXF1ZXN0Eg4KBmJ1bmRsZRgBIAEoDCIzChFFdmVyeXRoaW5nUmVxdWVzdBIPCgdwYXRpZW50GAEgASgJEg0KBXF1ZXJ5GAIgASgJIhUKE0NhcGFiaWxpdGllc1JlcXVlc3QiFgoGQnVuZGxlEgwKBGJvZHkYASABKAwiTwoOQ2hhbmdlc1JlcXVlc3QSDgoGY3Vyc29yGAEgASgJEg0KBWxpbWl0GAIgASgFEg8KB3dhaXRfbXMYAyABKAUSDQoFdHlwZXMYBCADKAkiSgoPQ2hhbmdlc1Jlc3BvbnNlEicKB2NoYW5nZXMYASADKAsyFi55YmEucmVjb3Jkcy52MS5DaGFuZ2USDgoGY3Vyc29yGAIgASgJIoYBCgZDaGFuZ2USCwoDc2VxGAEgASgDEgwKBHR5cGUYAiABKAkSCgoCaWQYAyABKAkSDwoHdmVyc2lvbhgEIAEoAxIPCgdwYXRpZW50GAUgASgJEgoKAmF0GAYgASgJEg0KBWFjdG9yGAcgASgJEgoKAm9wGAggASgJEgwKBGJvZHkYCSABKAwyiwYKB1JlY29yZHMSPQoEUmVhZBIbLnliYS5yZWNvcmRzLnYxLlJlYWRSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USSwoLUmVhZFZlcnNpb24SIi55YmEucmVjb3Jkcy52MS5SZWFkVmVyc2lvblJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJBCgZDcmVhdGUSHS55YmEucmVjb3Jkcy52MS5DcmVhdGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USQQoGVXBkYXRlEh0ueWJhLnJlY29yZHMudjEuVXBkYXRlUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkEKBkRlbGV0ZRIdLnliYS5yZWNvcmRzLnYxLkRlbGV0ZVJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJBCgdIaXN0b3J5Eh4ueWJhLnJlY29yZHMudjEuSGlzdG9yeVJlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSPwoGU2VhcmNoEh0ueWJhLnJlY29yZHMudjEuU2VhcmNoUmVxdWVzdBoWLnliYS5yZWNvcmRzLnYxLkJ1bmRsZRJDCghUcmFuc2FjdBIfLnliYS5yZWNvcmRzLnYxLlRyYW5zYWN0UmVxdWVzdBoWLnliYS5yZWNvcmRzLnYxLkJ1bmRsZRJHCgpFdmVyeXRoaW5nEiEueWJhLnJlY29yZHMudjEuRXZlcnl0aGluZ1JlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSTQoMQ2FwYWJpbGl0aWVzEiMueWJhLnJlY29yZHMudjEuQ2FwYWJpbGl0aWVzUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkoKB0NoYW5nZXMSHi55YmEucmVjb3Jkcy52MS5DaGFuZ2VzUmVxdWVzdBofLnliYS5yZWNvcmRzLnYxLkNoYW5nZXNSZXNwb25zZUI+WjxnaXRodWIuY29tL3liYS1oZWFsdGgveWJhL3Byb3RvL2dlbi95YmEvcmVjb3Jkcy92MTtyZWNvcmRzdjFiBnByb3RvMw");
+  fileDesc("Chx5YmEvcmVjb3Jkcy92MS9yZWNvcmRzLnByb3RvEg55YmEucmVjb3Jkcy52MSJoCgtSZWFkUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEhUKDWlmX25vbmVfbWF0Y2gYAyABKAkSGQoRaWZfbW9kaWZpZWRfc2luY2UYBCABKAkSDQoFcXVlcnkYBSABKAkiTgoSUmVhZFZlcnNpb25SZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoCRINCgVxdWVyeRgEIAEoCSJCCg1DcmVhdGVSZXF1ZXN0EgwKBHR5cGUYASABKAkSDAoEYm9keRgCIAEoDBIVCg1pZl9ub25lX2V4aXN0GAMgASgJIlgKD1ZhbGlkYXRlUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEgwKBGJvZHkYAyABKAwSDAoEbW9kZRgEIAEoCRIPCgdwcm9maWxlGAUgASgJIm8KDVVwZGF0ZVJlcXVlc3QSDAoEdHlwZRgBIAEoCRIKCgJpZBgCIAEoCRIMCgRib2R5GAMgASgMEhAKCGlmX21hdGNoGAQgASgJEhUKDWlmX25vbmVfbWF0Y2gYBSABKAkSDQoFcXVlcnkYBiABKAkibQoMUGF0Y2hSZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDAoEYm9keRgDIAEoDBIUCgxjb250ZW50X3R5cGUYBCABKAkSEAoIaWZfbWF0Y2gYBSABKAkSDQoFcXVlcnkYBiABKAkiSgoNRGVsZXRlUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEhAKCGlmX21hdGNoGAMgASgJEg0KBXF1ZXJ5GAQgASgJIooBCghSZXNvdXJjZRIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEg8KB3ZlcnNpb24YAyABKAMSFAoMbGFzdF91cGRhdGVkGAQgASgJEgwKBGJvZHkYBSABKAwSDwoHY3JlYXRlZBgGIAEoCBIPCgdkZWxldGVkGAcgASgIEg0KBWNvdW50GAggASgFIjkKDkhpc3RvcnlSZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDQoFcXVlcnkYAyABKAkiagoNU2VhcmNoUmVxdWVzdBIMCgR0eXBlGAEgASgJEg0KBXF1ZXJ5GAIgASgJEg8KB2xlbmllbnQYAyABKAgSEwoLY29tcGFydG1lbnQYBCABKAkSFgoOY29tcGFydG1lbnRfaWQYBSABKAkiMQoPVHJhbnNhY3RSZXF1ZXN0Eg4KBmJ1bmRsZRgBIAEoDBIOCgZwcmVmZXIYAiABKAkiMwoRRXZlcnl0aGluZ1JlcXVlc3QSDwoHcGF0aWVudBgBIAEoCRINCgVxdWVyeRgCIAEoCSIjChNDYXBhYmlsaXRpZXNSZXF1ZXN0EgwKBGZvcm0YASABKAkiSwoSVGVybWlub2xvZ3lSZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDQoFcXVlcnkYAyABKAkSDAoEYm9keRgEIAEoDCJJChBPcGVyYXRpb25SZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDQoFcXVlcnkYAyABKAkSDAoEYm9keRgEIAEoDCIWCgZCdW5kbGUSDAoEYm9keRgBIAEoDCJPCg5DaGFuZ2VzUmVxdWVzdBIOCgZjdXJzb3IYASABKAkSDQoFbGltaXQYAiABKAUSDwoHd2FpdF9tcxgDIAEoBRINCgV0eXBlcxgEIAMoCSJKCg9DaGFuZ2VzUmVzcG9uc2USJwoHY2hhbmdlcxgBIAMoCzIWLnliYS5yZWNvcmRzLnYxLkNoYW5nZRIOCgZjdXJzb3IYAiABKAkihgEKBkNoYW5nZRILCgNzZXEYASABKAMSDAoEdHlwZRgCIAEoCRIKCgJpZBgDIAEoCRIPCgd2ZXJzaW9uGAQgASgDEg8KB3BhdGllbnQYBSABKAkSCgoCYXQYBiABKAkSDQoFYWN0b3IYByABKAkSCgoCb3AYCCABKAkSDAoEYm9keRgJIAEoDCIRCg9JbmRleGluZ1JlcXVlc3QigwEKEEluZGV4aW5nUmVzcG9uc2USOAoFdHlwZXMYASADKAsyKS55YmEucmVjb3Jkcy52MS5JbmRleGluZ1Jlc3BvbnNlLlByb2dyZXNzGjUKCFByb2dyZXNzEgwKBHR5cGUYASABKAkSDAoEZG9uZRgCIAEoAxINCgV0b3RhbBgDIAEoAyI2ChlTdWJzY3JpcHRpb25TdGF0dXNSZXF1ZXN0EgoKAmlkGAEgASgJEg0KBXF1ZXJ5GAIgASgJIjYKGVN1YnNjcmlwdGlvbkV2ZW50c1JlcXVlc3QSCgoCaWQYASABKAkSDQoFcXVlcnkYAiABKAkiJgoYU3Vic2NyaXB0aW9uVG9rZW5SZXF1ZXN0EgoKAmlkGAEgASgJIicKGVN1YnNjcmlwdGlvblNlY3JldFJlcXVlc3QSCgoCaWQYASABKAkiLAoeU3Vic2NyaXB0aW9uRGVhZExldHRlcnNSZXF1ZXN0EgoKAmlkGAEgASgJIjgKGVN1YnNjcmlwdGlvblJlc2VuZFJlcXVlc3QSCgoCaWQYASABKAkSDwoHbnVtYmVycxgCIAMoAyJeCg1FeHBvcnRSZXF1ZXN0Eg0KBWxldmVsGAEgASgJEg0KBWdyb3VwGAIgASgJEg0KBXF1ZXJ5GAMgASgJEg8KB2xlbmllbnQYBCABKAgSDwoHcmVxdWVzdBgFIAEoCSIdCg5FeHBvcnRSZXNwb25zZRILCgNqb2IYASABKAkiIgoTRXhwb3J0U3RhdHVzUmVxdWVzdBILCgNqb2IYASABKAkiXQoURXhwb3J0U3RhdHVzUmVzcG9uc2USEAoIY29tcGxldGUYASABKAgSEAoIcHJvZ3Jlc3MYAiABKAkSEAoIbWFuaWZlc3QYAyABKAwSDwoHZXhwaXJlcxgEIAEoCSJOChFFeHBvcnRGaWxlUmVxdWVzdBILCgNqb2IYASABKAkSDAoEZmlsZRgCIAEoBRINCgVhZnRlchgDIAEoCRIPCgdkZWxldGVkGAQgASgIIjEKEkV4cG9ydEZpbGVSZXNwb25zZRINCgVsaW5lcxgBIAEoDBIMCgRuZXh0GAIgASgJIiIKE0V4cG9ydENhbmNlbFJlcXVlc3QSCwoDam9iGAEgASgJIhYKFEV4cG9ydENhbmNlbFJlc3BvbnNlIi0KDUltcG9ydFJlcXVlc3QSDQoFbGluZXMYASABKAwSDQoFZmlyc3QYAiABKAMiggEKDkltcG9ydFJlc3BvbnNlEg8KB2NyZWF0ZWQYASABKAMSDwoHdXBkYXRlZBgCIAEoAxIRCgl1bmNoYW5nZWQYAyABKAMSDgoGZmFpbGVkGAQgASgDEisKBmVycm9ycxgFIAMoCzIbLnliYS5yZWNvcmRzLnYxLkltcG9ydEVycm9yIkcKC0ltcG9ydEVycm9yEgwKBGxpbmUYASABKAMSDQoFY2xhc3MYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIKCgJhdBgEIAEoCTLqFAoHUmVjb3JkcxI9CgRSZWFkEhsueWJhLnJlY29yZHMudjEuUmVhZFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJLCgtSZWFkVmVyc2lvbhIiLnliYS5yZWNvcmRzLnYxLlJlYWRWZXJzaW9uUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkEKBkNyZWF0ZRIdLnliYS5yZWNvcmRzLnYxLkNyZWF0ZVJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJBCgZVcGRhdGUSHS55YmEucmVjb3Jkcy52MS5VcGRhdGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USPwoFUGF0Y2gSHC55YmEucmVjb3Jkcy52MS5QYXRjaFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJBCgZEZWxldGUSHS55YmEucmVjb3Jkcy52MS5EZWxldGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USQQoHSGlzdG9yeRIeLnliYS5yZWNvcmRzLnYxLkhpc3RvcnlSZXF1ZXN0GhYueWJhLnJlY29yZHMudjEuQnVuZGxlEj8KBlNlYXJjaBIdLnliYS5yZWNvcmRzLnYxLlNlYXJjaFJlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSQwoIVHJhbnNhY3QSHy55YmEucmVjb3Jkcy52MS5UcmFuc2FjdFJlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSRwoKRXZlcnl0aGluZxIhLnliYS5yZWNvcmRzLnYxLkV2ZXJ5dGhpbmdSZXF1ZXN0GhYueWJhLnJlY29yZHMudjEuQnVuZGxlEkUKCFZhbGlkYXRlEh8ueWJhLnJlY29yZHMudjEuVmFsaWRhdGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USTQoMQ2FwYWJpbGl0aWVzEiMueWJhLnJlY29yZHMudjEuQ2FwYWJpbGl0aWVzUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkYKBkV4cGFuZBIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkYKBkxvb2t1cBIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkwKDFZhbGlkYXRlQ29kZRIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkEKBU1hdGNoEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoWLnliYS5yZWNvcmRzLnYxLkJ1bmRsZRJDCgVNZXJnZRIgLnliYS5yZWNvcmRzLnYxLk9wZXJhdGlvblJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJFCgdVbm1lcmdlEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkEKBUxhc3ROEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoWLnliYS5yZWNvcmRzLnYxLkJ1bmRsZRJCCgRNZXRhEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkUKB01ldGFBZGQSIC55YmEucmVjb3Jkcy52MS5PcGVyYXRpb25SZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USSAoKTWV0YURlbGV0ZRIgLnliYS5yZWNvcmRzLnYxLk9wZXJhdGlvblJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJKCgdDaGFuZ2VzEh4ueWJhLnJlY29yZHMudjEuQ2hhbmdlc1JlcXVlc3QaHy55YmEucmVjb3Jkcy52MS5DaGFuZ2VzUmVzcG9uc2USTQoISW5kZXhpbmcSHy55YmEucmVjb3Jkcy52MS5JbmRleGluZ1JlcXVlc3QaIC55YmEucmVjb3Jkcy52MS5JbmRleGluZ1Jlc3BvbnNlElcKElN1YnNjcmlwdGlvblN0YXR1cxIpLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblN0YXR1c1JlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSVwoSU3Vic2NyaXB0aW9uRXZlbnRzEikueWJhLnJlY29yZHMudjEuU3Vic2NyaXB0aW9uRXZlbnRzUmVxdWVzdBoWLnliYS5yZWNvcmRzLnYxLkJ1bmRsZRJXChFTdWJzY3JpcHRpb25Ub2tlbhIoLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblRva2VuUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlElkKElN1YnNjcmlwdGlvblNlY3JldBIpLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblNlY3JldFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJjChdTdWJzY3JpcHRpb25EZWFkTGV0dGVycxIuLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvbkRlYWRMZXR0ZXJzUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlElkKElN1YnNjcmlwdGlvblJlc2VuZBIpLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblJlc2VuZFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJHCgZFeHBvcnQSHS55YmEucmVjb3Jkcy52MS5FeHBvcnRSZXF1ZXN0Gh4ueWJhLnJlY29yZHMudjEuRXhwb3J0UmVzcG9uc2USWQoMRXhwb3J0U3RhdHVzEiMueWJhLnJlY29yZHMudjEuRXhwb3J0U3RhdHVzUmVxdWVzdBokLnliYS5yZWNvcmRzLnYxLkV4cG9ydFN0YXR1c1Jlc3BvbnNlElMKCkV4cG9ydEZpbGUSIS55YmEucmVjb3Jkcy52MS5FeHBvcnRGaWxlUmVxdWVzdBoiLnliYS5yZWNvcmRzLnYxLkV4cG9ydEZpbGVSZXNwb25zZRJZCgxFeHBvcnRDYW5jZWwSIy55YmEucmVjb3Jkcy52MS5FeHBvcnRDYW5jZWxSZXF1ZXN0GiQueWJhLnJlY29yZHMudjEuRXhwb3J0Q2FuY2VsUmVzcG9uc2USRwoGSW1wb3J0Eh0ueWJhLnJlY29yZHMudjEuSW1wb3J0UmVxdWVzdBoeLnliYS5yZWNvcmRzLnYxLkltcG9ydFJlc3BvbnNlQj5aPGdpdGh1Yi5jb20veWJhLWhlYWx0aC95YmEvcHJvdG8vZ2VuL3liYS9yZWNvcmRzL3YxO3JlY29yZHN2MWIGcHJvdG8z");
 
 /**
  * @generated from message yba.records.v1.ReadRequest
@@ -32,6 +32,20 @@ export type ReadRequest = Message<"yba.records.v1.ReadRequest"> & {
    * @generated from field: string if_none_match = 3;
    */
   ifNoneMatch: string;
+
+  /**
+   * If-Modified-Since: an HTTP date or an instant; it counts where if_none_match is empty.
+   *
+   * @generated from field: string if_modified_since = 4;
+   */
+  ifModifiedSince: string;
+
+  /**
+   * The raw query of the REST call: _summary, _elements.
+   *
+   * @generated from field: string query = 5;
+   */
+  query: string;
 };
 
 /**
@@ -54,6 +68,20 @@ export type ReadRequestJson = {
    * @generated from field: string if_none_match = 3;
    */
   ifNoneMatch?: string;
+
+  /**
+   * If-Modified-Since: an HTTP date or an instant; it counts where if_none_match is empty.
+   *
+   * @generated from field: string if_modified_since = 4;
+   */
+  ifModifiedSince?: string;
+
+  /**
+   * The raw query of the REST call: _summary, _elements.
+   *
+   * @generated from field: string query = 5;
+   */
+  query?: string;
 };
 
 /**
@@ -81,6 +109,13 @@ export type ReadVersionRequest = Message<"yba.records.v1.ReadVersionRequest"> & 
    * @generated from field: string version = 3;
    */
   version: string;
+
+  /**
+   * The raw query of the REST call: _summary, _elements.
+   *
+   * @generated from field: string query = 4;
+   */
+  query: string;
 };
 
 /**
@@ -101,6 +136,13 @@ export type ReadVersionRequestJson = {
    * @generated from field: string version = 3;
    */
   version?: string;
+
+  /**
+   * The raw query of the REST call: _summary, _elements.
+   *
+   * @generated from field: string query = 4;
+   */
+  query?: string;
 };
 
 /**
@@ -166,6 +208,89 @@ export const CreateRequestSchema: GenMessage<CreateRequest, {jsonType: CreateReq
   messageDesc(file_yba_records_v1_records, 2);
 
 /**
+ * @generated from message yba.records.v1.ValidateRequest
+ */
+export type ValidateRequest = Message<"yba.records.v1.ValidateRequest"> & {
+  /**
+   * @generated from field: string type = 1;
+   */
+  type: string;
+
+  /**
+   * The resource that exists already, if the question is about it.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * A resource, or Parameters with resource, mode and profile; empty: the stored one.
+   *
+   * @generated from field: bytes body = 3;
+   */
+  body: Uint8Array;
+
+  /**
+   * create, update, delete, or empty for validity in general.
+   *
+   * @generated from field: string mode = 4;
+   */
+  mode: string;
+
+  /**
+   * The canonical of a profile.
+   *
+   * @generated from field: string profile = 5;
+   */
+  profile: string;
+};
+
+/**
+ * @generated from message yba.records.v1.ValidateRequest
+ */
+export type ValidateRequestJson = {
+  /**
+   * @generated from field: string type = 1;
+   */
+  type?: string;
+
+  /**
+   * The resource that exists already, if the question is about it.
+   *
+   * @generated from field: string id = 2;
+   */
+  id?: string;
+
+  /**
+   * A resource, or Parameters with resource, mode and profile; empty: the stored one.
+   *
+   * @generated from field: bytes body = 3;
+   */
+  body?: string;
+
+  /**
+   * create, update, delete, or empty for validity in general.
+   *
+   * @generated from field: string mode = 4;
+   */
+  mode?: string;
+
+  /**
+   * The canonical of a profile.
+   *
+   * @generated from field: string profile = 5;
+   */
+  profile?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.ValidateRequest.
+ * Use `create(ValidateRequestSchema)` to create a new message.
+ */
+export const ValidateRequestSchema: GenMessage<ValidateRequest, {jsonType: ValidateRequestJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 3);
+
+/**
  * @generated from message yba.records.v1.UpdateRequest
  */
 export type UpdateRequest = Message<"yba.records.v1.UpdateRequest"> & {
@@ -185,11 +310,25 @@ export type UpdateRequest = Message<"yba.records.v1.UpdateRequest"> & {
   body: Uint8Array;
 
   /**
-   * If-Match: the version that must be current, without W/ and quotes; empty means any.
+   * If-Match: the version that must be current, as a tag or a bare number; empty means any.
    *
    * @generated from field: string if_match = 4;
    */
   ifMatch: string;
+
+  /**
+   * If-None-Match: "*" creates only; a version must not be the current one.
+   *
+   * @generated from field: string if_none_match = 5;
+   */
+  ifNoneMatch: string;
+
+  /**
+   * Instead of the id: search parameters that match what is to be updated.
+   *
+   * @generated from field: string query = 6;
+   */
+  query: string;
 };
 
 /**
@@ -212,11 +351,25 @@ export type UpdateRequestJson = {
   body?: string;
 
   /**
-   * If-Match: the version that must be current, without W/ and quotes; empty means any.
+   * If-Match: the version that must be current, as a tag or a bare number; empty means any.
    *
    * @generated from field: string if_match = 4;
    */
   ifMatch?: string;
+
+  /**
+   * If-None-Match: "*" creates only; a version must not be the current one.
+   *
+   * @generated from field: string if_none_match = 5;
+   */
+  ifNoneMatch?: string;
+
+  /**
+   * Instead of the id: search parameters that match what is to be updated.
+   *
+   * @generated from field: string query = 6;
+   */
+  query?: string;
 };
 
 /**
@@ -224,7 +377,92 @@ export type UpdateRequestJson = {
  * Use `create(UpdateRequestSchema)` to create a new message.
  */
 export const UpdateRequestSchema: GenMessage<UpdateRequest, {jsonType: UpdateRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 3);
+  messageDesc(file_yba_records_v1_records, 4);
+
+/**
+ * @generated from message yba.records.v1.PatchRequest
+ */
+export type PatchRequest = Message<"yba.records.v1.PatchRequest"> & {
+  /**
+   * @generated from field: string type = 1;
+   */
+  type: string;
+
+  /**
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * @generated from field: bytes body = 3;
+   */
+  body: Uint8Array;
+
+  /**
+   * application/json-patch+json, or application/fhir+json for a Parameters resource.
+   *
+   * @generated from field: string content_type = 4;
+   */
+  contentType: string;
+
+  /**
+   * @generated from field: string if_match = 5;
+   */
+  ifMatch: string;
+
+  /**
+   * Instead of the id: search parameters that match what is to be patched.
+   *
+   * @generated from field: string query = 6;
+   */
+  query: string;
+};
+
+/**
+ * @generated from message yba.records.v1.PatchRequest
+ */
+export type PatchRequestJson = {
+  /**
+   * @generated from field: string type = 1;
+   */
+  type?: string;
+
+  /**
+   * @generated from field: string id = 2;
+   */
+  id?: string;
+
+  /**
+   * @generated from field: bytes body = 3;
+   */
+  body?: string;
+
+  /**
+   * application/json-patch+json, or application/fhir+json for a Parameters resource.
+   *
+   * @generated from field: string content_type = 4;
+   */
+  contentType?: string;
+
+  /**
+   * @generated from field: string if_match = 5;
+   */
+  ifMatch?: string;
+
+  /**
+   * Instead of the id: search parameters that match what is to be patched.
+   *
+   * @generated from field: string query = 6;
+   */
+  query?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.PatchRequest.
+ * Use `create(PatchRequestSchema)` to create a new message.
+ */
+export const PatchRequestSchema: GenMessage<PatchRequest, {jsonType: PatchRequestJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 5);
 
 /**
  * @generated from message yba.records.v1.DeleteRequest
@@ -244,6 +482,13 @@ export type DeleteRequest = Message<"yba.records.v1.DeleteRequest"> & {
    * @generated from field: string if_match = 3;
    */
   ifMatch: string;
+
+  /**
+   * Instead of the id: search parameters that match what is to be deleted.
+   *
+   * @generated from field: string query = 4;
+   */
+  query: string;
 };
 
 /**
@@ -264,6 +509,13 @@ export type DeleteRequestJson = {
    * @generated from field: string if_match = 3;
    */
   ifMatch?: string;
+
+  /**
+   * Instead of the id: search parameters that match what is to be deleted.
+   *
+   * @generated from field: string query = 4;
+   */
+  query?: string;
 };
 
 /**
@@ -271,7 +523,7 @@ export type DeleteRequestJson = {
  * Use `create(DeleteRequestSchema)` to create a new message.
  */
 export const DeleteRequestSchema: GenMessage<DeleteRequest, {jsonType: DeleteRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 4);
+  messageDesc(file_yba_records_v1_records, 6);
 
 /**
  * Resource is one version of a resource.
@@ -321,6 +573,13 @@ export type Resource = Message<"yba.records.v1.Resource"> & {
    * @generated from field: bool deleted = 7;
    */
   deleted: boolean;
+
+  /**
+   * How many resources a conditional delete deleted.
+   *
+   * @generated from field: int32 count = 8;
+   */
+  count: number;
 };
 
 /**
@@ -371,6 +630,13 @@ export type ResourceJson = {
    * @generated from field: bool deleted = 7;
    */
   deleted?: boolean;
+
+  /**
+   * How many resources a conditional delete deleted.
+   *
+   * @generated from field: int32 count = 8;
+   */
+  count?: number;
 };
 
 /**
@@ -378,7 +644,7 @@ export type ResourceJson = {
  * Use `create(ResourceSchema)` to create a new message.
  */
 export const ResourceSchema: GenMessage<Resource, {jsonType: ResourceJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 5);
+  messageDesc(file_yba_records_v1_records, 7);
 
 /**
  * @generated from message yba.records.v1.HistoryRequest
@@ -429,14 +695,14 @@ export type HistoryRequestJson = {
  * Use `create(HistoryRequestSchema)` to create a new message.
  */
 export const HistoryRequestSchema: GenMessage<HistoryRequest, {jsonType: HistoryRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 6);
+  messageDesc(file_yba_records_v1_records, 8);
 
 /**
  * @generated from message yba.records.v1.SearchRequest
  */
 export type SearchRequest = Message<"yba.records.v1.SearchRequest"> & {
   /**
-   * The resource type; empty searches nothing (system search is not offered).
+   * The resource type; empty searches every type, or those of _type.
    *
    * @generated from field: string type = 1;
    */
@@ -455,6 +721,19 @@ export type SearchRequest = Message<"yba.records.v1.SearchRequest"> & {
    * @generated from field: bool lenient = 3;
    */
   lenient: boolean;
+
+  /**
+   * The compartment that is searched: Patient, Encounter, Practitioner, Device
+   * or RelatedPerson and its id; empty for none.
+   *
+   * @generated from field: string compartment = 4;
+   */
+  compartment: string;
+
+  /**
+   * @generated from field: string compartment_id = 5;
+   */
+  compartmentId: string;
 };
 
 /**
@@ -462,7 +741,7 @@ export type SearchRequest = Message<"yba.records.v1.SearchRequest"> & {
  */
 export type SearchRequestJson = {
   /**
-   * The resource type; empty searches nothing (system search is not offered).
+   * The resource type; empty searches every type, or those of _type.
    *
    * @generated from field: string type = 1;
    */
@@ -481,6 +760,19 @@ export type SearchRequestJson = {
    * @generated from field: bool lenient = 3;
    */
   lenient?: boolean;
+
+  /**
+   * The compartment that is searched: Patient, Encounter, Practitioner, Device
+   * or RelatedPerson and its id; empty for none.
+   *
+   * @generated from field: string compartment = 4;
+   */
+  compartment?: string;
+
+  /**
+   * @generated from field: string compartment_id = 5;
+   */
+  compartmentId?: string;
 };
 
 /**
@@ -488,7 +780,7 @@ export type SearchRequestJson = {
  * Use `create(SearchRequestSchema)` to create a new message.
  */
 export const SearchRequestSchema: GenMessage<SearchRequest, {jsonType: SearchRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 7);
+  messageDesc(file_yba_records_v1_records, 9);
 
 /**
  * @generated from message yba.records.v1.TransactRequest
@@ -500,6 +792,13 @@ export type TransactRequest = Message<"yba.records.v1.TransactRequest"> & {
    * @generated from field: bytes bundle = 1;
    */
   bundle: Uint8Array;
+
+  /**
+   * Prefer: return=…, for every entry: minimal (or empty), representation or OperationOutcome.
+   *
+   * @generated from field: string prefer = 2;
+   */
+  prefer: string;
 };
 
 /**
@@ -512,6 +811,13 @@ export type TransactRequestJson = {
    * @generated from field: bytes bundle = 1;
    */
   bundle?: string;
+
+  /**
+   * Prefer: return=…, for every entry: minimal (or empty), representation or OperationOutcome.
+   *
+   * @generated from field: string prefer = 2;
+   */
+  prefer?: string;
 };
 
 /**
@@ -519,7 +825,7 @@ export type TransactRequestJson = {
  * Use `create(TransactRequestSchema)` to create a new message.
  */
 export const TransactRequestSchema: GenMessage<TransactRequest, {jsonType: TransactRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 8);
+  messageDesc(file_yba_records_v1_records, 10);
 
 /**
  * @generated from message yba.records.v1.EverythingRequest
@@ -560,18 +866,32 @@ export type EverythingRequestJson = {
  * Use `create(EverythingRequestSchema)` to create a new message.
  */
 export const EverythingRequestSchema: GenMessage<EverythingRequest, {jsonType: EverythingRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 9);
+  messageDesc(file_yba_records_v1_records, 11);
 
 /**
  * @generated from message yba.records.v1.CapabilitiesRequest
  */
 export type CapabilitiesRequest = Message<"yba.records.v1.CapabilitiesRequest"> & {
+  /**
+   * Empty for the CapabilityStatement, "openapi" for the OpenAPI document,
+   * "smart" for SMART's description of the sign-in.
+   *
+   * @generated from field: string form = 1;
+   */
+  form: string;
 };
 
 /**
  * @generated from message yba.records.v1.CapabilitiesRequest
  */
 export type CapabilitiesRequestJson = {
+  /**
+   * Empty for the CapabilityStatement, "openapi" for the OpenAPI document,
+   * "smart" for SMART's description of the sign-in.
+   *
+   * @generated from field: string form = 1;
+   */
+  form?: string;
 };
 
 /**
@@ -579,7 +899,157 @@ export type CapabilitiesRequestJson = {
  * Use `create(CapabilitiesRequestSchema)` to create a new message.
  */
 export const CapabilitiesRequestSchema: GenMessage<CapabilitiesRequest, {jsonType: CapabilitiesRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 10);
+  messageDesc(file_yba_records_v1_records, 12);
+
+/**
+ * TerminologyRequest is a call of an operation on code systems or value sets.
+ *
+ * @generated from message yba.records.v1.TerminologyRequest
+ */
+export type TerminologyRequest = Message<"yba.records.v1.TerminologyRequest"> & {
+  /**
+   * CodeSystem or ValueSet.
+   *
+   * @generated from field: string type = 1;
+   */
+  type: string;
+
+  /**
+   * The resource the operation is called on, empty for the type.
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * The operation's parameters, URL-encoded.
+   *
+   * @generated from field: string query = 3;
+   */
+  query: string;
+
+  /**
+   * A Parameters resource with further ones, as FHIR JSON; may be empty.
+   *
+   * @generated from field: bytes body = 4;
+   */
+  body: Uint8Array;
+};
+
+/**
+ * TerminologyRequest is a call of an operation on code systems or value sets.
+ *
+ * @generated from message yba.records.v1.TerminologyRequest
+ */
+export type TerminologyRequestJson = {
+  /**
+   * CodeSystem or ValueSet.
+   *
+   * @generated from field: string type = 1;
+   */
+  type?: string;
+
+  /**
+   * The resource the operation is called on, empty for the type.
+   *
+   * @generated from field: string id = 2;
+   */
+  id?: string;
+
+  /**
+   * The operation's parameters, URL-encoded.
+   *
+   * @generated from field: string query = 3;
+   */
+  query?: string;
+
+  /**
+   * A Parameters resource with further ones, as FHIR JSON; may be empty.
+   *
+   * @generated from field: bytes body = 4;
+   */
+  body?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.TerminologyRequest.
+ * Use `create(TerminologyRequestSchema)` to create a new message.
+ */
+export const TerminologyRequestSchema: GenMessage<TerminologyRequest, {jsonType: TerminologyRequestJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 13);
+
+/**
+ * OperationRequest is a call of a FHIR operation.
+ *
+ * @generated from message yba.records.v1.OperationRequest
+ */
+export type OperationRequest = Message<"yba.records.v1.OperationRequest"> & {
+  /**
+   * The resource it is called on; both empty for an operation on a fixed type.
+   *
+   * @generated from field: string type = 1;
+   */
+  type: string;
+
+  /**
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * The operation's parameters, URL-encoded.
+   *
+   * @generated from field: string query = 3;
+   */
+  query: string;
+
+  /**
+   * A Parameters resource with further ones, as FHIR JSON; may be empty.
+   *
+   * @generated from field: bytes body = 4;
+   */
+  body: Uint8Array;
+};
+
+/**
+ * OperationRequest is a call of a FHIR operation.
+ *
+ * @generated from message yba.records.v1.OperationRequest
+ */
+export type OperationRequestJson = {
+  /**
+   * The resource it is called on; both empty for an operation on a fixed type.
+   *
+   * @generated from field: string type = 1;
+   */
+  type?: string;
+
+  /**
+   * @generated from field: string id = 2;
+   */
+  id?: string;
+
+  /**
+   * The operation's parameters, URL-encoded.
+   *
+   * @generated from field: string query = 3;
+   */
+  query?: string;
+
+  /**
+   * A Parameters resource with further ones, as FHIR JSON; may be empty.
+   *
+   * @generated from field: bytes body = 4;
+   */
+  body?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.OperationRequest.
+ * Use `create(OperationRequestSchema)` to create a new message.
+ */
+export const OperationRequestSchema: GenMessage<OperationRequest, {jsonType: OperationRequestJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 14);
 
 /**
  * Bundle is a FHIR Bundle as JSON.
@@ -610,7 +1080,7 @@ export type BundleJson = {
  * Use `create(BundleSchema)` to create a new message.
  */
 export const BundleSchema: GenMessage<Bundle, {jsonType: BundleJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 11);
+  messageDesc(file_yba_records_v1_records, 15);
 
 /**
  * @generated from message yba.records.v1.ChangesRequest
@@ -683,7 +1153,7 @@ export type ChangesRequestJson = {
  * Use `create(ChangesRequestSchema)` to create a new message.
  */
 export const ChangesRequestSchema: GenMessage<ChangesRequest, {jsonType: ChangesRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 12);
+  messageDesc(file_yba_records_v1_records, 16);
 
 /**
  * @generated from message yba.records.v1.ChangesResponse
@@ -724,7 +1194,7 @@ export type ChangesResponseJson = {
  * Use `create(ChangesResponseSchema)` to create a new message.
  */
 export const ChangesResponseSchema: GenMessage<ChangesResponse, {jsonType: ChangesResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 13);
+  messageDesc(file_yba_records_v1_records, 17);
 
 /**
  * Change is one row of the log.
@@ -847,7 +1317,873 @@ export type ChangeJson = {
  * Use `create(ChangeSchema)` to create a new message.
  */
 export const ChangeSchema: GenMessage<Change, {jsonType: ChangeJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 14);
+  messageDesc(file_yba_records_v1_records, 18);
+
+/**
+ * @generated from message yba.records.v1.IndexingRequest
+ */
+export type IndexingRequest = Message<"yba.records.v1.IndexingRequest"> & {
+};
+
+/**
+ * @generated from message yba.records.v1.IndexingRequest
+ */
+export type IndexingRequestJson = {
+};
+
+/**
+ * Describes the message yba.records.v1.IndexingRequest.
+ * Use `create(IndexingRequestSchema)` to create a new message.
+ */
+export const IndexingRequestSchema: GenMessage<IndexingRequest, {jsonType: IndexingRequestJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 19);
+
+/**
+ * @generated from message yba.records.v1.IndexingResponse
+ */
+export type IndexingResponse = Message<"yba.records.v1.IndexingResponse"> & {
+  /**
+   * Empty when every parameter is complete.
+   *
+   * @generated from field: repeated yba.records.v1.IndexingResponse.Progress types = 1;
+   */
+  types: IndexingResponse_Progress[];
+};
+
+/**
+ * @generated from message yba.records.v1.IndexingResponse
+ */
+export type IndexingResponseJson = {
+  /**
+   * Empty when every parameter is complete.
+   *
+   * @generated from field: repeated yba.records.v1.IndexingResponse.Progress types = 1;
+   */
+  types?: IndexingResponse_ProgressJson[];
+};
+
+/**
+ * Describes the message yba.records.v1.IndexingResponse.
+ * Use `create(IndexingResponseSchema)` to create a new message.
+ */
+export const IndexingResponseSchema: GenMessage<IndexingResponse, {jsonType: IndexingResponseJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 20);
+
+/**
+ * @generated from message yba.records.v1.IndexingResponse.Progress
+ */
+export type IndexingResponse_Progress = Message<"yba.records.v1.IndexingResponse.Progress"> & {
+  /**
+   * @generated from field: string type = 1;
+   */
+  type: string;
+
+  /**
+   * Resources that are done, and that there are.
+   *
+   * @generated from field: int64 done = 2;
+   */
+  done: bigint;
+
+  /**
+   * @generated from field: int64 total = 3;
+   */
+  total: bigint;
+};
+
+/**
+ * @generated from message yba.records.v1.IndexingResponse.Progress
+ */
+export type IndexingResponse_ProgressJson = {
+  /**
+   * @generated from field: string type = 1;
+   */
+  type?: string;
+
+  /**
+   * Resources that are done, and that there are.
+   *
+   * @generated from field: int64 done = 2;
+   */
+  done?: string;
+
+  /**
+   * @generated from field: int64 total = 3;
+   */
+  total?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.IndexingResponse.Progress.
+ * Use `create(IndexingResponse_ProgressSchema)` to create a new message.
+ */
+export const IndexingResponse_ProgressSchema: GenMessage<IndexingResponse_Progress, {jsonType: IndexingResponse_ProgressJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 20, 0);
+
+/**
+ * @generated from message yba.records.v1.SubscriptionStatusRequest
+ */
+export type SubscriptionStatusRequest = Message<"yba.records.v1.SubscriptionStatusRequest"> & {
+  /**
+   * Empty for all that the caller may see.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The raw query of the REST call: id and status, each possibly several times.
+   *
+   * @generated from field: string query = 2;
+   */
+  query: string;
+};
+
+/**
+ * @generated from message yba.records.v1.SubscriptionStatusRequest
+ */
+export type SubscriptionStatusRequestJson = {
+  /**
+   * Empty for all that the caller may see.
+   *
+   * @generated from field: string id = 1;
+   */
+  id?: string;
+
+  /**
+   * The raw query of the REST call: id and status, each possibly several times.
+   *
+   * @generated from field: string query = 2;
+   */
+  query?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.SubscriptionStatusRequest.
+ * Use `create(SubscriptionStatusRequestSchema)` to create a new message.
+ */
+export const SubscriptionStatusRequestSchema: GenMessage<SubscriptionStatusRequest, {jsonType: SubscriptionStatusRequestJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 21);
+
+/**
+ * @generated from message yba.records.v1.SubscriptionEventsRequest
+ */
+export type SubscriptionEventsRequest = Message<"yba.records.v1.SubscriptionEventsRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The raw query of the REST call: eventsSinceNumber, eventsUntilNumber, content.
+   *
+   * @generated from field: string query = 2;
+   */
+  query: string;
+};
+
+/**
+ * @generated from message yba.records.v1.SubscriptionEventsRequest
+ */
+export type SubscriptionEventsRequestJson = {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id?: string;
+
+  /**
+   * The raw query of the REST call: eventsSinceNumber, eventsUntilNumber, content.
+   *
+   * @generated from field: string query = 2;
+   */
+  query?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.SubscriptionEventsRequest.
+ * Use `create(SubscriptionEventsRequestSchema)` to create a new message.
+ */
+export const SubscriptionEventsRequestSchema: GenMessage<SubscriptionEventsRequest, {jsonType: SubscriptionEventsRequestJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 22);
+
+/**
+ * @generated from message yba.records.v1.SubscriptionTokenRequest
+ */
+export type SubscriptionTokenRequest = Message<"yba.records.v1.SubscriptionTokenRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * @generated from message yba.records.v1.SubscriptionTokenRequest
+ */
+export type SubscriptionTokenRequestJson = {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.SubscriptionTokenRequest.
+ * Use `create(SubscriptionTokenRequestSchema)` to create a new message.
+ */
+export const SubscriptionTokenRequestSchema: GenMessage<SubscriptionTokenRequest, {jsonType: SubscriptionTokenRequestJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 23);
+
+/**
+ * @generated from message yba.records.v1.SubscriptionSecretRequest
+ */
+export type SubscriptionSecretRequest = Message<"yba.records.v1.SubscriptionSecretRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * @generated from message yba.records.v1.SubscriptionSecretRequest
+ */
+export type SubscriptionSecretRequestJson = {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.SubscriptionSecretRequest.
+ * Use `create(SubscriptionSecretRequestSchema)` to create a new message.
+ */
+export const SubscriptionSecretRequestSchema: GenMessage<SubscriptionSecretRequest, {jsonType: SubscriptionSecretRequestJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 24);
+
+/**
+ * @generated from message yba.records.v1.SubscriptionDeadLettersRequest
+ */
+export type SubscriptionDeadLettersRequest = Message<"yba.records.v1.SubscriptionDeadLettersRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * @generated from message yba.records.v1.SubscriptionDeadLettersRequest
+ */
+export type SubscriptionDeadLettersRequestJson = {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.SubscriptionDeadLettersRequest.
+ * Use `create(SubscriptionDeadLettersRequestSchema)` to create a new message.
+ */
+export const SubscriptionDeadLettersRequestSchema: GenMessage<SubscriptionDeadLettersRequest, {jsonType: SubscriptionDeadLettersRequestJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 25);
+
+/**
+ * @generated from message yba.records.v1.SubscriptionResendRequest
+ */
+export type SubscriptionResendRequest = Message<"yba.records.v1.SubscriptionResendRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The events' numbers; empty means all dead letters of the Subscription.
+   *
+   * @generated from field: repeated int64 numbers = 2;
+   */
+  numbers: bigint[];
+};
+
+/**
+ * @generated from message yba.records.v1.SubscriptionResendRequest
+ */
+export type SubscriptionResendRequestJson = {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id?: string;
+
+  /**
+   * The events' numbers; empty means all dead letters of the Subscription.
+   *
+   * @generated from field: repeated int64 numbers = 2;
+   */
+  numbers?: string[];
+};
+
+/**
+ * Describes the message yba.records.v1.SubscriptionResendRequest.
+ * Use `create(SubscriptionResendRequestSchema)` to create a new message.
+ */
+export const SubscriptionResendRequestSchema: GenMessage<SubscriptionResendRequest, {jsonType: SubscriptionResendRequestJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 26);
+
+/**
+ * @generated from message yba.records.v1.ExportRequest
+ */
+export type ExportRequest = Message<"yba.records.v1.ExportRequest"> & {
+  /**
+   * "system", "patient" or "group".
+   *
+   * @generated from field: string level = 1;
+   */
+  level: string;
+
+  /**
+   * The id of the Group, for the level "group".
+   *
+   * @generated from field: string group = 2;
+   */
+  group: string;
+
+  /**
+   * The parameters: _outputFormat, _since, _type, URL-encoded.
+   *
+   * @generated from field: string query = 3;
+   */
+  query: string;
+
+  /**
+   * Prefer: handling=lenient ignores unknown parameters.
+   *
+   * @generated from field: bool lenient = 4;
+   */
+  lenient: boolean;
+
+  /**
+   * The address of the request, for the manifest.
+   *
+   * @generated from field: string request = 5;
+   */
+  request: string;
+};
+
+/**
+ * @generated from message yba.records.v1.ExportRequest
+ */
+export type ExportRequestJson = {
+  /**
+   * "system", "patient" or "group".
+   *
+   * @generated from field: string level = 1;
+   */
+  level?: string;
+
+  /**
+   * The id of the Group, for the level "group".
+   *
+   * @generated from field: string group = 2;
+   */
+  group?: string;
+
+  /**
+   * The parameters: _outputFormat, _since, _type, URL-encoded.
+   *
+   * @generated from field: string query = 3;
+   */
+  query?: string;
+
+  /**
+   * Prefer: handling=lenient ignores unknown parameters.
+   *
+   * @generated from field: bool lenient = 4;
+   */
+  lenient?: boolean;
+
+  /**
+   * The address of the request, for the manifest.
+   *
+   * @generated from field: string request = 5;
+   */
+  request?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.ExportRequest.
+ * Use `create(ExportRequestSchema)` to create a new message.
+ */
+export const ExportRequestSchema: GenMessage<ExportRequest, {jsonType: ExportRequestJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 27);
+
+/**
+ * @generated from message yba.records.v1.ExportResponse
+ */
+export type ExportResponse = Message<"yba.records.v1.ExportResponse"> & {
+  /**
+   * @generated from field: string job = 1;
+   */
+  job: string;
+};
+
+/**
+ * @generated from message yba.records.v1.ExportResponse
+ */
+export type ExportResponseJson = {
+  /**
+   * @generated from field: string job = 1;
+   */
+  job?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.ExportResponse.
+ * Use `create(ExportResponseSchema)` to create a new message.
+ */
+export const ExportResponseSchema: GenMessage<ExportResponse, {jsonType: ExportResponseJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 28);
+
+/**
+ * @generated from message yba.records.v1.ExportStatusRequest
+ */
+export type ExportStatusRequest = Message<"yba.records.v1.ExportStatusRequest"> & {
+  /**
+   * @generated from field: string job = 1;
+   */
+  job: string;
+};
+
+/**
+ * @generated from message yba.records.v1.ExportStatusRequest
+ */
+export type ExportStatusRequestJson = {
+  /**
+   * @generated from field: string job = 1;
+   */
+  job?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.ExportStatusRequest.
+ * Use `create(ExportStatusRequestSchema)` to create a new message.
+ */
+export const ExportStatusRequestSchema: GenMessage<ExportStatusRequest, {jsonType: ExportStatusRequestJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 29);
+
+/**
+ * @generated from message yba.records.v1.ExportStatusResponse
+ */
+export type ExportStatusResponse = Message<"yba.records.v1.ExportStatusResponse"> & {
+  /**
+   * @generated from field: bool complete = 1;
+   */
+  complete: boolean;
+
+  /**
+   * What is being done, in words; holds no patient data.
+   *
+   * @generated from field: string progress = 2;
+   */
+  progress: string;
+
+  /**
+   * The manifest as JSON, once the export is complete.
+   *
+   * @generated from field: bytes manifest = 3;
+   */
+  manifest: Uint8Array;
+
+  /**
+   * When the export is forgotten, RFC 3339.
+   *
+   * @generated from field: string expires = 4;
+   */
+  expires: string;
+};
+
+/**
+ * @generated from message yba.records.v1.ExportStatusResponse
+ */
+export type ExportStatusResponseJson = {
+  /**
+   * @generated from field: bool complete = 1;
+   */
+  complete?: boolean;
+
+  /**
+   * What is being done, in words; holds no patient data.
+   *
+   * @generated from field: string progress = 2;
+   */
+  progress?: string;
+
+  /**
+   * The manifest as JSON, once the export is complete.
+   *
+   * @generated from field: bytes manifest = 3;
+   */
+  manifest?: string;
+
+  /**
+   * When the export is forgotten, RFC 3339.
+   *
+   * @generated from field: string expires = 4;
+   */
+  expires?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.ExportStatusResponse.
+ * Use `create(ExportStatusResponseSchema)` to create a new message.
+ */
+export const ExportStatusResponseSchema: GenMessage<ExportStatusResponse, {jsonType: ExportStatusResponseJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 30);
+
+/**
+ * @generated from message yba.records.v1.ExportFileRequest
+ */
+export type ExportFileRequest = Message<"yba.records.v1.ExportFileRequest"> & {
+  /**
+   * @generated from field: string job = 1;
+   */
+  job: string;
+
+  /**
+   * The number of the file within the export.
+   *
+   * @generated from field: int32 file = 2;
+   */
+  file: number;
+
+  /**
+   * Where the page begins: next of the page before, empty for the first.
+   *
+   * @generated from field: string after = 3;
+   */
+  after: string;
+
+  /**
+   * The deletions of this part instead of the resources: Bundles to be carried out.
+   *
+   * @generated from field: bool deleted = 4;
+   */
+  deleted: boolean;
+};
+
+/**
+ * @generated from message yba.records.v1.ExportFileRequest
+ */
+export type ExportFileRequestJson = {
+  /**
+   * @generated from field: string job = 1;
+   */
+  job?: string;
+
+  /**
+   * The number of the file within the export.
+   *
+   * @generated from field: int32 file = 2;
+   */
+  file?: number;
+
+  /**
+   * Where the page begins: next of the page before, empty for the first.
+   *
+   * @generated from field: string after = 3;
+   */
+  after?: string;
+
+  /**
+   * The deletions of this part instead of the resources: Bundles to be carried out.
+   *
+   * @generated from field: bool deleted = 4;
+   */
+  deleted?: boolean;
+};
+
+/**
+ * Describes the message yba.records.v1.ExportFileRequest.
+ * Use `create(ExportFileRequestSchema)` to create a new message.
+ */
+export const ExportFileRequestSchema: GenMessage<ExportFileRequest, {jsonType: ExportFileRequestJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 31);
+
+/**
+ * @generated from message yba.records.v1.ExportFileResponse
+ */
+export type ExportFileResponse = Message<"yba.records.v1.ExportFileResponse"> & {
+  /**
+   * Whole lines of NDJSON.
+   *
+   * @generated from field: bytes lines = 1;
+   */
+  lines: Uint8Array;
+
+  /**
+   * Where the next page begins; empty at the end of the file.
+   *
+   * @generated from field: string next = 2;
+   */
+  next: string;
+};
+
+/**
+ * @generated from message yba.records.v1.ExportFileResponse
+ */
+export type ExportFileResponseJson = {
+  /**
+   * Whole lines of NDJSON.
+   *
+   * @generated from field: bytes lines = 1;
+   */
+  lines?: string;
+
+  /**
+   * Where the next page begins; empty at the end of the file.
+   *
+   * @generated from field: string next = 2;
+   */
+  next?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.ExportFileResponse.
+ * Use `create(ExportFileResponseSchema)` to create a new message.
+ */
+export const ExportFileResponseSchema: GenMessage<ExportFileResponse, {jsonType: ExportFileResponseJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 32);
+
+/**
+ * @generated from message yba.records.v1.ExportCancelRequest
+ */
+export type ExportCancelRequest = Message<"yba.records.v1.ExportCancelRequest"> & {
+  /**
+   * @generated from field: string job = 1;
+   */
+  job: string;
+};
+
+/**
+ * @generated from message yba.records.v1.ExportCancelRequest
+ */
+export type ExportCancelRequestJson = {
+  /**
+   * @generated from field: string job = 1;
+   */
+  job?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.ExportCancelRequest.
+ * Use `create(ExportCancelRequestSchema)` to create a new message.
+ */
+export const ExportCancelRequestSchema: GenMessage<ExportCancelRequest, {jsonType: ExportCancelRequestJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 33);
+
+/**
+ * @generated from message yba.records.v1.ExportCancelResponse
+ */
+export type ExportCancelResponse = Message<"yba.records.v1.ExportCancelResponse"> & {
+};
+
+/**
+ * @generated from message yba.records.v1.ExportCancelResponse
+ */
+export type ExportCancelResponseJson = {
+};
+
+/**
+ * Describes the message yba.records.v1.ExportCancelResponse.
+ * Use `create(ExportCancelResponseSchema)` to create a new message.
+ */
+export const ExportCancelResponseSchema: GenMessage<ExportCancelResponse, {jsonType: ExportCancelResponseJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 34);
+
+/**
+ * @generated from message yba.records.v1.ImportRequest
+ */
+export type ImportRequest = Message<"yba.records.v1.ImportRequest"> & {
+  /**
+   * NDJSON: one resource in each line. An empty line is skipped.
+   *
+   * @generated from field: bytes lines = 1;
+   */
+  lines: Uint8Array;
+
+  /**
+   * The number of the first line within its file, for errors; from 1.
+   *
+   * @generated from field: int64 first = 2;
+   */
+  first: bigint;
+};
+
+/**
+ * @generated from message yba.records.v1.ImportRequest
+ */
+export type ImportRequestJson = {
+  /**
+   * NDJSON: one resource in each line. An empty line is skipped.
+   *
+   * @generated from field: bytes lines = 1;
+   */
+  lines?: string;
+
+  /**
+   * The number of the first line within its file, for errors; from 1.
+   *
+   * @generated from field: int64 first = 2;
+   */
+  first?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.ImportRequest.
+ * Use `create(ImportRequestSchema)` to create a new message.
+ */
+export const ImportRequestSchema: GenMessage<ImportRequest, {jsonType: ImportRequestJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 35);
+
+/**
+ * ImportResponse counts what became of the lines. Each line is stored by
+ * itself or not at all.
+ *
+ * @generated from message yba.records.v1.ImportResponse
+ */
+export type ImportResponse = Message<"yba.records.v1.ImportResponse"> & {
+  /**
+   * @generated from field: int64 created = 1;
+   */
+  created: bigint;
+
+  /**
+   * @generated from field: int64 updated = 2;
+   */
+  updated: bigint;
+
+  /**
+   * @generated from field: int64 unchanged = 3;
+   */
+  unchanged: bigint;
+
+  /**
+   * @generated from field: int64 failed = 4;
+   */
+  failed: bigint;
+
+  /**
+   * Why lines failed, at most 100 of them.
+   *
+   * @generated from field: repeated yba.records.v1.ImportError errors = 5;
+   */
+  errors: ImportError[];
+};
+
+/**
+ * ImportResponse counts what became of the lines. Each line is stored by
+ * itself or not at all.
+ *
+ * @generated from message yba.records.v1.ImportResponse
+ */
+export type ImportResponseJson = {
+  /**
+   * @generated from field: int64 created = 1;
+   */
+  created?: string;
+
+  /**
+   * @generated from field: int64 updated = 2;
+   */
+  updated?: string;
+
+  /**
+   * @generated from field: int64 unchanged = 3;
+   */
+  unchanged?: string;
+
+  /**
+   * @generated from field: int64 failed = 4;
+   */
+  failed?: string;
+
+  /**
+   * Why lines failed, at most 100 of them.
+   *
+   * @generated from field: repeated yba.records.v1.ImportError errors = 5;
+   */
+  errors?: ImportErrorJson[];
+};
+
+/**
+ * Describes the message yba.records.v1.ImportResponse.
+ * Use `create(ImportResponseSchema)` to create a new message.
+ */
+export const ImportResponseSchema: GenMessage<ImportResponse, {jsonType: ImportResponseJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 36);
+
+/**
+ * @generated from message yba.records.v1.ImportError
+ */
+export type ImportError = Message<"yba.records.v1.ImportError"> & {
+  /**
+   * @generated from field: int64 line = 1;
+   */
+  line: bigint;
+
+  /**
+   * The class of the error, such as "invalid", and what to do about it.
+   *
+   * @generated from field: string class = 2;
+   */
+  class: string;
+
+  /**
+   * @generated from field: string message = 3;
+   */
+  message: string;
+
+  /**
+   * Where in the resource, a FHIRPath-like place.
+   *
+   * @generated from field: string at = 4;
+   */
+  at: string;
+};
+
+/**
+ * @generated from message yba.records.v1.ImportError
+ */
+export type ImportErrorJson = {
+  /**
+   * @generated from field: int64 line = 1;
+   */
+  line?: string;
+
+  /**
+   * The class of the error, such as "invalid", and what to do about it.
+   *
+   * @generated from field: string class = 2;
+   */
+  class?: string;
+
+  /**
+   * @generated from field: string message = 3;
+   */
+  message?: string;
+
+  /**
+   * Where in the resource, a FHIRPath-like place.
+   *
+   * @generated from field: string at = 4;
+   */
+  at?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.ImportError.
+ * Use `create(ImportErrorSchema)` to create a new message.
+ */
+export const ImportErrorSchema: GenMessage<ImportError, {jsonType: ImportErrorJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 37);
 
 /**
  * Records is the FHIR R4 system of record. Other services read and write
@@ -895,6 +2231,16 @@ export const Records: GenService<{
   update: {
     methodKind: "unary";
     input: typeof UpdateRequestSchema;
+    output: typeof ResourceSchema;
+  },
+  /**
+   * Patch changes the current version by a JSON Patch or a FHIRPath Patch.
+   *
+   * @generated from rpc yba.records.v1.Records.Patch
+   */
+  patch: {
+    methodKind: "unary";
+    input: typeof PatchRequestSchema;
     output: typeof ResourceSchema;
   },
   /**
@@ -948,6 +2294,16 @@ export const Records: GenService<{
     output: typeof BundleSchema;
   },
   /**
+   * Validate tells what is wrong with a resource and writes nothing ($validate).
+   *
+   * @generated from rpc yba.records.v1.Records.Validate
+   */
+  validate: {
+    methodKind: "unary";
+    input: typeof ValidateRequestSchema;
+    output: typeof ResourceSchema;
+  },
+  /**
    * Capabilities returns the CapabilityStatement of what is really there.
    *
    * @generated from rpc yba.records.v1.Records.Capabilities
@@ -955,6 +2311,106 @@ export const Records: GenService<{
   capabilities: {
     methodKind: "unary";
     input: typeof CapabilitiesRequestSchema;
+    output: typeof ResourceSchema;
+  },
+  /**
+   * Expand lists the codes of a value set (ValueSet/$expand).
+   *
+   * @generated from rpc yba.records.v1.Records.Expand
+   */
+  expand: {
+    methodKind: "unary";
+    input: typeof TerminologyRequestSchema;
+    output: typeof ResourceSchema;
+  },
+  /**
+   * Lookup tells what is known of a code (CodeSystem/$lookup).
+   *
+   * @generated from rpc yba.records.v1.Records.Lookup
+   */
+  lookup: {
+    methodKind: "unary";
+    input: typeof TerminologyRequestSchema;
+    output: typeof ResourceSchema;
+  },
+  /**
+   * ValidateCode tells whether a code is in a code system or value set (CodeSystem/$validate-code, ValueSet/$validate-code).
+   *
+   * @generated from rpc yba.records.v1.Records.ValidateCode
+   */
+  validateCode: {
+    methodKind: "unary";
+    input: typeof TerminologyRequestSchema;
+    output: typeof ResourceSchema;
+  },
+  /**
+   * Match finds the Patients that may be the given one (Patient/$match).
+   *
+   * @generated from rpc yba.records.v1.Records.Match
+   */
+  match: {
+    methodKind: "unary";
+    input: typeof OperationRequestSchema;
+    output: typeof BundleSchema;
+  },
+  /**
+   * Merge makes one record of two Patients' (Patient/$merge).
+   *
+   * @generated from rpc yba.records.v1.Records.Merge
+   */
+  merge: {
+    methodKind: "unary";
+    input: typeof OperationRequestSchema;
+    output: typeof ResourceSchema;
+  },
+  /**
+   * Unmerge undoes a merge (Patient/$unmerge).
+   *
+   * @generated from rpc yba.records.v1.Records.Unmerge
+   */
+  unmerge: {
+    methodKind: "unary";
+    input: typeof OperationRequestSchema;
+    output: typeof ResourceSchema;
+  },
+  /**
+   * LastN returns a patient's latest Observations of each code (Observation/$lastn).
+   *
+   * @generated from rpc yba.records.v1.Records.LastN
+   */
+  lastN: {
+    methodKind: "unary";
+    input: typeof OperationRequestSchema;
+    output: typeof BundleSchema;
+  },
+  /**
+   * Meta returns a resource's profiles, tags and security labels ($meta).
+   *
+   * @generated from rpc yba.records.v1.Records.Meta
+   */
+  meta: {
+    methodKind: "unary";
+    input: typeof OperationRequestSchema;
+    output: typeof ResourceSchema;
+  },
+  /**
+   * MetaAdd adds profiles, tags and security labels ($meta-add).
+   *
+   * @generated from rpc yba.records.v1.Records.MetaAdd
+   */
+  metaAdd: {
+    methodKind: "unary";
+    input: typeof OperationRequestSchema;
+    output: typeof ResourceSchema;
+  },
+  /**
+   * MetaDelete takes profiles, tags and security labels away ($meta-delete).
+   *
+   * @generated from rpc yba.records.v1.Records.MetaDelete
+   */
+  metaDelete: {
+    methodKind: "unary";
+    input: typeof OperationRequestSchema;
     output: typeof ResourceSchema;
   },
   /**
@@ -966,6 +2422,127 @@ export const Records: GenService<{
     methodKind: "unary";
     input: typeof ChangesRequestSchema;
     output: typeof ChangesResponseSchema;
+  },
+  /**
+   * Indexing tells which types' search parameters are being indexed again, and
+   * how far; searches by them answer Unavailable meanwhile.
+   *
+   * @generated from rpc yba.records.v1.Records.Indexing
+   */
+  indexing: {
+    methodKind: "unary";
+    input: typeof IndexingRequestSchema;
+    output: typeof IndexingResponseSchema;
+  },
+  /**
+   * SubscriptionStatus tells how Subscriptions stand (Subscription/$status).
+   *
+   * @generated from rpc yba.records.v1.Records.SubscriptionStatus
+   */
+  subscriptionStatus: {
+    methodKind: "unary";
+    input: typeof SubscriptionStatusRequestSchema;
+    output: typeof BundleSchema;
+  },
+  /**
+   * SubscriptionEvents repeats events that happened (Subscription/[id]/$events).
+   *
+   * @generated from rpc yba.records.v1.Records.SubscriptionEvents
+   */
+  subscriptionEvents: {
+    methodKind: "unary";
+    input: typeof SubscriptionEventsRequestSchema;
+    output: typeof BundleSchema;
+  },
+  /**
+   * SubscriptionToken returns a token for a websocket (Subscription/[id]/$get-ws-binding-token).
+   *
+   * @generated from rpc yba.records.v1.Records.SubscriptionToken
+   */
+  subscriptionToken: {
+    methodKind: "unary";
+    input: typeof SubscriptionTokenRequestSchema;
+    output: typeof ResourceSchema;
+  },
+  /**
+   * SubscriptionSecret returns the secret that notifications are signed with.
+   *
+   * @generated from rpc yba.records.v1.Records.SubscriptionSecret
+   */
+  subscriptionSecret: {
+    methodKind: "unary";
+    input: typeof SubscriptionSecretRequestSchema;
+    output: typeof ResourceSchema;
+  },
+  /**
+   * SubscriptionDeadLetters lists the events that could not be delivered.
+   *
+   * @generated from rpc yba.records.v1.Records.SubscriptionDeadLetters
+   */
+  subscriptionDeadLetters: {
+    methodKind: "unary";
+    input: typeof SubscriptionDeadLettersRequestSchema;
+    output: typeof ResourceSchema;
+  },
+  /**
+   * SubscriptionResend puts dead letters back into the queue.
+   *
+   * @generated from rpc yba.records.v1.Records.SubscriptionResend
+   */
+  subscriptionResend: {
+    methodKind: "unary";
+    input: typeof SubscriptionResendRequestSchema;
+    output: typeof ResourceSchema;
+  },
+  /**
+   * Export begins a bulk export (https://hl7.org/fhir/uv/bulkdata/export.html).
+   *
+   * @generated from rpc yba.records.v1.Records.Export
+   */
+  export: {
+    methodKind: "unary";
+    input: typeof ExportRequestSchema;
+    output: typeof ExportResponseSchema;
+  },
+  /**
+   * ExportStatus tells how far an export is, and at its end what it consists of.
+   *
+   * @generated from rpc yba.records.v1.Records.ExportStatus
+   */
+  exportStatus: {
+    methodKind: "unary";
+    input: typeof ExportStatusRequestSchema;
+    output: typeof ExportStatusResponseSchema;
+  },
+  /**
+   * ExportFile returns a page of one of an export's files.
+   *
+   * @generated from rpc yba.records.v1.Records.ExportFile
+   */
+  exportFile: {
+    methodKind: "unary";
+    input: typeof ExportFileRequestSchema;
+    output: typeof ExportFileResponseSchema;
+  },
+  /**
+   * ExportCancel ends an export and forgets it.
+   *
+   * @generated from rpc yba.records.v1.Records.ExportCancel
+   */
+  exportCancel: {
+    methodKind: "unary";
+    input: typeof ExportCancelRequestSchema;
+    output: typeof ExportCancelResponseSchema;
+  },
+  /**
+   * Import stores a piece of an NDJSON file, each line by itself.
+   *
+   * @generated from rpc yba.records.v1.Records.Import
+   */
+  import: {
+    methodKind: "unary";
+    input: typeof ImportRequestSchema;
+    output: typeof ImportResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_yba_records_v1_records, 0);

@@ -1,0 +1,208 @@
+package records
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-kit/kit/endpoint"
+
+	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/guard"
+	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+)
+
+// fhirJSON is the media type that asks for a Binary as a resource.
+const fhirJSON = "application/fhir+json"
+
+// uploadWait is how long the sender of content may pause.
+const uploadWait = 2 * time.Minute
+
+// binaries are the guarded endpoints of raw content. They have the rights of
+// the operations whose names they bear, and their place in the audit log.
+func binaries(r *Records, g *guard.Guard) map[string]endpoint.Endpoint {
+	read := func(ctx context.Context, request any) (any, error) {
+		q, ok := request.(*binaryRequest)
+		if !ok {
+			return nil, errAnswer
+		}
+		return r.binary(ctx, q.id, q.version, q.raw)
+	}
+	store := func(ctx context.Context, request any) (any, error) {
+		u, ok := request.(*upload)
+		if !ok {
+			return nil, errAnswer
+		}
+		return r.upload(ctx, u)
+	}
+	list := map[string]endpoint.Endpoint{}
+	for name, e := range map[string]endpoint.Endpoint{"Read": read, "ReadVersion": read, "Create": store, "Update": store} {
+		list[name] = g.Middleware("records."+name, guard.Rules{})(e)
+	}
+	return list
+}
+
+// binaryRequest asks for a Binary.
+type binaryRequest struct {
+	id, version string
+	raw         bool
+}
+
+// GetType and GetId name the resource in the audit log.
+func (*binaryRequest) GetType() string { return "Binary" }
+
+// GetId is the id of the address.
+func (q *binaryRequest) GetId() string { return q.id } //nolint:revive,staticcheck // the name that the guard looks for
+
+// readBinary answers a read of a Binary with its content, unless the resource
+// is asked for (https://hl7.org/fhir/R4/binary.html#rest).
+func readBinary(f *rest, operation string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		resource, part := asksResource(r)
+		if r.PathValue("type") != "Binary" || part {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Vary", "Accept")
+		ctx := f.before(r.Context(), r)
+		resp, err := f.binaries[operation](ctx, &binaryRequest{r.PathValue("id"), r.PathValue("version"), !resource})
+		if err != nil {
+			encodeError(ctx, err, w)
+			return
+		}
+		b, ok := resp.(*opened)
+		if !ok {
+			encodeError(ctx, errAnswer, w)
+			return
+		}
+		h := w.Header()
+		h.Set("ETag", etag(b.Version))
+		h.Set("Cache-Control", "no-store")
+		if resource {
+			serveResource(ctx, w, r, b)
+			return
+		}
+		serveContent(ctx, w, r, b)
+	})
+}
+
+// asksResource reports whether the request names a FHIR format, and whether
+// it wants a part of the resource, or a format that is refused as elsewhere.
+func asksResource(r *http.Request) (resource, part bool) {
+	accept := strings.ToLower(strings.Join(r.Header.Values("Accept"), ","))
+	resource = strings.Contains(accept, "fhir")
+	refused := resource && !strings.Contains(accept, "json")
+	if r.URL.RawQuery == "" {
+		return resource, refused
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return false, true
+	}
+	for name, v := range query {
+		if name != "_format" {
+			return false, true
+		}
+		format := strings.ToLower(v[0])
+		resource = strings.Contains(format, "fhir") || format == "json" || format == "application/json" || format == "text/json"
+		refused = !resource && !strings.Contains(format, "/") || resource && !strings.Contains(format, "json")
+	}
+	return resource, refused
+}
+
+// serveContent sends the content itself. It comes from users and must never
+// run in the origin of the apps: it is a download, of the stated type, and
+// should a browser show it nevertheless, without scripts and origin.
+func serveContent(ctx context.Context, w http.ResponseWriter, r *http.Request, b *opened) {
+	content, err := b.content(ctx)
+	if err != nil {
+		w.Header().Del("ETag")
+		encodeError(ctx, err, w)
+		return
+	}
+	h := w.Header()
+	kind := "application/octet-stream"
+	if t, _ := rawType(b.mime); t != "" {
+		kind = b.mime
+	}
+	h.Set("Content-Type", kind)
+	h.Set("Content-Disposition", "attachment")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	if b.context != "" && !strings.ContainsAny(b.context, "\r\n") {
+		h.Set("X-Security-Context", b.context)
+	}
+	// Ranges, conditions and HEAD (RFC 9110 sections 13 and 14).
+	http.ServeContent(w, r, "", b.Updated, content)
+}
+
+// serveResource sends the resource, part by part where it is large.
+func serveResource(ctx context.Context, w http.ResponseWriter, r *http.Request, b *opened) {
+	h := w.Header()
+	h.Set("Last-Modified", b.Updated.UTC().Format(http.TimeFormat))
+	conditions := &recordsv1.ReadRequest{IfNoneMatch: r.Header.Get("If-None-Match"), IfModifiedSince: r.Header.Get("If-Modified-Since")}
+	if r.PathValue("version") == "" && unchanged(conditions, b.Stored) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Type", contentType)
+	length := int64(len(b.body))
+	for _, s := range b.Splices {
+		length += s.Len()
+	}
+	h.Set("Content-Length", strconv.FormatInt(length, 10))
+	w.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		// What is cut short is shorter than its length, which the client sees.
+		_ = b.stream(ctx, w)
+	}
+}
+
+// storeBinary stores raw content as a Binary, unless it is a resource.
+func storeBinary(f *rest, operation string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, raw := rawType(r.Header.Get("Content-Type"))
+		if r.PathValue("type") != "Binary" || !raw {
+			next.ServeHTTP(w, r)
+			return
+		}
+		ctx := f.before(r.Context(), r)
+		if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
+			refuse(ctx, w, http.StatusUnsupportedMediaType, "a compressed body is not read; send it without Content-Encoding")
+			return
+		}
+		limit := f.maxContent
+		if r.ContentLength > limit && r.Header.Get("Authorization") != "" {
+			encodeError(ctx, fault.Newf(fault.TooLarge, "the content is larger than %d bytes", limit), w)
+			return
+		}
+		resp, err := f.binaries[operation](ctx, &upload{
+			typ: "Binary", id: r.PathValue("id"), mime: r.Header.Get("Content-Type"), context: r.Header.Get("X-Security-Context"),
+			ifMatch: r.Header.Get("If-Match"), ifNoneMatch: r.Header.Get("If-None-Match"), ifNoneExist: r.Header.Get("If-None-Exist"),
+			body: &steady{http.MaxBytesReader(w, r.Body, limit), http.NewResponseController(w)},
+		})
+		if err == nil {
+			err = encodeWrite(ctx, w, resp)
+		}
+		if err != nil {
+			encodeError(ctx, err, w)
+		}
+	})
+}
+
+// steady reads from a sender who may be slow but must not pause.
+type steady struct {
+	from    io.Reader
+	control *http.ResponseController
+}
+
+func (p *steady) Read(b []byte) (int, error) {
+	// Where the deadline cannot be moved, the server's own stays.
+	_ = p.control.SetReadDeadline(time.Now().Add(uploadWait))
+	return p.from.Read(b)
+}

@@ -1,0 +1,131 @@
+package records
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	kithttp "github.com/go-kit/kit/transport/http"
+
+	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/fhir"
+	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+)
+
+// parameters are the input of an operation: a Parameters resource and what
+// stands in the address (https://hl7.org/fhir/R4/operations.html#request).
+type parameters struct {
+	root  fhir.Value
+	query url.Values
+}
+
+// readParameters reads the input and refuses names that are not known.
+func readParameters(req *recordsv1.OperationRequest, known ...string) (parameters, error) {
+	var p parameters
+	var err error
+	if p.query, err = url.ParseQuery(req.GetQuery()); err != nil {
+		return p, fault.New(fault.Invalid, "the query is not URL-encoded", nil)
+	}
+	p.query.Del("_format")
+	unknown := func(at string) error {
+		f := fault.Newf(fault.Invalid, "the operation has the parameters %s", strings.Join(known, ", "))
+		f.At = at
+		return f
+	}
+	for name := range p.query {
+		if !slices.Contains(known, name) {
+			return p, unknown("")
+		}
+	}
+	if len(req.GetBody()) == 0 {
+		return p, nil
+	}
+	doc, err := fhir.Parse(req.GetBody())
+	if err != nil {
+		return p, err
+	}
+	p.root = doc.Root()
+	if p.root.Get("resourceType").Str() != "Parameters" {
+		f := fault.New(fault.Invalid, "a Parameters resource is expected", nil)
+		f.At = "resourceType"
+		return p, f
+	}
+	for v := range p.root.Get("parameter").Items() {
+		if !slices.Contains(known, v.Get("name").Str()) {
+			return p, unknown(v.Path())
+		}
+	}
+	return p, nil
+}
+
+// all returns the parameters of a name, as they stand in the resource.
+func (p parameters) all(name string) []fhir.Value {
+	var list []fhir.Value
+	for v := range p.root.Get("parameter").Items() {
+		if v.Get("name").Str() == name {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// get returns the first parameter of a name, absent if there is none.
+func (p parameters) get(name string) fhir.Value {
+	if list := p.all(name); len(list) > 0 {
+		return list[0]
+	}
+	return fhir.Value{}
+}
+
+// text returns a parameter's simple value as text, from the resource or else
+// from the address.
+func (p parameters) text(name string) string {
+	if s := simple(p.get(name)); s != "" {
+		return s
+	}
+	return p.query.Get(name)
+}
+
+// simple returns the value of a parameter as text, that of a Reference as it
+// stands; "" for other complex values.
+func simple(parameter fhir.Value) string {
+	for member, v := range parameter.Members() {
+		if strings.HasPrefix(member, "value") {
+			if ref := v.Get("reference"); ref.Exists() {
+				return ref.Str()
+			}
+			return v.Text()
+		}
+	}
+	return ""
+}
+
+// flag reads a boolean parameter, false where it is not given.
+func (p parameters) flag(name string) (bool, error) {
+	switch p.text(name) {
+	case "true":
+		return true, nil
+	case "", "false":
+		return false, nil
+	}
+	return false, fault.Newf(fault.Invalid, "%s is true or false", name)
+}
+
+// decodeOperation reads a call of an operation on typ, or on the type in the
+// address where typ is empty.
+func decodeOperation(typ string) kithttp.DecodeRequestFunc {
+	return func(_ context.Context, r *http.Request) (any, error) {
+		req := &recordsv1.OperationRequest{Type: typ, Id: r.PathValue("id"), Query: r.URL.RawQuery}
+		if typ == "" {
+			req.Type = r.PathValue("type")
+		}
+		if r.Method != http.MethodPost {
+			return req, nil
+		}
+		var err error
+		req.Body, err = body(r, maxResource)
+		return req, err
+	}
+}

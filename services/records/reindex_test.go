@@ -124,7 +124,7 @@ func (i *installation) spoil(t *testing.T) {
 		`DELETE FROM records.refs WHERE key % 5 = 0`,
 		`UPDATE records.quantities SET base = '', amount = 0`,
 		`TRUNCATE records.composites`,
-		`UPDATE records.current SET at = at - 1 WHERE key % 7 = 0`,
+		`UPDATE records.current SET at = at + 1 WHERE key % 7 = 0`,
 		`UPDATE records.params SET digest = 'old'`)
 }
 

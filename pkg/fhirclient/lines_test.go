@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -19,10 +20,10 @@ func TestALostPieceIsSentAgainOnlyWhereThatIsHarmless(t *testing.T) {
 		"{\"resourceType\":\"A\",\"id\":\"1\"}\n": 2,
 		"{\"resourceType\":\"A\"}\n":              1,
 	} {
-		posts := 0
+		var posts atomic.Int32
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
-			if posts++; posts == 1 {
+			if posts.Add(1) == 1 {
 				panic(http.ErrAbortHandler)
 			}
 			fmt.Fprint(w, `{"resourceType":"Parameters","parameter":[{"name":"created","valueInteger":1},{"name":"outcome","resource":{"resourceType":"OperationOutcome","issue":[]}}]}`)
@@ -51,8 +52,8 @@ func TestALostPieceIsSentAgainOnlyWhereThatIsHarmless(t *testing.T) {
 			}
 			_ = j.Close()
 		}
-		if posts != want {
-			t.Errorf("%s was sent %d times", body, posts)
+		if int(posts.Load()) != want {
+			t.Errorf("%s was sent %d times", body, posts.Load())
 		}
 		c.Close()
 		s.Close()

@@ -105,7 +105,16 @@ func (r *Records) parse(typ string, body []byte) (fhir.Value, error) {
 		f.At = "resourceType"
 		return v, f
 	}
-	return v, r.defs.Validate(v)
+	return v, r.valid(v)
+}
+
+// valid checks a resource that is to be written, where the installation wants
+// that.
+func (r *Records) valid(v fhir.Value) error {
+	if !r.settings.validate {
+		return nil
+	}
+	return r.defs.Validate(v)
 }
 
 func sameID(v fhir.Value, id string) error {

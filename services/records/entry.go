@@ -126,7 +126,7 @@ func (r *Records) readBody(c *change, v fhir.Value) error {
 	if c.body.Get("resourceType").Str() != c.typ {
 		return invalidAt(v, "the resource is of another type than the address")
 	}
-	return r.defs.Validate(c.body)
+	return r.valid(c.body)
 }
 
 // readChange reads what is about a resource that may be there.

@@ -116,7 +116,7 @@ func (im *importing) compose(l *line) error {
 	if personal(l.typ) {
 		return fault.Newf(fault.Unprocessable, "a %s belongs to the account that writes it; write it by itself", l.typ).In("resourceType")
 	}
-	if err := im.r.defs.Validate(v); err != nil {
+	if err := im.r.valid(v); err != nil {
 		return err
 	}
 	if id := v.Get("id"); id.Exists() {

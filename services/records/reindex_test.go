@@ -42,7 +42,7 @@ func (i *installation) start(t *testing.T) *Records {
 		t.Fatal(err)
 	}
 	r := &Records{
-		store: store, defs: defs, settings: settings{updateCreate: true}, now: time.Now, log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4",
+		store: store, defs: defs, settings: settings{validate: true, updateCreate: true}, now: time.Now, log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4",
 	}
 	r.enter = func(ctx context.Context, _ string) (context.Context, error) { return ctx, nil }
 	return r

@@ -11,6 +11,8 @@ import (
 
 // settings are what an installation may switch.
 type settings struct {
+	// validate checks what is written against the base definitions.
+	validate bool
 	// updateCreate lets a PUT create under the client's id.
 	updateCreate bool
 	// deleteMany is how many resources a conditional delete may delete.
@@ -39,7 +41,7 @@ const maxDelete = 1000
 const maxBinaryMB = 10_000
 
 func newSettings(c config.Config, defs *fhir.Definitions) (s settings, err error) {
-	s = settings{updateCreate: c.RecordsUpdateCreate, deleteMany: c.RecordsDeleteMany}
+	s = settings{validate: c.RecordsValidate, updateCreate: c.RecordsUpdateCreate, deleteMany: c.RecordsDeleteMany}
 	if s.deleteMany < 1 || s.deleteMany > maxDelete {
 		return s, fmt.Errorf("records-delete-many must be between 1 and %d", maxDelete)
 	}

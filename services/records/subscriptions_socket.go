@@ -74,8 +74,10 @@ func (h *hooks) serveSocket(closing context.Context) http.Handler {
 	})
 }
 
-// read passes on what the client says.
-func (s *socket) read(ctx context.Context, words chan<- string) {
+// read passes on what the client says until nobody listens any more. ctx
+// outlives that: a Read that is cancelled breaks the connection, and the client
+// would not be told why.
+func (s *socket) read(ctx context.Context, words chan<- string, over <-chan struct{}) {
 	defer close(words)
 	for {
 		typ, b, err := s.ws.Read(ctx)
@@ -84,17 +86,16 @@ func (s *socket) read(ctx context.Context, words chan<- string) {
 		}
 		select {
 		case words <- string(b):
-		case <-ctx.Done():
+		case <-over:
 			return
 		}
 	}
 }
 
 func (s *socket) run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	words := make(chan string)
-	go s.read(ctx, words) // ends with the socket or ctx
+	words, over := make(chan string), make(chan struct{})
+	defer close(over)
+	go s.read(ctx, words, over) // ends with the socket
 	look, ping := time.NewTicker(s.h.idle), time.NewTicker(pingEvery)
 	defer look.Stop()
 	defer ping.Stop()

@@ -103,7 +103,8 @@ func Read(defs *fhir.Definitions, x *record.Indexer, v fhir.Value) (*Spec, error
 
 func (s *Spec) criteria(defs *fhir.Definitions, x *record.Indexer, v fhir.Value) error {
 	at := v.Get("criteria")
-	if !strings.Contains(at.Str(), "://") {
+	// R4's own criteria begin with a type; what else there is, is a canonical.
+	if typ, _, _ := strings.Cut(at.Str(), "?"); defs.Number(typ) > 0 || !strings.Contains(at.Str(), "://") {
 		s.classic = true
 		return s.filter(defs, x, at, nil)
 	}

@@ -129,6 +129,10 @@ func parseDefinitions() (*Definitions, error) {
 		d.compartment[typ] = order(strings.Split(codes, ","))
 		d.addMember("Patient", typ, codes)
 	}
+	for typ, code := range named {
+		d.compartment[typ] = []string{code}
+		d.addMember("Patient", typ, code)
+	}
 	d.addMember("Patient", "Patient", "_id")
 	for line := range strings.Lines(compartmentsTable) {
 		f := strings.Split(strings.TrimSpace(line), "\t")
@@ -142,6 +146,10 @@ func parseDefinitions() (*Definitions, error) {
 	}
 	return d, nil
 }
+
+// named are types that R4 leaves out of the patient's compartment although
+// they can be about one person; outside it they would be everybody's.
+var named = map[string]string{"Device": "patient", "GuidanceResponse": "subject", "Contract": "subject"}
 
 // order puts what names the record's subject before those who took part, so
 // that a resource is in the compartment of the person it is about.

@@ -13,13 +13,12 @@ import (
 	"github.com/yba-health/yba/services/records/record"
 )
 
-// write carries out all changes or none. after, if given, runs in the same
-// transaction.
-func (r *Records) write(ctx context.Context, list []*change, after func(*sql.Tx) error) error {
+// write carries out all changes or none.
+func (r *Records) write(ctx context.Context, list []*change) error {
 	if deidentified(ctx) {
 		return fault.New(fault.Forbidden, "records without names cannot be changed", nil)
 	}
-	plain := after == nil
+	plain := true
 	for _, c := range list {
 		c.given = c.id
 		plain = plain && c.verb == "create" && c.match == nil && !conditional(c.body) && c.content.splices(0) == nil
@@ -33,10 +32,7 @@ func (r *Records) write(ctx context.Context, list []*change, after func(*sql.Tx)
 			for _, c := range list {
 				c.reset()
 			}
-			if err := r.attempt(ctx, tx, list); err != nil || after == nil {
-				return err
-			}
-			return after(tx)
+			return r.attempt(ctx, tx, list)
 		})
 	}
 	if err != nil {

@@ -133,13 +133,17 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 	if at, found := b.x.Elsewhere(doc.Root()); owner == "" && found {
 		return elsewhere(at)
 	}
-	if ref, found, err := b.x.Proxy(doc.Root()); err != nil {
+	ref, proxied, err := b.x.Proxy(doc.Root())
+	switch {
+	case err != nil:
 		return err
-	} else if found {
+	case proxied:
 		if b.proxies == nil {
 			b.proxies = map[int]record.Ref{}
 		}
 		b.proxies[len(b.writes)] = ref
+	case owner == "" && b.x.Closes(doc.Root()):
+		w.Patient = record.Closed
 	}
 	b.add(c, w, owner, own)
 	c.created = w.Op == "create"

@@ -2,7 +2,6 @@ package records
 
 import (
 	"context"
-	"database/sql"
 	"testing"
 	"time"
 
@@ -25,11 +24,7 @@ func TestChangesSkipsNothingThatCommitsLate(t *testing.T) {
 			return
 		}
 		c := &change{verb: "update", typ: "Organization", number: r.defs.Number("Organization"), id: "early", body: v}
-		done <- r.write(ctx, []*change{c}, func(*sql.Tx) error {
-			close(held)
-			<-release
-			return nil
-		})
+		done <- r.holding(ctx, c, held, release)
 	}()
 	<-held
 	late := create(ctx, t, r, "Organization", `{"resourceType":"Organization","name":"B"}`)

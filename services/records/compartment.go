@@ -47,6 +47,10 @@ func (b *batch) compartments(ctx context.Context) error {
 		}
 		if personal(c.typ) {
 			home.Key = b.account(ctx, c)
+		} else if closed := w.Patient == record.Closed; closed && !b.scope.GetAll() {
+			return c.fail(outside())
+		} else if closed {
+			home.Key = record.Closed
 		} else if err := b.allowed(c, owner, home.Commune, b.own[i]); err != nil {
 			return c.fail(err)
 		}
@@ -92,12 +96,12 @@ func (b *batch) proxied(ctx context.Context) error {
 	}
 	for i, c := range b.changes {
 		if c.verb != "delete" {
-			homes[record.Ref{Type: c.number, Target: c.id}] = record.Home{Patient: b.owners[i], Account: personal(c.typ)}
+			homes[record.Ref{Type: c.number, Target: c.id}] = record.Home{Patient: b.owners[i], Nobodys: personal(c.typ) || b.writes[i].Patient == record.Closed}
 		}
 	}
 	for i, ref := range b.proxies {
 		home, found := homes[ref]
-		if !found || home.Account {
+		if !found || home.Nobodys {
 			if !b.scope.GetAll() {
 				return b.changes[i].fail(outside())
 			}
@@ -193,8 +197,8 @@ func (b *batch) account(ctx context.Context, c *change) int64 {
 
 // mine reports whether a shared resource lay in the scope's communes before.
 func (b *batch) mine(old *record.Stored) bool {
-	if old.Patient != 0 {
-		return true // checked as a compartment
+	if old.Patient != 0 { // a patient's was checked as such, the closed one is nobody's
+		return old.Patient != record.Closed
 	}
 	doc, err := fhir.Parse(old.Body)
 	if err != nil {

@@ -175,11 +175,35 @@ func (r *Records) real(ctx context.Context, _, id string) (string, error) {
 	return id, nil
 }
 
-// identifying are the parameters that could find a person.
-var identifying = []string{
-	"_id", "name", "family", "given", "identifier", "phone", "email", "telecom", "address", "phonetic",
-	"address-city", "address-country", "address-postalcode", "address-state", "address-use", "birthdate", "link", "death-date",
-	"patient", "subject", "_lastUpdated", "_tag", "_security", "_source", "_profile",
+// identifying are the parameters that could find a person although they are
+// of a kind that cannot (anonymousBy).
+var identifying = []string{"_id", "_lastUpdated", "birthdate", "death-date", "_tag", "_security"}
+
+// anonymousBy reports whether a parameter asks for what a de-identified answer
+// shows as well: a code, a number or a date, and not a name, a number that
+// somebody was given, a free text or another resource.
+func anonymousBy(p *fhir.Parameter, modifier string) bool {
+	if slices.Contains(identifying, p.Code) || !slices.Contains([]string{"", "not", "missing", "in", "not-in", "above", "below"}, modifier) {
+		return false
+	}
+	switch p.Type {
+	case "date", "number", "quantity":
+		return true
+	case "token":
+		return !slices.ContainsFunc(p.Paths, func(path fhir.Path) bool {
+			return !path.Exists && !slices.Contains([]string{"CodeableConcept", "Coding", "code", "boolean"}, path.Type)
+		})
+	case "composite":
+		for _, c := range p.Composites {
+			for _, part := range c.Components {
+				if !slices.Contains([]string{"token", "date", "number", "quantity"}, part.Type) {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // anonymous refuses searches that could single out a person.
@@ -188,7 +212,7 @@ func anonymous(ctx context.Context, q *record.Query) error {
 		return nil
 	}
 	for _, f := range q.Filters {
-		if len(f.Any) > 0 || len(f.Peers) > 0 || len(f.Targets) > 0 || slices.Contains(identifying, f.Param.Code) || strings.Contains(f.Param.Code, "identifier") || f.Param.Type == "reference" || f.Param.Type == "string" {
+		if len(f.Any) > 0 || len(f.Peers) > 0 || len(f.Targets) > 0 || !anonymousBy(f.Param, f.Modifier) {
 			return fault.Newf(fault.Forbidden, "records without names cannot be searched by %q", f.Param.Code)
 		}
 	}

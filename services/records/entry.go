@@ -2,10 +2,12 @@ package records
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/guard"
 )
 
 // entry is one entry of a batch or transaction.
@@ -13,6 +15,8 @@ type entry struct {
 	place  string
 	method string
 	change *change
+	// scope is what the caller reaches with the change's own operation.
+	scope *guard.Scope
 	// get is the request of a GET or HEAD.
 	get    fhir.Value
 	answer fhir.BundleEntry
@@ -49,9 +53,11 @@ func (r *Records) read(ctx context.Context, e *entry, v fhir.Value) error {
 		return invalidAt(request, "the method must be GET, HEAD, POST, PUT, PATCH or DELETE")
 	}
 	// Who may send a Bundle may do in it what they may do without it.
-	if _, err := r.enter(ctx, op); err != nil {
+	entered, err := r.enter(ctx, op)
+	if err != nil {
 		return err
 	}
+	e.scope = guard.ScopeOf(entered)
 	address := request.Get("url")
 	path, query, _ := strings.Cut(address.Str(), "?")
 	typ, id, hasID := strings.Cut(path, "/")
@@ -77,6 +83,29 @@ func (r *Records) read(ctx context.Context, e *entry, v fhir.Value) error {
 		return invalidAt(address, "the address is Type/id, or Type?criteria")
 	}
 	return r.readChange(ctx, c, v, query)
+}
+
+// narrowed returns a context whose scope lies within the context's own and
+// another: an entry reaches no further than the Bundle, nor than its own
+// operation does without one. What only one of them names as a person and the
+// other by the commune is left out.
+func narrowed(ctx context.Context, other *guard.Scope) context.Context {
+	own := guard.ScopeOf(ctx)
+	switch {
+	case other.GetAll() || own == other:
+		return ctx
+	case own.GetAll():
+		return guard.WithScope(ctx, other)
+	}
+	return guard.WithScope(ctx, &guard.Scope{
+		Shared: own.GetShared() && other.GetShared(), Deidentified: own.GetDeidentified() || other.GetDeidentified(),
+		Patients: both(own.GetPatients(), other.GetPatients()), Communes: both(own.GetCommunes(), other.GetCommunes()),
+	})
+}
+
+// both returns what stands in both lists.
+func both(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return !slices.Contains(b, s) })
 }
 
 func (r *Records) readCreate(ctx context.Context, c *change, v fhir.Value) (err error) {

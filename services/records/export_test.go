@@ -3,7 +3,6 @@ package records
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -296,7 +295,7 @@ func TestNothingCommittedLateFallsBetweenTwoExports(t *testing.T) {
 			return
 		}
 		c := &change{verb: "update", typ: "Organization", number: r.defs.Number("Organization"), id: "late", body: v}
-		written <- r.write(ctx, []*change{c}, func(*sql.Tx) error { close(held); <-release; return nil })
+		written <- r.holding(ctx, c, held, release)
 	}()
 	<-held
 	job := begin(ctx, t, r, "system", "")

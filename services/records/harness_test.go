@@ -101,6 +101,17 @@ func observation(patient, code, date, value string) string {
 		"valueQuantity":{"value":` + value + `,"unit":"mmHg","system":"http://unitsofmeasure.org","code":"mm[Hg]"}}`
 }
 
+// holding carries out a change and keeps its transaction open: it closes held
+// and waits for release.
+func (r *Records) holding(ctx context.Context, c *change, held chan<- struct{}, release <-chan struct{}) error {
+	return r.store.InTx(ctx, func(tx *sql.Tx) error {
+		err := r.attempt(ctx, tx, []*change{c})
+		close(held)
+		<-release
+		return err
+	})
+}
+
 // found are the ids and links of a Bundle.
 type found struct {
 	ids     []string

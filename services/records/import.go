@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -25,10 +27,11 @@ type line struct {
 	write record.Write
 	// owner is the id of the Patient in whose compartment it lies.
 	owner string
+	// closed tells that it lies in the closed one.
+	closed bool
 	// proxy is the resource whose compartment a Binary takes, if proxied.
 	proxy   record.Ref
 	proxied bool
-	known   bool
 }
 
 func (l *line) ref() record.Ref { return record.Ref{Type: l.write.Type, Target: l.write.ID} }
@@ -131,6 +134,7 @@ func (im *importing) compose(l *line) error {
 	if at, found := im.x.Elsewhere(v); l.owner == "" && found {
 		return elsewhere(at)
 	}
+	l.closed = l.owner == "" && !l.proxied && im.x.Closes(v)
 	if l.typ == "Patient" {
 		w.Commune = record.Commune(v)
 	}
@@ -161,19 +165,15 @@ func (im *importing) store(ctx context.Context, lines []*line) error {
 	}
 	var fresh, again []*line
 	for _, l := range lines {
-		if l.known = known[l.ref()]; l.known {
+		if known[l.ref()] {
 			again = append(again, l)
 		} else {
 			fresh = append(fresh, l)
 		}
 	}
-	if fresh, err = im.place(ctx, fresh); err != nil {
-		return err
-	}
+	// Whoever is halved off still comes after what it belongs to.
+	slices.SortStableFunc(fresh, func(a, b *line) int { return turn(a.typ) - turn(b.typ) })
 	if err := im.attempt(ctx, fresh, im.add); err != nil {
-		return err
-	}
-	if again, err = im.place(ctx, again); err != nil {
 		return err
 	}
 	return im.attempt(ctx, again, im.replace)
@@ -196,13 +196,13 @@ func (im *importing) proxies(ctx context.Context, lines []*line) ([]*line, error
 		return nil, err
 	}
 	for _, l := range lines {
-		homes[l.ref()] = record.Home{Patient: l.owner}
+		homes[l.ref()] = record.Home{Patient: l.owner, Nobodys: l.closed}
 	}
 	kept := lines[:0]
 	for _, l := range lines {
 		if l.proxied {
 			home, found := homes[l.proxy]
-			if !found || home.Account {
+			if !found || home.Nobodys {
 				im.fail(l, noContext())
 				continue
 			}
@@ -213,12 +213,21 @@ func (im *importing) proxies(ctx context.Context, lines []*line) ([]*line, error
 	return kept, nil
 }
 
-// place gives each line its compartment and a key; who belongs to a Patient
-// that is not here fails.
-func (im *importing) place(ctx context.Context, lines []*line) ([]*line, error) {
-	if len(lines) == 0 {
-		return nil, nil
+// turn is when a line of a type is stored.
+func turn(typ string) int {
+	switch typ {
+	case "Patient":
+		return 0
+	case "Binary": // it lies where its context lies
+		return 2
 	}
+	return 1
+}
+
+// place gives each line its compartment and a key; what belongs to a Patient
+// that is neither here nor among the lines fails. A Patient that is here has
+// the key that it always had.
+func (im *importing) place(ctx context.Context, lines []*line) ([]*line, error) {
 	keys, err := im.r.store.Keys(ctx, len(lines))
 	if err != nil {
 		return nil, err
@@ -226,47 +235,49 @@ func (im *importing) place(ctx context.Context, lines []*line) ([]*line, error) 
 	if lines, err = im.proxies(ctx, lines); err != nil {
 		return nil, err
 	}
-	homes := map[string]int64{}
-	for i, l := range lines {
-		l.write.Key = keys[i]
-		if l.typ == "Patient" && !l.known {
-			homes[l.write.ID] = keys[i]
-		}
-	}
-	var ask []string
+	owners := make(map[string]struct{}, len(lines))
 	for _, l := range lines {
-		if _, seen := homes[l.owner]; l.owner != "" && !seen {
-			homes[l.owner] = 0
-			ask = append(ask, l.owner)
+		if l.owner != "" {
+			owners[l.owner] = struct{}{}
 		}
 	}
-	there, err := im.r.store.PatientKeys(ctx, ask)
+	homes, err := im.r.store.PatientKeys(ctx, slices.Collect(maps.Keys(owners)))
 	if err != nil {
 		return nil, err
 	}
-	placed := lines[:0]
-	for _, l := range lines {
-		home := homes[l.owner]
-		if home == 0 {
-			home = there[l.owner]
+	for i, l := range lines {
+		l.write.Key = keys[i]
+		if l.typ == "Patient" && homes[l.write.ID] == 0 {
+			homes[l.write.ID] = keys[i]
 		}
-		if l.owner != "" && home == 0 {
+	}
+	placed := make([]*line, 0, len(lines))
+	for _, l := range lines {
+		l.write.Patient = homes[l.owner]
+		switch {
+		case l.closed:
+			l.write.Patient = record.Closed
+		case l.owner != "" && l.write.Patient == 0:
 			im.fail(l, notHere(l.typ))
 			continue
 		}
-		l.write.Patient = home
 		placed = append(placed, l)
 	}
 	return placed, nil
 }
 
 // attempt carries out all lines at once. Where the database refuses them, it
-// halves them until the line that it refuses is found.
+// halves them until the line that it refuses is found. Each half is placed
+// again: the Patient of a line may be the one that was refused.
 func (im *importing) attempt(ctx context.Context, lines []*line, f func(context.Context, []*line) error) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	err := f(ctx, lines)
+	lines, err := im.place(ctx, lines)
+	if err != nil || len(lines) == 0 {
+		return err
+	}
+	err = f(ctx, lines)
 	switch {
 	case err == nil:
 		for _, l := range lines {
@@ -294,8 +305,8 @@ func (im *importing) add(ctx context.Context, lines []*line) error {
 	}
 	raced, err := im.r.store.Add(ctx, im.by, writes)
 	if raced {
-		// Somebody created one of them since, perhaps the Patient that others
-		// lie with. The next look finds it, so that this comes to an end.
+		// Somebody created one of them since. If that is a Patient, the others
+		// lie in the compartment of that one. It ends: fewer are new each time.
 		return im.store(ctx, lines)
 	}
 	if err == nil {
@@ -350,9 +361,6 @@ func (im *importing) next(l *line, old *record.Stored) (*record.Write, error) {
 		return &w, nil
 	}
 	w.Key, w.Version = old.Key, old.Version+1
-	if l.typ == "Patient" {
-		w.Patient = old.Key
-	}
 	doc, err := fhir.Parse(l.text)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,10 @@
 package records
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -190,6 +193,8 @@ func (in *including) forward(ctx context.Context, w *wanted) error {
 			refs = append(refs, ref)
 		}
 	}
+	// One order, so that the same question has the same answer.
+	slices.SortFunc(refs, func(a, b record.Ref) int { return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Target, b.Target)) })
 	if len(refs) > maxIncluded {
 		refs, in.over = refs[:maxIncluded], true
 	}
@@ -197,10 +202,11 @@ func (in *including) forward(ctx context.Context, w *wanted) error {
 	if err != nil {
 		return err
 	}
+	slices.SortFunc(list, func(a, b record.Stored) int { return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.ID, b.ID)) })
 	in.add(list, in.name)
 	in.add(old, func(x *record.Stored) string { return in.name(x) + "/_history/" + strconv.FormatInt(x.Version, 10) })
-	for typ, urls := range w.urls {
-		if err := in.byURL(ctx, typ, urls); err != nil {
+	for _, typ := range slices.Sorted(maps.Keys(w.urls)) {
+		if err := in.byURL(ctx, typ, w.urls[typ]); err != nil {
 			return err
 		}
 	}
@@ -211,7 +217,8 @@ func (in *including) forward(ctx context.Context, w *wanted) error {
 // one is read with the others.
 func (in *including) versions(ctx context.Context, w *wanted) ([]record.Stored, error) {
 	var old []record.Stored
-	for s, ref := range w.versions {
+	for _, s := range slices.Sorted(maps.Keys(w.versions)) {
+		ref := w.versions[s]
 		if len(old) == maxOldVersions {
 			in.over = true
 			break

@@ -12,7 +12,7 @@ import (
 // TestTheMatcherFindsWhatTheSearchFinds asks the same queries of the database
 // and of each resource alone.
 func TestTheMatcherFindsWhatTheSearchFinds(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := loose(t)
 	p := create(ctx, t, r, "Patient", person("Nguyễn", "Hoà", "1", "95012", "1950-03-04")).GetId()
 	q := create(ctx, t, r, "Patient", person("Lê", "Đào", "2", "95015", "1980-03")).GetId()
 	create(ctx, t, r, "Patient", `{"resourceType":"Patient","active":false,"name":[{"family":"Trần"}],"deceasedBoolean":true}`)
@@ -22,6 +22,11 @@ func TestTheMatcherFindsWhatTheSearchFinds(t *testing.T) {
 	create(ctx, t, r, "Observation", strings.Replace(observation(q, "8867-4", "2026-02", "-3"), "mm[Hg]", "/min", 1))
 	create(ctx, t, r, "Observation", `{"resourceType":"Observation","status":"amended","code":{"coding":[{"code":"x"},{"system":"http://a","code":"y"}]},
 		"subject":{"reference":"Patient/`+q+`"},"valueString":"Tốt lắm","effectivePeriod":{"start":"2026-01-01"}}`)
+	create(ctx, t, r, "Observation", `{"resourceType":"Observation","status":"final","code":{"text":"nothing but words"},"subject":{"reference":"Group/g"},
+		"valueQuantity":{"value":0.12,"unit":"m","system":"http://unitsofmeasure.org","code":"m"},"effectiveDateTime":"2026-01-02T10:00:00+07:00"}`)
+	create(ctx, t, r, "Observation", `{"resourceType":"Observation","status":"final","code":{"text":"bước"},"subject":{"reference":"Patient/`+p+`"},
+		"valueQuantity":{"value":12.0,"unit":"centimét","system":"http://unitsofmeasure.org","code":"cm"},"effectivePeriod":{"end":"2025-12-31"}}`)
+	create(ctx, t, r, "Observation", `{"resourceType":"Observation","status":"final","code":{"coding":[{"code":"z"}]},"subject":{"reference":"Patient/`+p+`"},"valueQuantity":{"value":12,"unit":"viên"}}`)
 	create(ctx, t, r, "ValueSet", `{"resourceType":"ValueSet","status":"draft","url":"http://a/b","version":"1"}`)
 	create(ctx, t, r, "ValueSet", `{"resourceType":"ValueSet","status":"active","url":"http://a/b/c"}`)
 	create(ctx, t, r, "RiskAssessment", `{"resourceType":"RiskAssessment","status":"final","subject":{"reference":"Patient/`+p+`"},"prediction":[{"probabilityDecimal":0.85}]}`)
@@ -45,6 +50,13 @@ func TestTheMatcherFindsWhatTheSearchFinds(t *testing.T) {
 		"Observation?date=eb2026-01-01", "Observation?date=ne2026", "Observation?value-quantity=120", "Observation?value-quantity=120.5", "Observation?value-quantity=120.50",
 		"Observation?value-quantity=gt119.5", "Observation?value-quantity=ge119.5", "Observation?value-quantity=lt0", "Observation?value-quantity=le-3", "Observation?value-quantity=ne120",
 		"Observation?value-quantity=120|http://unitsofmeasure.org|mm[Hg]", "Observation?value-quantity=gt0||mm[Hg]", "Observation?value-quantity=lt0|http://unitsofmeasure.org|mm[Hg]",
+		"Observation?value-quantity=12|http://unitsofmeasure.org|cm", "Observation?value-quantity=120|http://unitsofmeasure.org|mm", "Observation?value-quantity=ap0.12|http://unitsofmeasure.org|m",
+		"Observation?value-quantity=ne12|http://unitsofmeasure.org|cm", "Observation?value-quantity=12||cm", "Observation?value-quantity=12||centimét", "Observation?value-quantity=12||viên",
+		"Observation?value-quantity=12|http://unitsofmeasure.org|", "Observation?value-quantity=gt11||cm", "Observation?value-quantity=ap12", "Observation?value-quantity=sa0.1", "Observation?value-quantity=eb12",
+		"Observation?date=ge2026-01-02T10:00:00%2B07:00", "Observation?date=le2026-01-02T03:00:00Z", "Observation?date=ge2026-01", "Observation?date=le2026-01", "Observation?date=ap2026-01-02",
+		"Observation?date=ap2025", "Observation?date=ap2026-01-02T10:00:00%2B07:00", "Observation?date=sa2025", "Observation?date=le2020", "Observation?date:missing=true",
+		"Observation?patient:missing=true", "Observation?patient:missing=false", "Observation?patient=Patient/" + p + "&code:missing=false", "Observation?subject=Group/g", "Observation?patient=Group/g",
+		"Observation?code:missing=true", "Observation?code:missing=false", "Observation?combo-code=8480-6", "Observation?combo-value-quantity=gt12",
 		"Observation?value-quantity:missing=true", "Observation?value-string=tot", "Observation?value-string:contains=lam",
 		"ValueSet?url=http://a/b", "ValueSet?url=http://a", "ValueSet?url:missing=false", "RiskAssessment?probability=0.85", "RiskAssessment?probability=gt0.8", "RiskAssessment?probability=0.9",
 	} {

@@ -150,16 +150,28 @@ type rights struct {
 // events adds an event for each Subscription that is told of a row, and whose
 // owner may know of it: what is not queued is not counted either.
 func (h *hooks) events(ctx context.Context, out []subscription.Queued, row *subscription.Logged, list []following, owners map[string]*rights) ([]subscription.Queued, error) {
-	c, err := h.change(ctx, row, list)
+	c, moved, err := h.change(ctx, row, list)
 	if err != nil {
 		return nil, err
 	}
 	for _, f := range list {
 		ended := !f.spec.End.IsZero() && row.Updated.After(f.spec.End)
-		if ended || !f.kept.Began.Before(row.Place) || !f.spec.Matches(c) {
+		if ended || !f.kept.Began.Before(row.Place) {
 			continue
 		}
-		ok, err := h.reachable(ctx, f.kept.Owner, row, owners)
+		r, err := h.rights(ctx, f.kept.Owner, owners)
+		if err != nil {
+			return nil, err
+		}
+		seen := c
+		if moved && !r.reach.All {
+			// What it was in another's record must not decide what is told.
+			seen = &subscription.Change{Type: c.Type, Op: c.Op, After: c.After}
+		}
+		if !r.ok || !f.spec.Matches(seen) {
+			continue
+		}
+		ok, err := h.reachable(ctx, row, r)
 		if err != nil {
 			return nil, err
 		}
@@ -172,49 +184,56 @@ func (h *hooks) events(ctx context.Context, out []subscription.Queued, row *subs
 	return out, nil
 }
 
-func (h *hooks) reachable(ctx context.Context, owner string, row *subscription.Logged, owners map[string]*rights) (bool, error) {
+func (h *hooks) rights(ctx context.Context, owner string, owners map[string]*rights) (*rights, error) {
 	r := owners[owner]
 	if r == nil {
 		r = &rights{}
 		var err error
 		if _, r.reach, r.ok, err = h.reach(ctx, owner); err != nil {
-			return false, err
+			return nil, err
 		}
 		owners[owner] = r
 	}
-	if !r.ok || r.reach.All {
-		return r.ok, nil
+	return r, nil
+}
+
+func (h *hooks) reachable(ctx context.Context, row *subscription.Logged, r *rights) (bool, error) {
+	if r.reach.All {
+		return true, nil
 	}
-	_, err := h.r.store.Read(ctx, nil, row.Type, row.ID, r.reach)
+	// Where the version lay counts as well as where the resource lies now.
+	_, err := h.r.store.ReadVersion(ctx, row.Type, row.ID, row.Version, r.reach)
 	if fault.Is(err, fault.NotFound) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// change reads the versions on both sides of a row.
-func (h *hooks) change(ctx context.Context, row *subscription.Logged, list []following) (*subscription.Change, error) {
+// change reads the versions on both sides of a row; moved tells that they lie
+// in different compartments.
+func (h *hooks) change(ctx context.Context, row *subscription.Logged, list []following) (c *subscription.Change, moved bool, err error) {
 	x, err := h.r.store.Indexer(ctx)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	typ := h.r.defs.TypeOf(row.Type)
-	c := &subscription.Change{Type: typ, Op: row.Op}
+	c = &subscription.Change{Type: typ, Op: row.Op}
 	if c.After, err = seen(x, &row.Stored); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if row.Version > 1 && slices.ContainsFunc(list, func(f following) bool { return f.spec.Needs(typ, row.Op) }) {
 		before, err := h.r.store.ReadVersion(ctx, row.Type, row.ID, row.Version-1, record.Reach{All: true})
 		if err != nil && !fault.Is(err, fault.NotFound) {
-			return nil, err
+			return nil, false, err
 		}
 		if err == nil {
+			moved = before.Patient != row.Patient
 			if c.Before, err = seen(x, before); err != nil {
-				return nil, err
+				return nil, false, err
 			}
 		}
 	}
-	return c, nil
+	return c, moved, nil
 }
 
 // seen returns a version as a search sees it, nil for a deletion.

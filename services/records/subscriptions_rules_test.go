@@ -66,6 +66,30 @@ func TestTriggersLookAtBothSidesOfAChange(t *testing.T) {
 	}
 }
 
+// TestWhatAnothersRecordHeldIsNotTold moves an observation out of a record
+// that the owner does not reach. That it had the code there is not told.
+func TestWhatAnothersRecordHeldIsNotTold(t *testing.T) {
+	w := settle(t)
+	owner := w.may("nurse", &guard.Scope{Communes: []string{"95012@2025-07-01"}, Shared: true})
+	own := create(w.ctx, t, w.r, "Patient", person("Lê", "An", "1", "95012", "1950")).GetId()
+	another := create(w.ctx, t, w.r, "Patient", person("Lê", "Ba", "2", "95015", "1950")).GetId()
+	x := receive(t)
+	s := create(owner, t, w.r, "Subscription", hook("observation-changed", "Observation?code=secret", x.URL, "id-only"))
+	w.turn("active", func() bool { return w.status(s.GetId()) == "active" && len(x.all()) == 1 })
+	o := create(w.ctx, t, w.r, "Observation", observation(another, "secret", "2026", "1")).GetId()
+	w.update(w.ctx, "Observation", o, observation(own, "plain", "2026", "1"))
+	w.caught()
+	if got := x.told(); got != "" {
+		t.Errorf("the nurse is told %q of what lay elsewhere", got)
+	}
+	w.update(w.ctx, "Observation", o, observation(own, "secret", "2026", "1"))
+	w.update(w.ctx, "Observation", o, observation(own, "plain", "2026", "1"))
+	w.caught()
+	if got := x.told(); got != "1 2" {
+		t.Errorf("of her own commune she is told %q", got)
+	}
+}
+
 func TestOffAndTheEndStopASubscription(t *testing.T) {
 	w, x := settle(t), receive(t)
 	owner := w.may("importer", everything)

@@ -37,19 +37,19 @@ func (r *Records) Lookup(ctx context.Context, req *recordsv1.TerminologyRequest)
 
 // ValidateCode answers $validate-code of CodeSystem and ValueSet.
 func (r *Records) ValidateCode(ctx context.Context, req *recordsv1.TerminologyRequest) (*recordsv1.Resource, error) {
+	validate := r.terms.ValidateInSet
+	switch req.GetType() {
+	case "ValueSet":
+	case "CodeSystem":
+		validate = r.terms.ValidateInSystem
+	default: // before anything is read: of other types nothing is told
+		return nil, fault.New(fault.Invalid, "a code is checked against a CodeSystem or a ValueSet", nil).In("type")
+	}
 	instance, err := r.shared(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	var b []byte
-	switch req.GetType() {
-	case "CodeSystem":
-		b, err = r.terms.ValidateInSystem(ctx, req.GetQuery(), req.GetBody(), instance)
-	case "ValueSet":
-		b, err = r.terms.ValidateInSet(ctx, req.GetQuery(), req.GetBody(), instance)
-	default:
-		err = fault.New(fault.Invalid, "a code is checked against a CodeSystem or a ValueSet", nil).In("type")
-	}
+	b, err := validate(ctx, req.GetQuery(), req.GetBody(), instance)
 	return &recordsv1.Resource{Type: "Parameters", Body: b}, err
 }
 

@@ -67,6 +67,7 @@ var rank = map[string]int{"delete": 0, "create": 1, "update": 2, "patch": 2}
 func (r *Records) transaction(ctx context.Context, list []*entry, prefer string) error {
 	var changes []*change
 	urls := map[string]bool{}
+	within, methods := ctx, map[string]bool{}
 	for _, e := range list {
 		if e.change == nil {
 			continue
@@ -75,18 +76,22 @@ func (r *Records) transaction(ctx context.Context, list []*entry, prefer string)
 			return fault.New(fault.Invalid, "two entries have the same fullUrl", nil).In(e.place)
 		}
 		urls[e.change.fullURL] = true
+		if !methods[e.method] {
+			methods[e.method] = true
+			within = narrowed(within, e.scope)
+		}
 		changes = append(changes, e.change)
 	}
 	slices.SortStableFunc(changes, func(a, b *change) int { return rank[a.verb] - rank[b.verb] })
 	if len(changes) > 0 {
-		if err := r.write(ctx, changes, nil); err != nil {
+		if err := r.write(within, changes); err != nil {
 			return err
 		}
 	}
 	left := maxAnswer
 	for _, e := range list {
 		if e.change != nil {
-			if err := r.respond(ctx, e, prefer, &left); err != nil {
+			if err := r.respond(within, e, prefer, &left); err != nil {
 				return err
 			}
 		}
@@ -113,8 +118,9 @@ func (r *Records) batch(ctx context.Context, list []*entry, prefer string) {
 			err = r.ask(ctx, e, &left)
 		default:
 			e.change.fullURL = "" // the entries of a batch do not refer to each other
-			if err = r.write(ctx, []*change{e.change}, nil); err == nil {
-				err = r.respond(ctx, e, prefer, &left)
+			within := narrowed(ctx, e.scope)
+			if err = r.write(within, []*change{e.change}); err == nil {
+				err = r.respond(within, e, prefer, &left)
 			}
 		}
 		if err != nil {

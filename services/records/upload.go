@@ -130,7 +130,7 @@ func (r *Records) upload(ctx context.Context, u *upload) (*recordsv1.Resource, e
 	if c.body, err = envelope(u.mime, u.context, small); err != nil {
 		return nil, err
 	}
-	if err := r.write(ctx, []*change{c}, nil); err != nil {
+	if err := r.write(ctx, []*change{c}); err != nil {
 		return nil, err
 	}
 	a := &recordsv1.Resource{Type: c.typ, Id: c.id, Version: c.stored.Version, Created: c.created}

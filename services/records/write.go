@@ -120,7 +120,7 @@ func (r *Records) target(ctx context.Context, c *change, query string) (err erro
 }
 
 func (r *Records) single(ctx context.Context, c *change) (*recordsv1.Resource, error) {
-	if err := r.write(ctx, []*change{c}, nil); err != nil {
+	if err := r.write(ctx, []*change{c}); err != nil {
 		return nil, err
 	}
 	if c.stored == nil { // a conditional delete without a match

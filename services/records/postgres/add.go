@@ -34,8 +34,9 @@ func (s *Store) Known(ctx context.Context, refs []record.Ref) (map[record.Ref]bo
 }
 
 // Add stores the first versions of resources in one transaction. What they
-// refer to is not looked for: the files of an import may come in any order.
-func (s *Store) Add(ctx context.Context, by record.Author, writes []record.Write) (raced bool, err error) {
+// refer to is not looked for: the files of an import may come in any order. again
+// tells that one of them is there already.
+func (s *Store) Add(ctx context.Context, by record.Author, writes []record.Write) (again bool, err error) {
 	if err := s.learnSystems(ctx, writes); err != nil {
 		return false, err
 	}
@@ -61,7 +62,7 @@ func (s *Store) Add(ctx context.Context, by record.Author, writes []record.Write
 		return err
 	})
 	if err != nil {
-		return pg.Unique(err, "directory_pkey"), err
+		return raced(err), err
 	}
 	s.Announce()
 	return false, nil

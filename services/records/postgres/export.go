@@ -23,7 +23,7 @@ func (q *sqlText) exported(j *record.Job, typ int16, after string, reaches []rec
 	}
 	switch j.Level {
 	case "patient":
-		q.WriteString(` AND d.patient <> 0`)
+		q.WriteString(` AND d.patient > 0`) // neither what is shared nor what is closed
 	case "group":
 		q.WriteString(` AND EXISTS (SELECT FROM records.job_patients m WHERE m.job = ` + q.arg(j.ID) + ` AND m.patient = d.patient)`)
 	}

@@ -127,7 +127,7 @@ func (s *Store) Homes(ctx context.Context, tx *sql.Tx, refs []record.Ref) (map[r
 	for rows.Next() {
 		var ref record.Ref
 		var home record.Home
-		if err := rows.Scan(&ref.Type, &ref.Target, &home.Patient, &home.Account); err != nil {
+		if err := rows.Scan(&ref.Type, &ref.Target, &home.Patient, &home.Nobodys); err != nil {
 			return nil, pg.Fault(err)
 		}
 		found[ref] = home

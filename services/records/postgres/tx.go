@@ -31,10 +31,16 @@ func (s *Store) InTx(ctx context.Context, f func(*sql.Tx) error) error {
 			s.Announce()
 			return nil
 		}
-		if try == 5 || !pg.Unique(err, "directory_pkey") && !errors.Is(err, record.ErrAgain) {
+		if try == 5 || !raced(err) && !errors.Is(err, record.ErrAgain) {
 			return err
 		}
 	}
+}
+
+// raced reports whether somebody else created the same id at the same time.
+// A Patient's stands in two tables, and either may tell first.
+func raced(err error) bool {
+	return pg.Unique(err, "directory_pkey") || pg.Unique(err, "compartments_id_key")
 }
 
 // Lock locks the resources against other writers until the transaction ends

@@ -33,6 +33,6 @@ func (x *Indexer) Proxy(resource fhir.Value) (ref Ref, found bool, err error) {
 type Home struct {
 	// Patient is the id of the compartment's Patient, "" for a shared resource.
 	Patient string
-	// Account tells that it lies with the account that wrote it.
-	Account bool
+	// Nobodys tells that it lies with the account that wrote it, or is closed.
+	Nobodys bool
 }

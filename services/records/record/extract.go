@@ -74,6 +74,44 @@ func (x *Indexer) Elsewhere(resource fhir.Value) (at fhir.Value, found bool) {
 	return at, found
 }
 
+// Closed is the compartment of what may be about a person whom nobody can
+// tell from it. Only who reaches everything reaches it.
+const Closed int64 = math.MinInt64
+
+// open are the types that may be about nobody although they can lie in a
+// patient's compartment: households, lists, hours, sums, devices of the house.
+var open = []string{"Group", "List", "Schedule", "MeasureReport", "Device"}
+
+// wrapped are the types in no patient's compartment that carry, or point at,
+// whatever somebody puts into them.
+var wrapped = []string{
+	"Binary", "Bundle", "Parameters", "MessageHeader", "OperationOutcome", "Linkage", "VerificationResult", "TestReport",
+	"PaymentNotice", "PaymentReconciliation", "EnrollmentResponse", "BiologicallyDerivedProduct", "DeviceMetric",
+}
+
+// Closes reports whether a resource that names no Patient of this server may
+// still be about one: its subject is absent, contained, or a name. Then it
+// lies in the closed compartment.
+func (x *Indexer) Closes(resource fhir.Value) bool {
+	typ := resource.Get("resourceType").Str()
+	t := x.types[typ]
+	if t == nil || len(t.compartment) == 0 {
+		return slices.Contains(wrapped, typ)
+	}
+	another, somebody := slices.Contains(open, typ), false
+	for i, p := range t.compartment {
+		for _, path := range p.Paths {
+			path.Walk(resource, func(v fhir.Value) {
+				_, literal := x.Literal(v.Get("reference").Str())
+				somebody = somebody || !literal
+				// A subject that is a device, a place or a group.
+				another = another || literal && i == 0 && path.Target == ""
+			})
+		}
+	}
+	return somebody || !another
+}
+
 // Commune returns the key of the commune that the resource's address names
 // (code@version), or "".
 func Commune(resource fhir.Value) string {

@@ -122,10 +122,10 @@ func (l *copyLine) int(n int64) *copyLine {
 	return l
 }
 
-func (l *copyLine) bytes(v []byte) *copyLine {
+// bytes comes last in every table.
+func (l *copyLine) bytes(v []byte) {
 	l.sep()
 	l.b = hex.AppendEncode(append(l.b, `\\x`...), v)
-	return l
 }
 
 // text must not be the first column: an empty one begins no line.

@@ -7,15 +7,16 @@ import (
 	"time"
 )
 
-// breath is the least time between two looks at a log with nothing new, in
-// case it answers at once instead of waiting for a change.
+// breath is the least time between two looks at a log that was read to its
+// end: one that answers at once may be empty, or be written all the time, and
+// then there is more to take in one look.
 const breath = 100 * time.Millisecond
 
 // Step is one kind of work that is done again and again.
 type Step struct {
-	// Take takes one batch, waiting for it if need be, and reports whether it
-	// got anywhere. A batch that failed is taken again.
-	Take func(ctx context.Context) (moved bool, err error)
+	// Take takes one batch, waiting for it if need be, and reports whether
+	// there may be more. A batch that failed is taken again.
+	Take func(ctx context.Context) (more bool, err error)
 	// Behind is what the log says when Take fails.
 	Behind string
 }
@@ -103,13 +104,13 @@ func (f *Follower) work(ctx context.Context, lock *Lock) {
 
 func (f *Follower) take(ctx context.Context, s Step) {
 	begun := time.Now()
-	moved, err := s.Take(ctx)
+	more, err := s.Take(ctx)
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
 		f.Log.Warn(s.Behind, "error", err)
 		pause(ctx, f.Retry)
-	case !moved && time.Since(begun) < breath:
+	case !more && time.Since(begun) < breath:
 		pause(ctx, breath)
 	}
 }

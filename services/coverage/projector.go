@@ -51,21 +51,21 @@ func (p *projector) follower() *projection.Follower {
 	}
 }
 
-// round carries each generation one batch on and reports whether there was one.
-func (p *projector) round(ctx context.Context) (moved bool, err error) {
+// round carries each generation one batch on and reports whether there may be more.
+func (p *projector) round(ctx context.Context) (more bool, err error) {
 	list, err := p.store.Generations(ctx)
 	if err != nil {
 		return false, err
 	}
 	if len(list) == 1 {
-		end, err := p.step(ctx, list[0], p.wait)
-		return !end, err
+		_, more, err := p.step(ctx, list[0], p.wait)
+		return more, err
 	}
 	// While a rebuild runs, the live generation goes on without waiting.
-	if _, err := p.step(ctx, list[0], 0); err != nil {
+	if _, _, err := p.step(ctx, list[0], 0); err != nil {
 		return false, err
 	}
-	end, err := p.step(ctx, list[1], 0)
+	end, _, err := p.step(ctx, list[1], 0)
 	if err != nil || !end {
 		return !end, err
 	}
@@ -77,14 +77,15 @@ func (p *projector) round(ctx context.Context) (moved bool, err error) {
 // it. What was written longer ago than this before an empty answer is counted.
 const settle = time.Minute
 
-// step applies one batch and reports whether the end of the log was reached.
-func (p *projector) step(ctx context.Context, g readmodel.Generation, wait time.Duration) (end bool, err error) {
+// step applies one batch. It reports whether there was nothing after the
+// generation's place, and whether there may be more after the batch.
+func (p *projector) step(ctx context.Context, g readmodel.Generation, wait time.Duration) (end, more bool, err error) {
 	asked := p.now()
 	answer, err := p.records.Changes(guard.As(ctx, "coverage"), &recordsv1.ChangesRequest{
 		Cursor: g.Cursor, Limit: p.limit, WaitMs: int32(wait.Milliseconds()), Types: readmodel.Types,
 	})
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	b := readmodel.Batch{From: g.Cursor, Next: answer.GetCursor(), Changes: len(answer.GetChanges()), Today: readmodel.DayOf(p.now())}
 	for _, c := range answer.GetChanges() {
@@ -106,10 +107,10 @@ func (p *projector) step(ctx context.Context, g readmodel.Generation, wait time.
 	}
 	if err := p.store.Apply(ctx, g.ID, b); err != nil {
 		if errors.Is(err, readmodel.ErrMoved) {
-			return false, nil
+			return false, true, nil
 		}
-		return false, err
+		return false, false, err
 	}
 	p.applied.Add(float64(b.Changes))
-	return end, nil
+	return end, answer.GetMore(), nil
 }

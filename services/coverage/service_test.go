@@ -56,7 +56,7 @@ func catchUp(t testing.TB, s *Service) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		end, err := s.projector.step(t.Context(), list[0], 0)
+		end, _, err := s.projector.step(t.Context(), list[0], 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -286,7 +286,7 @@ func TestTwoProcessesCannotApplyTheSameBatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if _, err := s.projector.step(t.Context(), list[0], 0); err != nil {
+		if _, _, err := s.projector.step(t.Context(), list[0], 0); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -25,8 +25,8 @@ type follower struct {
 }
 
 // step reads one batch of the log and commits what follows from it. It reports
-// whether there was one.
-func (f *follower) step(ctx context.Context) (moved bool, err error) {
+// whether there may be another.
+func (f *follower) step(ctx context.Context) (more bool, err error) {
 	ctx = guard.As(ctx, "notices")
 	cursor, err := f.store.Cursor(ctx)
 	if err != nil {
@@ -83,7 +83,7 @@ func (f *follower) step(ctx context.Context) (moved bool, err error) {
 	if errors.Is(err, message.ErrMoved) {
 		return true, nil
 	}
-	return err == nil, err
+	return err == nil && answer.GetMore(), err
 }
 
 func lookup(known map[string]message.Fact, reference string) *message.Fact {

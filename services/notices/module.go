@@ -77,9 +77,9 @@ func (s *Service) Start(ctx context.Context) error {
 		Hold: s.store.Hold,
 		Steps: []projection.Step{
 			{Behind: "notices are not following the log", Take: func(ctx context.Context) (bool, error) {
-				moved, err := s.follower.step(ctx)
+				more, err := s.follower.step(ctx)
 				s.wake()
-				return moved, err
+				return more, err
 			}},
 			{Behind: "messages are not carried", Take: func(ctx context.Context) (bool, error) {
 				n, err := s.carrier.step(ctx)

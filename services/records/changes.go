@@ -33,11 +33,11 @@ func (r *Records) Changes(ctx context.Context, req *recordsv1.ChangesRequest) (*
 		limit = maxChanges
 	}
 	wait := min(time.Duration(max(req.GetWaitMs(), 0))*time.Millisecond, maxWait)
-	list, cursor, err := r.store.Changes(ctx, req.GetCursor(), types, limit, wait)
+	list, cursor, more, err := r.store.Changes(ctx, req.GetCursor(), types, limit, wait)
 	if err != nil {
 		return nil, err
 	}
-	resp := &recordsv1.ChangesResponse{Cursor: cursor, Changes: make([]*recordsv1.Change, len(list))}
+	resp := &recordsv1.ChangesResponse{Cursor: cursor, More: more, Changes: make([]*recordsv1.Change, len(list))}
 	for i := range list {
 		x := &list[i]
 		body, err := r.whole(ctx, x)

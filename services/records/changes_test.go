@@ -2,6 +2,7 @@ package records
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,5 +91,34 @@ func TestChangesIsForServicesOnly(t *testing.T) {
 		if _, err := r.Changes(ctx, &recordsv1.ChangesRequest{}); !fault.Is(err, fault.Forbidden) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestTheLogIsReadInTheOrderOfItsTransactions crosses the place where the
+// numbers of transactions get a digit more.
+func TestTheLogIsReadInTheOrderOfItsTransactions(t *testing.T) {
+	r, ctx, db := openDB(t)
+	if _, err := db.ExecContext(ctx, `INSERT INTO records.versions (tx, patient, key, type, id, version, at, actor, reason, op, encoding, body)
+		SELECT (9 + n % 2)::text::xid8, 0, n, $1, 'n' || n, 1, 0, '', '', 'c', 0, '{}' FROM generate_series(1, 4) AS n`,
+		r.defs.Number("Organization")); err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	cursor, more := "", true
+	for more {
+		resp, err := r.Changes(ctx, &recordsv1.ChangesRequest{Cursor: cursor, Limit: 3, Types: []string{"Organization"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range resp.GetChanges() {
+			ids = append(ids, c.GetId())
+		}
+		cursor, more = resp.GetCursor(), resp.GetMore()
+		if more != (len(ids) == 3) {
+			t.Errorf("after %d of 4 changes, more is %v", len(ids), more)
+		}
+	}
+	if got := strings.Join(ids, " "); got != "n2 n4 n1 n3" {
+		t.Errorf("got %s", got)
 	}
 }

@@ -122,8 +122,9 @@ type Store interface {
 	// FirstRead returns those patients of whom an account had nothing yet.
 	FirstRead(ctx context.Context, job, account string, patients []int64) ([]int64, error)
 
-	// Changes returns rows of the log after cursor and the next cursor.
-	Changes(ctx context.Context, cursor string, types []int16, limit int, wait time.Duration) ([]record.Stored, string, error)
+	// Changes returns rows of the log after cursor and the next cursor; more
+	// tells that the log may go on there.
+	Changes(ctx context.Context, cursor string, types []int16, limit int, wait time.Duration) (list []record.Stored, next string, more bool, err error)
 	// Reindex makes index rows again where the program makes other ones than
 	// are stored, until none is left.
 	Reindex(ctx context.Context) error

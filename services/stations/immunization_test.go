@@ -150,11 +150,11 @@ func (d *desk) follow(t *testing.T) {
 	t.Helper()
 	ctx := guard.As(context.Background(), "stations")
 	for {
-		moved, err := d.Follow(ctx, 0)
+		more, err := d.Follow(ctx, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !moved {
+		if !more {
 			return
 		}
 	}

@@ -45,8 +45,8 @@ func (s *Service) Stop(ctx context.Context) error {
 }
 
 // Follow reads one stretch of the change log into the read model, waiting up
-// to wait when there is nothing new, and reports whether there was something.
-func (s *Service) Follow(ctx context.Context, wait time.Duration) (moved bool, err error) {
+// to wait when there is nothing new, and reports whether there may be more.
+func (s *Service) Follow(ctx context.Context, wait time.Duration) (more bool, err error) {
 	from, err := s.Store.Cursor(ctx)
 	if err != nil {
 		return false, err
@@ -61,7 +61,7 @@ func (s *Service) Follow(ctx context.Context, wait time.Duration) (moved bool, e
 		return false, nil
 	}
 	_, err = s.Store.Apply(ctx, from, answer.GetCursor(), s.dueChanges(answer.GetChanges()))
-	return err == nil, err
+	return err == nil && answer.GetMore(), err
 }
 
 // dueChanges is what changes mean to the read model. The last change of a

@@ -35,116 +35,124 @@ func parseLogCursor(s string) (logCursor, error) {
 	return logCursor{t, n}, nil
 }
 
-// poll bounds how long a reader waits for a notice that was lost, and settle
-// how often it looks whether older transactions have ended.
+// poll bounds how long a reader waits for a notice that was lost. A waiting
+// reader looks at the log at most every settle, and rarer each time, up to
+// breath: while an import runs there is something new whenever it looks.
 const (
 	poll   = time.Second
 	settle = 20 * time.Millisecond
+	breath = 100 * time.Millisecond
 )
 
 // Changes returns rows of the log after cursor, in the log's order, and the
-// cursor behind the last row that was looked at. When there are none it waits
-// for at most wait.
-func (s *Store) Changes(ctx context.Context, cursor string, types []int16, limit int, wait time.Duration) ([]record.Stored, string, error) {
+// cursor behind the last row that was looked at; more tells that the log may
+// go on there. When there are none it waits for at most wait.
+func (s *Store) Changes(ctx context.Context, cursor string, types []int16, limit int, wait time.Duration) (list []record.Stored, next string, more bool, err error) {
 	at, err := parseLogCursor(cursor)
 	if err != nil {
-		return nil, "", err
+		return nil, "", false, err
 	}
-	wanted := map[int16]bool{}
-	for _, t := range types {
-		wanted[t] = true
-	}
-	timeout := time.NewTimer(wait)
-	defer timeout.Stop()
-	for {
-		rung := s.bell.wait()
-		list, next, err := s.changes(ctx, at, wanted, limit)
-		if err != nil {
-			return nil, "", err
+	waiting, stop := context.WithTimeout(ctx, wait)
+	defer stop()
+	for gap := settle; ; gap = min(2*gap, breath) {
+		looked, rung := time.Now(), s.bell.wait()
+		if list, at, more, err = s.changes(ctx, at, types, limit); err != nil {
+			return nil, "", false, err
 		}
-		moved := next != at
-		at = next
 		if len(list) > 0 || wait <= 0 {
-			return list, at.String(), s.name(ctx, s.db, list)
+			return list, at.String(), more, s.name(ctx, s.db, list)
 		}
-		if moved {
-			continue // rows of other types: look further at once
+		if more {
+			continue // rows of other types
 		}
-		pause, err := s.pause(ctx, at)
+		held, err := s.held(ctx, at)
 		if err != nil {
-			return nil, "", err
+			return nil, "", false, err
 		}
-		retry := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			retry.Stop()
-			return nil, at.String(), nil
-		case <-timeout.C:
-			retry.Stop()
-			return nil, at.String(), nil
-		case <-rung:
-		case <-retry.C:
+		if !held {
+			_ = pause(waiting, rung, poll)
 		}
-		retry.Stop()
+		if pause(waiting, nil, gap-time.Since(looked)) != nil {
+			return nil, at.String(), false, nil
+		}
 	}
 }
 
-// pause is short while a committed row waits for an older transaction to end.
-func (s *Store) pause(ctx context.Context, at logCursor) (time.Duration, error) {
-	var held bool
+// pause waits until the bell rings, for d at most, or fails when ctx is done.
+func pause(ctx context.Context, rung <-chan struct{}, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-rung:
+	case <-t.C:
+	}
+	return ctx.Err()
+}
+
+// The place in the log is asked for in a SELECT of its own: what the planner
+// does not see, it need not plan for again each time.
+const behind = `(v.tx, v.seq) > ((SELECT $1::text::xid8), (SELECT $2::bigint))`
+
+// held reports whether a committed row waits for an older transaction to end.
+func (s *Store) held(ctx context.Context, at logCursor) (held bool, err error) {
 	// The order makes PostgreSQL look at the end of the log by its index. For
 	// EXISTS it would expect a third of all rows to do, and read the whole log.
-	err := s.db.QueryRowContext(ctx, `SELECT (SELECT 1 FROM records.versions v WHERE (v.tx, v.seq) > ($1::text::xid8, $2::bigint)
-		ORDER BY v.tx, v.seq LIMIT 1) IS NOT NULL`,
-		strconv.FormatUint(at.tx, 10), int64(at.seq)).Scan(&held)
-	if held {
-		return settle, pg.Fault(err)
+	rows, err := s.query(ctx, s.db, true, `SELECT 1 FROM records.versions v WHERE `+behind+` ORDER BY v.tx, v.seq LIMIT 1`,
+		xid(at.tx), int64(at.seq))
+	if err != nil {
+		return false, pg.Fault(err)
 	}
-	return poll, pg.Fault(err)
+	defer rows.Close()
+	held = rows.Next()
+	return held, pg.Fault(rows.Err())
 }
 
-func (s *Store) changes(ctx context.Context, at logCursor, wanted map[int16]bool, limit int) ([]record.Stored, logCursor, error) {
-	var types array
-	for t := range wanted {
-		types.int(int64(t))
+// changes looks at limit rows, and tells whether there were so many.
+func (s *Store) changes(ctx context.Context, at logCursor, types []int16, limit int) (list []record.Stored, next logCursor, more bool, err error) {
+	// Types and limit stand in the text: there are few of them, and the plan is kept.
+	wanted := "true"
+	if len(types) > 0 {
+		numbers := make([]string, len(types))
+		for i, t := range types {
+			numbers[i] = strconv.Itoa(int(t))
+		}
+		wanted = "v.type IN (" + strings.Join(numbers, ", ") + ")"
 	}
 	// Rows of other types stay where they are, but for the last one, which
 	// moves the cursor past them.
-	rows, err := s.query(ctx, s.db, true, `WITH n AS (SELECT v.*, lead(v.seq) OVER (ORDER BY v.tx, v.seq) IS NULL AS last
-			FROM (SELECT v.key, v.patient, v.type, v.id, v.version, v.at, v.op, v.actor, v.seq, v.tx,
-				CASE WHEN $4 OR v.type = ANY($5::smallint[]) THEN v.encoding ELSE 0 END AS encoding,
-				CASE WHEN $4 OR v.type = ANY($5::smallint[]) THEN v.body ELSE '' END AS body FROM records.versions v
-				WHERE (v.tx, v.seq) > ($1::text::xid8, $2::bigint) AND v.tx < pg_snapshot_xmin(pg_current_snapshot())
-				ORDER BY v.tx, v.seq LIMIT $3) v)
-		SELECT key, patient, type, id, version, at, op::text, actor, seq, encoding, body, tx::text FROM n
-		WHERE $4 OR type = ANY($5::smallint[]) OR last ORDER BY tx, seq`, strconv.FormatUint(at.tx, 10), int64(at.seq), limit, len(wanted) == 0, types.arg())
+	rows, err := s.query(ctx, s.db, true, `SELECT key, patient, type, id, version, at, op::text, actor, seq, encoding, body, tx::text, wanted, place
+		FROM (SELECT v.*, row_number() OVER log AS place, lead(v.seq) OVER log IS NULL AS last
+			FROM (SELECT v.key, v.patient, v.type, v.id, v.version, v.at, v.op, v.actor, v.seq, v.tx, `+wanted+` AS wanted,
+				CASE WHEN `+wanted+` THEN v.encoding ELSE 0 END AS encoding, CASE WHEN `+wanted+` THEN v.body ELSE '' END AS body
+				FROM records.versions v WHERE `+behind+` AND v.tx < pg_snapshot_xmin(pg_current_snapshot())
+				ORDER BY v.tx, v.seq LIMIT `+strconv.Itoa(limit)+`) v WINDOW log AS (ORDER BY v.tx, v.seq)) v
+		WHERE wanted OR last ORDER BY v.tx, v.seq`, xid(at.tx), int64(at.seq))
 	if err != nil {
-		return nil, at, pg.Fault(err)
+		return nil, at, false, pg.Fault(err)
 	}
 	defer rows.Close()
-	var list []record.Stored
 	left := room(maxPage)
 	for rows.Next() {
-		var tx string
-		x, err := s.scanVersion(rows, &tx)
+		var tx uint64
+		var taken bool
+		var place int
+		x, err := s.scanVersion(rows, &tx, &taken, &place)
 		if err != nil {
-			return nil, at, err
+			return nil, at, false, err
 		}
-		taken := len(wanted) == 0 || wanted[x.Type]
-		if taken && !left.take(&x, false, len(list) == 0) {
+		if more = place == limit; taken && !left.take(&x, false, len(list) == 0) {
+			more = true
 			break // the next call begins with it
 		}
-		if at.tx, err = strconv.ParseUint(tx, 10, 64); err != nil {
-			return nil, at, err
-		}
-		at.seq = uint64(x.Seq)
+		at = logCursor{tx, uint64(x.Seq)}
 		if taken {
 			list = append(list, x)
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, at, pg.Fault(err)
+		return nil, at, false, pg.Fault(err)
 	}
 	rows.Close()
-	return list, at, s.Fill(ctx, nil, list)
+	return list, at, more, s.Fill(ctx, nil, list)
 }

@@ -44,7 +44,7 @@ func (s *Store) Reindex(ctx context.Context) error {
 				return err
 			}
 		default:
-			if err := pause(ctx, time.Second); err != nil {
+			if err := pause(ctx, nil, time.Second); err != nil {
 				return err
 			}
 		}
@@ -58,17 +58,6 @@ func reindexLock() int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte("records.reindex"))
 	return int64(h.Sum64()) //nolint:gosec // any number will do
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // refresh reads again which parameters are complete.

@@ -33,8 +33,10 @@ func total(puts []*put) int {
 // group gathers small puts that come at the same time into one statement:
 // they share its round trip, its planning and the flush of its commit, which
 // is most of what a single write costs. Nobody waits for company: a put that
-// finds no statement under way goes at once, the others go together with the
-// next. Everybody is answered after the commit that holds their rows.
+// finds no statement under way goes at once. The others go together with the
+// next, which begins when that one ends, or when they are enough to be worth a
+// statement of their own. Everybody is answered after the commit that holds
+// their rows.
 type group struct {
 	mu      sync.Mutex
 	waiting []*put
@@ -49,6 +51,9 @@ const (
 	gatheredBytes = 4 << 20
 	// statements that run at once: while one flushes, another works.
 	groupsAtOnce = 2
+	// enough puts are worth another statement beside the one under way: two
+	// small ones cost more than one larger one a little later.
+	enough = 12
 	// patience bounds a statement that no caller's context bounds.
 	patience = time.Minute
 )
@@ -61,7 +66,7 @@ func (s *Store) gather(ctx context.Context, p *put) error {
 	g := &s.group
 	g.mu.Lock()
 	g.waiting = append(g.waiting, p)
-	if g.running < groupsAtOnce {
+	if g.running == 0 || g.running < groupsAtOnce && len(g.waiting) >= enough {
 		g.running++
 		//nolint:contextcheck,gosec // it stores for others too, and ends when nobody waits any more
 		go s.storeGroups(context.WithoutCancel(ctx))

@@ -50,11 +50,17 @@ func newCrowd(t *testing.T) *crowd {
 	return &crowd{T: t, s: s, db: db, hold: hold, failed: map[string]error{}}
 }
 
-// fill takes every slot with one put each, by a caller with ctx.
+// first is how many puts fill every slot.
+const first = 1 + (groupsAtOnce-1)*enough
+
+// fill takes every slot, by callers with ctx: one put is a statement by
+// itself, the next come together.
 func (c *crowd) fill(ctx context.Context) {
 	c.Helper()
 	for i := range groupsAtOnce {
-		c.put(ctx, fmt.Sprintf("first-%d", i))
+		for j := range 1 + i*(enough-1) {
+			c.put(ctx, fmt.Sprintf("first-%d-%d", i, j))
+		}
 		c.until(func() bool { return c.s.group.running == i+1 && len(c.s.group.waiting) == 0 })
 	}
 }
@@ -154,13 +160,13 @@ func TestPutsThatWaitShareOneTransactionAndKeepTheirAuthors(t *testing.T) {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
-	if n := c.number(`SELECT count(*) FROM records.versions`); n != groupsAtOnce+22 {
+	if n := c.number(`SELECT count(*) FROM records.versions`); n != first+22 {
 		t.Errorf("%d versions are there", n)
 	}
 	if n := c.number(`SELECT count(DISTINCT tx) FROM records.versions WHERE id NOT LIKE 'first%'`); n != 1 {
 		t.Errorf("they took %d transactions", n)
 	}
-	if n := c.number(`SELECT count(*) FROM records.versions WHERE (actor, reason) IN ((id, 'why ' || id), ('two-a', 'why two-a'))`); n != groupsAtOnce+22 {
+	if n := c.number(`SELECT count(*) FROM records.versions WHERE (actor, reason) IN ((id, 'why ' || id), ('two-a', 'why two-a'))`); n != first+22 {
 		t.Errorf("%d versions name who wrote them", n)
 	}
 }
@@ -173,7 +179,7 @@ func TestAStatementGathersABoundedNumberOfWrites(t *testing.T) {
 	if n := c.number(`SELECT max(n) FROM (SELECT count(*) AS n FROM records.versions GROUP BY tx) g`); n != gathered {
 		t.Errorf("the largest transaction has %d writes", n)
 	}
-	if n := c.number(`SELECT count(*) FROM records.versions`); n != groupsAtOnce+gathered+6 {
+	if n := c.number(`SELECT count(*) FROM records.versions`); n != first+gathered+6 {
 		t.Errorf("%d versions are there", n)
 	}
 }
@@ -183,7 +189,7 @@ func TestWhatCannotBeStoredFailsAlone(t *testing.T) {
 	c.fill(t.Context())
 	c.queue(10)
 	c.put(t.Context(), "nul-\x00")
-	c.put(t.Context(), "pair", "first-0") // the second is there already
+	c.put(t.Context(), "pair", "first-0-0") // the second is there already
 	c.until(func() bool { return len(c.s.group.waiting) == 12 })
 	c.release()
 	if got := c.class("nul-\x00"); got != fault.Invalid {
@@ -195,7 +201,7 @@ func TestWhatCannotBeStoredFailsAlone(t *testing.T) {
 	if n := c.number(`SELECT count(*) FROM records.current WHERE id LIKE 'waiting%'`); n != 10 {
 		t.Errorf("%d of 10 others were stored", n)
 	}
-	if n := c.number(`SELECT count(*) FROM records.current`); n != groupsAtOnce+10 {
+	if n := c.number(`SELECT count(*) FROM records.current`); n != first+10 {
 		t.Errorf("%d resources are there", n)
 	}
 }
@@ -227,10 +233,10 @@ func TestWhoLeavesDuringTheStatementIsToldWhatBecameOfIt(t *testing.T) {
 	c.fill(ctx)
 	leave()
 	c.release()
-	if err := c.failed["first-0"]; err != nil {
+	if err := c.failed["first-0-0"]; err != nil {
 		t.Errorf("what was stored is said to have failed: %v", err)
 	}
-	if n := c.number(`SELECT count(*) FROM records.versions WHERE id = 'first-0'`); n != 1 {
+	if n := c.number(`SELECT count(*) FROM records.versions WHERE id = 'first-0-0'`); n != 1 {
 		t.Error("it was not stored")
 	}
 }

@@ -12,8 +12,9 @@ import (
 //
 //   - a reference parameter that is another one "where(resolve() is T)", such
 //     as patient of subject, has the other's rows of that type;
-//   - a composite, or the texts of a code, whose places are those of other
-//     parameters, such as combo-code of code and component-code, has theirs.
+//   - a code, a quantity or a composite, and the texts of a code, whose places
+//     are those of other parameters, such as combo-code of code and
+//     component-code, has theirs.
 func (t *indexed) share() {
 	var lent []*param
 	texts := map[string]int16{}
@@ -36,14 +37,17 @@ func (t *indexed) share() {
 				}
 			}
 		case "token":
-			if p.text == 0 {
-				continue
-			}
-			if list := t.owners(p, textPlaces); list != nil {
+			if list := t.owners(p, textPlaces); list != nil && p.text != 0 {
 				t.borrow(p.Code+":text", list, func(q *param) int16 { return texts[q.Code] })
 				if !slices.Contains(list, p) {
 					p.text = 0
 				}
+			}
+			fallthrough
+		case "quantity":
+			if list := t.parts(p); list != nil && p.text == 0 && p.ofType == 0 {
+				t.borrow(p.Code, list, func(q *param) int16 { return q.number })
+				lent = append(lent, p)
 			}
 		}
 	}
@@ -93,6 +97,33 @@ func (t *indexed) owners(p *param, places func(*fhir.Parameter) []string) []*par
 		list = append(list, &t.params[i])
 	}
 	return list
+}
+
+// parts are parameters that ask together for just what p asks for, and for
+// nothing that others of them ask for; nil where there are none.
+func (t *indexed) parts(p *param) []*param {
+	left := places(p.Parameter)
+	var list []*param
+	for i := range t.params {
+		q := &t.params[i]
+		theirs := places(q.Parameter)
+		if q.Type != p.Type || len(theirs) >= len(p.Paths) || slices.ContainsFunc(theirs, func(s string) bool { return !slices.Contains(left, s) }) {
+			continue
+		}
+		left = slices.DeleteFunc(left, func(s string) bool { return slices.Contains(theirs, s) })
+		if list = append(list, q); len(left) == 0 {
+			return list
+		}
+	}
+	return nil
+}
+
+func places(p *fhir.Parameter) []string {
+	var out []string
+	for _, path := range p.Paths {
+		out = append(out, fmt.Sprint(path))
+	}
+	return out
 }
 
 func compositePlaces(p *fhir.Parameter) []string {

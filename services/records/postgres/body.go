@@ -1,10 +1,13 @@
 package postgres
 
 import (
+	_ "embed"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/yba-health/yba/services/records/record"
@@ -18,7 +21,21 @@ const (
 	// spliced is added where the body begins with the table of values that are
 	// kept apart from it.
 	spliced int16 = 2
+	// phrased is S2 with the phrases as its dictionary.
+	phrased int16 = 4
 )
+
+// phrases are what bodies are likely to hold: resources as clinics write them,
+// without what differs. They are part of the encoding and never change; other
+// phrases would be another encoding.
+//
+//go:embed phrases.txt
+var phrases []byte
+
+// longest is how long a body is that the phrases help. With them S2 packs a
+// resource smaller than zstd does, which would spend most of its time on
+// tables that only large ones are worth.
+const longest = 16 << 10
 
 // maxBody bounds what a stored body may unpack to.
 const maxBody = 64 << 20
@@ -26,13 +43,15 @@ const maxBody = 64 << 20
 type packer struct {
 	enc *zstd.Encoder
 	dec *zstd.Decoder
+	// known packs and unpacks with the phrases.
+	known *s2.Dict
 }
 
 func newPacker() (*packer, error) {
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2),
 		zstd.WithEncoderCRC(false), zstd.WithWindowSize(1<<20))
 	dec, err2 := zstd.NewReader(nil, zstd.WithDecoderConcurrency(4), zstd.WithDecoderMaxMemory(maxBody))
-	return &packer{enc, dec}, errors.Join(err, err2)
+	return &packer{enc, dec, s2.MakeDict(phrases, nil)}, errors.Join(err, err2)
 }
 
 // pack appends the packed body to dst.
@@ -41,10 +60,15 @@ func (p *packer) pack(dst, body []byte, splices []record.Splice) ([]byte, int16)
 	if len(splices) > 0 {
 		dst, encoding = appendSplices(dst, splices), spliced
 	}
-	if len(body) < 200 {
+	switch {
+	case len(body) < 64:
 		return append(dst, body...), encoding | plain
+	case len(body) > longest:
+		return p.enc.EncodeAll(body, dst), encoding | zstd1
 	}
-	return p.enc.EncodeAll(body, dst), encoding | zstd1
+	n := len(dst)
+	dst = slices.Grow(dst, s2.MaxEncodedLen(len(body)))
+	return dst[:n+len(p.known.Encode(dst[n:cap(dst)], body))], encoding | phrased
 }
 
 func (p *packer) unpack(body []byte, encoding int16) (_ []byte, splices []record.Splice, err error) {
@@ -59,9 +83,17 @@ func (p *packer) unpack(body []byte, encoding int16) (_ []byte, splices []record
 	case zstd1:
 		body, err = p.dec.DecodeAll(body, make([]byte, 0, len(body)*4))
 		return body, splices, err
+	case phrased:
+		if n, err := s2.DecodedLen(body); err != nil || n > longest {
+			return nil, nil, errPhrases
+		}
+		body, err = p.known.Decode(nil, body)
+		return body, splices, err
 	}
 	return nil, nil, fmt.Errorf("records: a body has the unknown encoding %d: this program is older than its data", encoding)
 }
+
+var errPhrases = errors.New("records: a body is damaged")
 
 // appendSplices writes the table: the number of values, and of each its place,
 // counted from the one before, its size with the form in the lowest bit, and

@@ -200,7 +200,7 @@ func (s *Service) Calls(t testing.TB) func(method, path, body string, headers ..
 	mux := http.NewServeMux()
 	face.Routes(mux)
 	return func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
-		req := httptest.NewRequest(method, path, strings.NewReader(body))
+		req := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 		req.Header.Set("Authorization", "Bearer good")
 		req.Header.Set("Content-Type", "application/fhir+json")
 		for i := 0; i < len(headers); i += 2 {

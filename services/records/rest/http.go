@@ -78,15 +78,6 @@ func New(d Deps) (*Face, error) {
 	return f, nil
 }
 
-// socket serves the route of websockets.
-func (f *Face) socket(w http.ResponseWriter, r *http.Request) {
-	if f.Notifications == nil { // a face without a service behind it
-		nowhere(w, r)
-		return
-	}
-	f.Notifications.ServeHTTP(w, r)
-}
-
 // nowhere answers what no route serves.
 func nowhere(w http.ResponseWriter, r *http.Request) {
 	f := fault.New(fault.NotFound, "the FHIR face has no such interaction; see "+Prefix+"/metadata", nil)

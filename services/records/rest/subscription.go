@@ -60,3 +60,12 @@ func decodeResend(_ context.Context, r *http.Request) (any, error) {
 	}
 	return req, nil
 }
+
+// socket serves the route of websockets.
+func (f *Face) socket(w http.ResponseWriter, r *http.Request) {
+	if f.Notifications == nil { // a face without a service behind it
+		nowhere(w, r)
+		return
+	}
+	f.Notifications.ServeHTTP(w, r)
+}

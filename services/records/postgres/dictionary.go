@@ -82,7 +82,14 @@ func (s *Store) readDictionary(ctx context.Context) (*record.Indexer, error) {
 	if err := rows.Err(); err != nil {
 		return nil, pg.Fault(err)
 	}
+	secret, err := s.Secret(ctx, "cursors")
+	if err != nil {
+		return nil, err
+	}
 	x := record.NewIndexer(s.defs, numbers)
 	x.Base = s.Base
+	if x.Seals, err = record.NewSeals(secret); err != nil {
+		return nil, err
+	}
 	return x.Rebuilding(building), nil
 }

@@ -83,6 +83,8 @@ type Store interface {
 	Bound(ctx context.Context, tx *sql.Tx, patient *record.Stored, params []int16, limit int, r record.Reach) ([]record.Stored, error)
 	// KeepMerge notes a merge of two Patients.
 	KeepMerge(ctx context.Context, tx *sql.Tx, m record.Merge) error
+	// ExtendMerge adds to a merge what was moved since.
+	ExtendMerge(ctx context.Context, tx *sql.Tx, m *record.Merge, more []record.Moved) error
 	// OpenMerge returns the merge that replaced the Patient with the key and
 	// was not undone, nil for none; others wait who want to undo it.
 	OpenMerge(ctx context.Context, tx *sql.Tx, source int64) (*record.Merge, error)

@@ -45,7 +45,7 @@ func (b *batch) compartments(ctx context.Context) error {
 			}
 			return c.fail(notHere(c.typ))
 		}
-		if personal(c.typ) {
+		if record.Personal(c.typ) {
 			home.Key = b.account(ctx, c)
 		} else if closed := w.Patient == record.Closed; closed && !b.scope.GetAll() {
 			return c.fail(outside())
@@ -54,7 +54,7 @@ func (b *batch) compartments(ctx context.Context) error {
 		} else if err := b.allowed(c, owner, home.Commune, b.own[i]); err != nil {
 			return c.fail(err)
 		}
-		if c.old != nil && c.old.PatientID != owner && !personal(c.typ) && !guard.Covers(b.scope, c.old.PatientID, there[c.old.PatientID].Commune) {
+		if c.old != nil && c.old.PatientID != owner && !record.Personal(c.typ) && !guard.Covers(b.scope, c.old.PatientID, there[c.old.PatientID].Commune) {
 			return c.fail(outside())
 		}
 		w.Patient = home.Key
@@ -96,7 +96,7 @@ func (b *batch) proxied(ctx context.Context) error {
 	}
 	for i, c := range b.changes {
 		if c.verb != "delete" {
-			homes[record.Ref{Type: c.number, Target: c.id}] = record.Home{Patient: b.owners[i], Nobodys: personal(c.typ) || b.writes[i].Patient == record.Closed}
+			homes[record.Ref{Type: c.number, Target: c.id}] = record.Home{Patient: b.owners[i], Nobodys: record.Personal(c.typ) || b.writes[i].Patient == record.Closed}
 		}
 	}
 	for i, ref := range b.proxies {
@@ -129,13 +129,6 @@ func outside() error {
 
 func notHere(typ string) error {
 	return fault.Newf(fault.Unprocessable, "the Patient that the %s belongs to is not here", typ)
-}
-
-// elsewhere refuses what would lie in no compartment, and be open to all.
-func elsewhere(at fhir.Value) error {
-	f := fault.New(fault.Unprocessable, "a Patient is referred to as Patient/id; what belongs to a person on another server cannot be kept here", nil)
-	f.At = at.Path()
-	return f
 }
 
 // existing reads the compartments that the writes touch. With the scope of
@@ -172,10 +165,11 @@ func (b *batch) existing(ctx context.Context, made map[string]record.Compartment
 }
 
 // allowed decides one write. A shared resource may be written by whoever
-// reaches everything, and by a commune's nurse when it lies in her commune.
+// reaches everything, and by a commune's nurse when it lies in her commune. A
+// definition, such as a CodeSystem, holds for everybody and lies nowhere.
 func (b *batch) allowed(c *change, owner, commune, own string) error {
 	if owner == "" {
-		if b.scope.GetAll() || own != "" && slices.Contains(b.scope.GetCommunes(), own) && (c.old == nil || b.mine(c.old)) {
+		if b.scope.GetAll() || own != "" && b.x.Number(c.typ, "url") == 0 && slices.Contains(b.scope.GetCommunes(), own) && (c.old == nil || b.mine(c.old)) {
 			return nil
 		}
 		return outside()
@@ -192,7 +186,7 @@ func (b *batch) account(ctx context.Context, c *change) int64 {
 	if c.old != nil {
 		return c.old.Patient
 	}
-	return account(author(ctx).Actor)
+	return record.Account(author(ctx).Actor)
 }
 
 // mine reports whether a shared resource lay in the scope's communes before.
@@ -227,8 +221,8 @@ func (b *batch) within(ctx context.Context) error {
 			continue
 		}
 		owner := c.old.PatientID
-		if personal(c.typ) {
-			if c.old.Patient != account(author(ctx).Actor) {
+		if record.Personal(c.typ) {
+			if c.old.Patient != record.Account(author(ctx).Actor) {
 				return c.fail(outside())
 			}
 			continue

@@ -92,11 +92,15 @@ func TestAGroupListsAMergedPersonOnce(t *testing.T) {
 		want    func(target, third string) string
 	}{
 		"both": {
-			func(s, x, o string) string { return member(s, `,"period":{"start":"2020"}`) + "," + member(o, ``) + "," + member(x, ``) },
+			func(s, x, o string) string {
+				return member(s, `,"period":{"start":"2020"}`) + "," + member(o, ``) + "," + member(x, ``)
+			},
 			func(x, o string) string { return member(o, ``) + "," + member(x, ``) },
 		},
 		"the target left": {
-			func(s, x, o string) string { return member(x, `,"inactive":true`) + "," + member(s, ``) + "," + member(o, ``) },
+			func(s, x, o string) string {
+				return member(x, `,"inactive":true`) + "," + member(s, ``) + "," + member(o, ``)
+			},
 			func(x, o string) string { return member(x, ``) + "," + member(o, ``) },
 		},
 		"the source left": {

@@ -3,8 +3,6 @@ package records
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -105,18 +103,6 @@ func networks(list []string) ([]netip.Prefix, error) {
 	}
 	return out, nil
 }
-
-// account returns the compartment that an account's own resources lie in. It
-// is below zero, where no Patient's is, and follows from the account's name,
-// so that no lookup is needed.
-func account(actor string) int64 {
-	sum := sha256.Sum256([]byte("account/" + actor))
-	return -1 - int64(binary.BigEndian.Uint64(sum[:8])>>1)
-}
-
-// personal reports whether resources of the type belong to the account that
-// made them: a Subscription holds what its owner wants to know, and of whom.
-func personal(typ string) bool { return typ == "Subscription" }
 
 // subscribable refuses what cannot be delivered. The server alone says that a
 // Subscription is active or failed: a changed endpoint must shake hands again.

@@ -7,6 +7,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
 )
 
@@ -43,7 +44,7 @@ func (b *batch) compartments(ctx context.Context) error {
 			if !b.scope.GetAll() {
 				return c.fail(outside())
 			}
-			return c.fail(notHere(c.typ))
+			return c.fail(record.NotHere(c.typ))
 		}
 		if record.Personal(c.typ) {
 			home.Key = b.account(ctx, c)
@@ -105,7 +106,7 @@ func (b *batch) proxied(ctx context.Context) error {
 			if !b.scope.GetAll() {
 				return b.changes[i].fail(outside())
 			}
-			return b.changes[i].fail(noContext())
+			return b.changes[i].fail(record.NoContext())
 		}
 		b.owners[i] = home.Patient
 	}
@@ -117,18 +118,8 @@ func (b *batch) touches(ref record.Ref) bool {
 	return slices.ContainsFunc(b.changes, func(c *change) bool { return c.number == ref.Type && c.id == ref.Target })
 }
 
-func noContext() error {
-	f := fault.New(fault.Unprocessable, "what the securityContext refers to is not here, or in nobody's record: write it first, or in the same transaction", nil)
-	f.At = "Binary.securityContext"
-	return f
-}
-
 func outside() error {
 	return fault.New(fault.Forbidden, "there is no such record that you may reach", nil)
-}
-
-func notHere(typ string) error {
-	return fault.Newf(fault.Unprocessable, "the Patient that the %s belongs to is not here", typ)
 }
 
 // existing reads the compartments that the writes touch. With the scope of
@@ -186,7 +177,7 @@ func (b *batch) account(ctx context.Context, c *change) int64 {
 	if c.old != nil {
 		return c.old.Patient
 	}
-	return record.Account(author(ctx).Actor)
+	return record.Account(caller.Author(ctx).Actor)
 }
 
 // mine reports whether a shared resource lay in the scope's communes before.
@@ -222,7 +213,7 @@ func (b *batch) within(ctx context.Context) error {
 		}
 		owner := c.old.PatientID
 		if record.Personal(c.typ) {
-			if c.old.Patient != record.Account(author(ctx).Actor) {
+			if c.old.Patient != record.Account(caller.Author(ctx).Actor) {
 				return c.fail(outside())
 			}
 			continue

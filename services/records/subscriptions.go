@@ -18,6 +18,7 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
 	"github.com/yba-health/yba/services/records/subscription"
 )
@@ -169,7 +170,7 @@ func (h *hooks) reach(ctx context.Context, owner string) (_ context.Context, rea
 	if fault.Is(err, fault.Forbidden) || fault.Is(err, fault.Unauthenticated) {
 		return ctx, reach, false, nil
 	}
-	if err != nil || deidentified(ctx) {
+	if err != nil || caller.Deidentified(ctx) {
 		return ctx, reach, false, err
 	}
 	reach, err = h.r.reach(ctx)

@@ -5,9 +5,18 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 )
+
+// NewID returns an id that no resource has; it begins with the time, so that
+// index pages fill one after another.
+func NewID() (string, error) {
+	u, err := uuid.NewV7()
+	return u.String(), err
+}
 
 // Home is where a resource lies by what it says itself. The zero Home is the
 // shared compartment.
@@ -31,9 +40,7 @@ func (x *Indexer) Home(resource fhir.Value, id string) (h Home, err error) {
 		return h, err
 	}
 	if at, found := x.Elsewhere(resource); found {
-		f := fault.New(fault.Unprocessable, "a Patient is referred to as Patient/id; what belongs to a person on another server cannot be kept here", nil)
-		f.At = at.Path()
-		return h, f
+		return h, elsewhere(at)
 	}
 	h.Nobodys = x.Closes(resource)
 	return h, nil
@@ -59,4 +66,23 @@ func Personal(typ string) bool { return typ == "Subscription" }
 func Account(actor string) int64 {
 	sum := sha256.Sum256([]byte("account/" + actor))
 	return -1 - int64(binary.BigEndian.Uint64(sum[:8])>>1) //nolint:gosec // 63 bits fit
+}
+
+// NoContext refuses a Binary whose securityContext leads into no compartment.
+func NoContext() error {
+	f := fault.New(fault.Unprocessable, "what the securityContext refers to is not here, or in nobody's record: write it first, or in the same transaction", nil)
+	f.At = "Binary.securityContext"
+	return f
+}
+
+// NotHere refuses what belongs to a Patient who is not here.
+func NotHere(typ string) error {
+	return fault.Newf(fault.Unprocessable, "the Patient that the %s belongs to is not here", typ)
+}
+
+// elsewhere refuses what would lie in no compartment, and be open to all.
+func elsewhere(at fhir.Value) error {
+	f := fault.New(fault.Unprocessable, "a Patient is referred to as Patient/id; what belongs to a person on another server cannot be kept here", nil)
+	f.At = at.Path()
+	return f
 }

@@ -214,12 +214,12 @@ func (b *batch) within(ctx context.Context) error {
 		owner := c.old.PatientID
 		if record.Personal(c.typ) {
 			if c.old.Patient != record.Account(caller.Author(ctx).Actor) {
-				return c.fail(outside())
+				return c.fail(b.beyond(c))
 			}
 			continue
 		}
 		if owner != "" && !guard.Covers(b.scope, owner, there[owner].Commune) || owner == "" && !b.mine(c.old) {
-			return c.fail(outside())
+			return c.fail(b.beyond(c))
 		}
 	}
 	return nil

@@ -24,7 +24,8 @@ func (r *Records) write(ctx context.Context, list []*change) error {
 	plain := true
 	for _, c := range list {
 		c.given = c.id
-		plain = plain && c.verb == "create" && c.match == nil && !conditional(c.body) && c.content.splices(0) == nil
+		plain = plain && c.verb == "create" && c.match == nil && !conditional(c.body) && c.content.splices(0) == nil &&
+			!c.body.Get("securityContext").Exists() // what a Binary lies with is locked
 	}
 	var err error
 	if plain {
@@ -60,7 +61,7 @@ func (r *Records) attempt(ctx context.Context, tx *sql.Tx, list []*change) error
 		return err
 	}
 	b := &batch{r: r, x: x, tx: tx, list: slices.Clone(list), now: r.now().UTC().Truncate(time.Millisecond), scope: guard.ScopeOf(ctx)}
-	for _, step := range []func(context.Context) error{b.matches, b.lock, b.compose, b.proxied, b.compartments, b.contents, b.referred} {
+	for _, step := range []func(context.Context) error{b.matches, b.lock, b.compose, b.proxied, b.compartments, b.follow, b.contents, b.referred} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -187,7 +187,7 @@ func (m *merging) run() error {
 		return err
 	}
 	kept := record.Merge{Source: m.source.Key, Target: m.target.Key, At: r.now().UTC().Truncate(time.Millisecond), By: caller.Author(m.ctx)}
-	for _, c := range m.changes {
+	for _, c := range alongside(m.changes) {
 		if c.stored.Version != c.old.Version {
 			kept.Moved = append(kept.Moved, record.Moved{Key: c.old.Key, Before: c.old.Version, After: c.stored.Version})
 		}
@@ -233,6 +233,13 @@ func (m *merging) collect() error {
 		if x == nil || x.Deleted || x.Patient == 0 && !b.scope.GetAll() && !b.mine(x) {
 			continue
 		}
+		follows, err := m.follows(x)
+		if err != nil {
+			return err
+		}
+		if follows {
+			continue
+		}
 		if err := m.fill(x); err != nil {
 			return err
 		}
@@ -248,6 +255,20 @@ func (m *merging) collect() error {
 		m.change(x, body)
 	}
 	return nil
+}
+
+// follows reports whether a resource moves by itself with what it lies with,
+// as a Binary does that is a document's content.
+func (m *merging) follows(x *record.Stored) (bool, error) {
+	if x.Deleted || !m.x.Follows(x.Type) {
+		return false, nil
+	}
+	v, err := parsed(x.Body)
+	if err != nil {
+		return false, err
+	}
+	home, err := m.x.Home(v, x.ID)
+	return home.Proxied, err
 }
 
 // maxHeld bounds the bytes of what a merge holds in memory.
@@ -303,11 +324,20 @@ func parsed(b []byte) (fhir.Value, error) {
 	return doc.Root(), nil
 }
 
+// alongside returns the changes with what each brings along.
+func alongside(list []*change) []*change {
+	var all []*change
+	for _, c := range list {
+		all = append(append(all, c), c.also...)
+	}
+	return all
+}
+
 // touched notes the patients of what was changed for the audit log, each with
 // the types of what was changed.
 func touched(r *Records, ctx context.Context, list []*change) { //nolint:revive // the context belongs to the call below
 	seen := map[[2]string]bool{}
-	for _, c := range list {
+	for _, c := range alongside(list) {
 		k := [2]string{c.stored.PatientID, c.typ}
 		switch {
 		case c.typ == "Patient":
@@ -323,7 +353,7 @@ func touched(r *Records, ctx context.Context, list []*change) { //nolint:revive 
 func (m *merging) answer(p parameters) (*recordsv1.Resource, error) {
 	moved := 0
 	var result []byte
-	for _, c := range m.changes {
+	for _, c := range alongside(m.changes) {
 		if c.stored.Version != c.old.Version && c.typ != "Patient" {
 			moved++
 		}

@@ -30,6 +30,9 @@ func (r *Records) Unmerge(ctx context.Context, req *recordsv1.OperationRequest) 
 		return nil, fault.New(fault.Forbidden, "records without names cannot be changed", nil)
 	}
 	u := &unmerging{merging: merging{r: r, ctx: ctx}}
+	if u.x, err = r.store.Indexer(ctx); err != nil {
+		return nil, err
+	}
 	if u.source, err = r.chosen(ctx, p, "source-patient"); err != nil {
 		return nil, err
 	}
@@ -134,6 +137,11 @@ func (u *unmerging) mine() error {
 
 // restore gives back to a locked resource what it was before the merge.
 func (u *unmerging) restore(x *record.Stored, m record.Moved) error {
+	if x != nil {
+		if follows, err := u.follows(x); err != nil || follows {
+			return err
+		}
+	}
 	for _, v := range []*record.Stored{u.before[m.Key], x} {
 		if v == nil || v.Deleted {
 			continue
@@ -195,8 +203,8 @@ func (u *unmerging) restore(x *record.Stored, m record.Moved) error {
 func (u *unmerging) answer(p parameters) *recordsv1.Resource {
 	back := 0
 	var result []byte
-	for _, c := range u.changes {
-		if c.typ != "Patient" {
+	for _, c := range alongside(u.changes) {
+		if c.typ != "Patient" && c.stored.Version != c.old.Version {
 			back++
 		}
 		if c.stored.Key == u.source.Key {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/guard"
@@ -190,7 +191,11 @@ func TestARefusedMergeIsAuditedWithThePatientsItOpened(t *testing.T) {
 		}
 		seen := map[string]bool{}
 		for range 2 {
-			seen[(<-notes).GetPatient()] = true
+			select {
+			case e := <-notes:
+				seen[e.GetPatient()] = true
+			case <-time.After(10 * time.Second):
+			}
 		}
 		if !seen[d.target] || !seen[other] {
 			t.Errorf("%s: the audit log names %v", path, seen)

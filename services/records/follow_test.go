@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/yba-health/yba/pkg/guard"
@@ -107,24 +106,41 @@ func TestABinaryFollowsWhatItsSecurityContextNames(t *testing.T) {
 	}
 }
 
-// TestABinaryThatIsWrittenWhileItsContextMovesLiesWithIt writes Binaries, and
-// moves the document at the same time.
+// TestABinaryThatIsWrittenWhileItsContextMovesLiesWithIt holds open the
+// transaction that moves a document, while a Binary is written with it.
 func TestABinaryThatIsWrittenWhileItsContextMovesLiesWithIt(t *testing.T) {
 	r, ctx, db := openDB(t)
-	people := []string{personOf(ctx, t, r, "1"), personOf(ctx, t, r, "2")}
-	doc := create(ctx, t, r, "DocumentReference", document(people[0], "AAAA")).GetId()
-	var done sync.WaitGroup
-	for w := range 3 {
-		done.Go(func() {
-			for i := range 15 {
-				if w > 0 {
-					create(ctx, t, r, "Binary", `{"resourceType":"Binary","contentType":"a/b","securityContext":{"reference":"DocumentReference/`+doc+`"},"data":"QUJD"}`)
-					continue
-				}
-				rewrite(ctx, t, r, "DocumentReference", doc, "Patient/"+people[i%2], "Patient/"+people[(i+1)%2])
-			}
-		})
+	mine, theirs := personOf(ctx, t, r, "1"), personOf(ctx, t, r, "2")
+	doc := create(ctx, t, r, "DocumentReference", document(mine, "AAAA")).GetId()
+	moved, err := r.parse("DocumentReference", []byte(document(theirs, "AAAA")))
+	if err != nil {
+		t.Fatal(err)
 	}
-	done.Wait()
+	held, release, done := make(chan struct{}), make(chan struct{}), make(chan error, 2)
+	c := &change{verb: "update", typ: "DocumentReference", number: r.defs.Number("DocumentReference"), id: doc, given: doc, body: moved}
+	go func() { done <- r.holding(ctx, c, held, release) }()
+	<-held
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		done <- second(r.Create(ctx, &recordsv1.CreateRequest{Type: "Binary", Body: []byte(`{"resourceType":"Binary","contentType":"a/b","securityContext":{"reference":"DocumentReference/` + doc + `"},"data":"QUJD"}`)}))
+	}()
+	// It waits for the move, or, were it not to wait, is done.
+	for waits := false; !waits; {
+		select {
+		case <-written:
+			waits = true
+		default:
+			if err := db.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database()))`).Scan(&waits); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	close(release)
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
 	astray(ctx, t, db)
 }

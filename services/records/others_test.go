@@ -71,7 +71,7 @@ func questionsOfOthers() map[string]httpQuestion {
 	foreign := observation("an", "8480-6", "2026-05-01", "1")
 	for _, id := range []string{"Patient/an", "Observation/o-an1", "Observation/o-gone-an", "Binary/b-an", "DocumentReference/f-an", "RelatedPerson/r-an", "Device/d-an", "List/l-an"} {
 		typ, bare, _ := strings.Cut(id, "/")
-		for _, headers := range [][]string{nil, {"If-None-Match", `W/"1"`}, {"If-None-Match", "*"}, {"If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT"}, {"Range", "bytes=0-9"}, {"Accept", fhirJSON}} {
+		for _, headers := range [][]string{nil, {"If-None-Match", `W/"1"`}, {"If-None-Match", "*"}, {"If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT"}, {"Range", "bytes=0-9"}, {"Accept", "application/fhir+json"}} {
 			for _, rest := range []string{"", "/_history/1", "/_history/9", "/_history", "/$meta", "?_elements=id", "?_summary=count", "/_history?_since=2020", "/$validate"} {
 				add("GET", "/"+id+rest, "", headers...)
 			}

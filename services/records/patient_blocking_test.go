@@ -2,15 +2,10 @@ package records
 
 import (
 	"encoding/json"
-	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/yba-health/yba/pkg/guard"
 	madeup "github.com/yba-health/yba/pkg/province"
 	"github.com/yba-health/yba/pkg/vitext"
 )
@@ -93,18 +88,7 @@ func TestCandidatesAreFoundByWhatIsLeft(t *testing.T) {
 func TestTheFHIRFaceOffersTheOperationsOnPatients(t *testing.T) {
 	r, ctx := open(t)
 	d := doubled(ctx, t, r)
-	table, err := around(t, r).table()
-	if err != nil {
-		t.Fatal(err)
-	}
-	auditor := guard.NewAuditor(gate{}, slog.New(slog.DiscardHandler))
-	defer auditor.Close()
-	face, err := newREST(r, table, guard.New(gate{}, auditor, slog.New(slog.DiscardHandler), prometheus.NewRegistry()), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	mux := http.NewServeMux()
-	face.routes(mux)
+	mux := faceOf(t, r, gate{})
 	both := string(pair(d.source, d.target).GetBody())
 	for _, tt := range []struct {
 		method, path, body string
@@ -113,7 +97,7 @@ func TestTheFHIRFaceOffersTheOperationsOnPatients(t *testing.T) {
 	}{
 		{"POST", "/Patient/$match", string(matching(person("Nguyễn", "Hoa", "099150000001", "95012", "1950-01-02")).GetBody()), 200, `"valueCode":"certain"`},
 		{"POST", "/Patient/$merge", both, 200, `"name":"outcome"`},
-		{"POST", "/Patient/$merge", both, 409, "OperationOutcome"},
+		{"POST", "/Patient/$merge", both, 200, "merged: 0 resources"},
 		{"GET", "/Patient/" + d.source, "", 200, `"active":false`},
 		{"GET", "/Observation/$lastn?max=2&patient=" + d.target + "&code=8480-6", "", 200, d.observed[0]},
 		{"POST", "/Patient/$unmerge", both, 200, "undone: 4 resources"},

@@ -49,8 +49,9 @@ func (i *installation) lies(t *testing.T) []string {
 // values. Indexing again moves all of it back, and nothing else.
 func TestWhatLayOpenForEverybodyIsClosedOnline(t *testing.T) {
 	i := install(t)
-	r, ctx := i.start(t), all(t.Context())
+	r, ctx := serve(t, i.db, i.dsn), all(t.Context())
 	scan := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("phiếu xét nghiệm ", 6000)))
+	photo := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("ảnh ", 30_000)))
 	placed(ctx, t, r, "Patient", "an", person("Lê", "An", "2", "95015", "1950"))
 	placed(ctx, t, r, "Patient", "ba", person("Lê", "Ba", "3", "95015", "1950"))
 	stray := map[string]string{
@@ -72,7 +73,7 @@ func TestWhatLayOpenForEverybodyIsClosedOnline(t *testing.T) {
 	}
 	// What is about nobody, and what lies in a record already, stays.
 	placed(ctx, t, r, "Organization", "clinic", `{"resourceType":"Organization","name":"Trạm"}`)
-	placed(ctx, t, r, "Practitioner", "dr", `{"resourceType":"Practitioner","photo":[{"contentType":"image/png","data":"`+scan+`"}]}`)
+	placed(ctx, t, r, "Practitioner", "dr", `{"resourceType":"Practitioner","photo":[{"contentType":"image/png","data":"`+photo+`"}]}`)
 	placed(ctx, t, r, "Group", "house", `{"resourceType":"Group","type":"person","actual":true}`)
 	placed(ctx, t, r, "Device", "cuff", `{"resourceType":"Device","status":"active"}`)
 	placed(ctx, t, r, "Observation", "own", observation("ba", "1", "2026", "1"))
@@ -127,7 +128,7 @@ func TestWhatLayOpenForEverybodyIsClosedOnline(t *testing.T) {
 			t.Errorf("the first version of %s: %v", typ, err)
 		}
 	}
-	if x := stored(ctx, t, fresh, "Practitioner", "dr"); !strings.Contains(string(x.GetBody()), scan) {
+	if x := stored(ctx, t, fresh, "Practitioner", "dr"); !strings.Contains(string(x.GetBody()), photo) {
 		t.Error("a value that is still named was swept away")
 	}
 	own := scoped(t.Context(), &guard.Scope{Patients: []string{"an"}})

@@ -247,7 +247,7 @@ func TestWhatMovedBetweenPatientsIsToldByHalves(t *testing.T) {
 			x, err := r.ReadVersion(as, &recordsv1.ReadVersionRequest{Type: "DocumentReference", Id: "f", Version: v})
 			if err == nil && strings.Contains(string(x.GetBody()), scan) {
 				got = append(got, v)
-			} else if f := fault.Of(err); f == nil || f.Class != fault.Forbidden || f.Message != outside().(*fault.Error).Message {
+			} else if f := fault.Of(err); f == nil || f.Class != fault.Forbidden || f.Message != fault.Of(outside()).Message {
 				t.Errorf("version %s: %v", v, err)
 			}
 		}

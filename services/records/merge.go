@@ -257,20 +257,6 @@ func (m *merging) collect() error {
 	return nil
 }
 
-// follows reports whether a resource moves by itself with what it lies with,
-// as a Binary does that is a document's content.
-func (m *merging) follows(x *record.Stored) (bool, error) {
-	if x.Deleted || !m.x.Follows(x.Type) {
-		return false, nil
-	}
-	v, err := parsed(x.Body)
-	if err != nil {
-		return false, err
-	}
-	home, err := m.x.Home(v, x.ID)
-	return home.Proxied, err
-}
-
 // maxHeld bounds the bytes of what a merge holds in memory.
 const maxHeld = 256 << 20
 

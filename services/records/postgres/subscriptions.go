@@ -90,10 +90,11 @@ const keptColumns = `s.id, s.version, s.owner, s.status, s.channel, s.body, s.tx
 
 type scanner interface{ Scan(...any) error }
 
-func scanKept(row scanner) (*subscription.Kept, error) {
+func scanKept(row scanner, more ...any) (*subscription.Kept, error) {
 	k := &subscription.Kept{}
 	var heartbeat, ends, sent int64
-	err := row.Scan(&k.ID, &k.Version, &k.Owner, &k.Status, &k.Channel, &k.Body, &k.Began.Tx, &k.Began.Seq, &heartbeat, &ends, &k.Last, &sent, &k.Failures)
+	err := row.Scan(append([]any{&k.ID, &k.Version, &k.Owner, &k.Status, &k.Channel, &k.Body, &k.Began.Tx, &k.Began.Seq, &heartbeat, &ends, &k.Last, &sent, &k.Failures},
+		more...)...)
 	k.Heartbeat, k.End, k.Sent = time.Duration(heartbeat)*time.Microsecond, since(ends), since(sent)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
@@ -286,6 +287,31 @@ func (s *Store) Purge(ctx context.Context, before time.Time) error {
 		_, err = s.db.ExecContext(ctx, `DELETE FROM records.tickets WHERE until < $1`, micros(before))
 	}
 	return pg.Fault(err)
+}
+
+// Queues tells how deliveries stand; what is gone is left out.
+func (s *Store) Queues(ctx context.Context, id string, failed bool, limit int) ([]subscription.Standing, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT `+keptColumns+`, s.due, coalesce(e.waiting, 0), coalesce(e.dead, 0) FROM records.subscriptions s
+		LEFT JOIN (SELECT subscription, count(*) FILTER (WHERE state = 'q') AS waiting, count(*) FILTER (WHERE state = 'd') AS dead
+			FROM records.events WHERE state IN ('q', 'd') AND ($1 = '' OR subscription = $1) GROUP BY subscription) e ON e.subscription = s.id
+		WHERE ($1 = '' OR s.id = $1) AND (NOT $2 OR s.status = 'error' OR e.dead > 0) AND s.body <> '{}'
+		ORDER BY coalesce(e.dead, 0) DESC, coalesce(e.waiting, 0) DESC, s.id LIMIT $3`, id, failed, limit)
+	if err != nil {
+		return nil, pg.Fault(err)
+	}
+	defer rows.Close()
+	var out []subscription.Standing
+	for rows.Next() {
+		var x subscription.Standing
+		var due int64
+		k, err := scanKept(rows, &due, &x.Waiting, &x.Dead)
+		if err != nil {
+			return nil, err
+		}
+		x.Kept, x.Due = *k, since(due)
+		out = append(out, x)
+	}
+	return out, pg.Fault(rows.Err())
 }
 
 // Queue counts for the metrics.

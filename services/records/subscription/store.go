@@ -83,6 +83,14 @@ type Result struct {
 	Body    []byte
 }
 
+// Standing is how the delivery of one Subscription stands.
+type Standing struct {
+	Kept
+	Waiting, Dead int64
+	// Due is the next try, zero when nothing waits for one.
+	Due time.Time
+}
+
 // Queue counts events for the metrics.
 type Queue struct{ Waiting, Dead int64 }
 
@@ -113,6 +121,9 @@ type Store interface {
 	Resend(ctx context.Context, id string, numbers []int64) (int64, error)
 	// Purge drops events from before a time that no queue needs.
 	Purge(ctx context.Context, before time.Time) error
+	// Queues tells how deliveries stand, of one Subscription where id is given,
+	// or of those with dead letters or in error only.
+	Queues(ctx context.Context, id string, failed bool, limit int) ([]Standing, error)
 	// Queue counts.
 	Queue(ctx context.Context) (Queue, error)
 

@@ -2231,8 +2231,10 @@ func (x *ExportRequest) GetRequest() string {
 }
 
 type ExportResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Job           string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Job   string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	// Parameters that were ignored because the request is lenient.
+	Ignored       []string `protobuf:"bytes,2,rep,name=ignored,proto3" json:"ignored,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2272,6 +2274,13 @@ func (x *ExportResponse) GetJob() string {
 		return x.Job
 	}
 	return ""
+}
+
+func (x *ExportResponse) GetIgnored() []string {
+	if x != nil {
+		return x.Ignored
+	}
+	return nil
 }
 
 type ExportStatusRequest struct {
@@ -3016,9 +3025,10 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x05group\x18\x02 \x01(\tR\x05group\x12\x14\n" +
 	"\x05query\x18\x03 \x01(\tR\x05query\x12\x18\n" +
 	"\alenient\x18\x04 \x01(\bR\alenient\x12\x18\n" +
-	"\arequest\x18\x05 \x01(\tR\arequest\"\"\n" +
+	"\arequest\x18\x05 \x01(\tR\arequest\"<\n" +
 	"\x0eExportResponse\x12\x10\n" +
-	"\x03job\x18\x01 \x01(\tR\x03job\"'\n" +
+	"\x03job\x18\x01 \x01(\tR\x03job\x12\x18\n" +
+	"\aignored\x18\x02 \x03(\tR\aignored\"'\n" +
 	"\x13ExportStatusRequest\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\tR\x03job\"\x84\x01\n" +
 	"\x14ExportStatusResponse\x12\x1a\n" +

@@ -48,8 +48,6 @@ type hooks struct {
 
 	mu    sync.Mutex
 	specs map[string]keptSpec
-	// queued is closed when events were queued here.
-	queued chan struct{}
 
 	// ahead is how far the log was read beyond the stored cursor without
 	// finding anything, and when the cursor was stored.
@@ -70,28 +68,13 @@ type keptSpec struct {
 func newHooks(r *Records, store subscription.Store, private []netip.Prefix, log *slog.Logger, reg prometheus.Registerer) *hooks {
 	m := promauto.With(reg)
 	h := &hooks{
-		r: r, store: store, private: private, log: log, specs: map[string]keptSpec{}, idle: idle, breath: breath, queued: make(chan struct{}),
+		r: r, store: store, private: private, log: log, specs: map[string]keptSpec{}, idle: idle, breath: breath,
 		delivered: m.NewCounter(prometheus.CounterOpts{Name: "yba_subscription_notifications_total", Help: "Notifications that receivers took."}),
 		failed:    m.NewCounter(prometheus.CounterOpts{Name: "yba_subscription_failures_total", Help: "Tries of notifications that failed."}),
 		queue:     m.NewGaugeVec(prometheus.GaugeOpts{Name: "yba_subscription_events", Help: "Events that wait, and dead letters."}, []string{"state"}),
 	}
 	h.client = h.caller()
 	return h
-}
-
-// waiting returns a channel that is closed when events were queued.
-func (h *hooks) waiting() <-chan struct{} {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.queued
-}
-
-// wake calls those who deliver in this process; others look by themselves.
-func (h *hooks) wake() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	close(h.queued)
-	h.queued = make(chan struct{})
 }
 
 // networks reads the setting hook-networks.

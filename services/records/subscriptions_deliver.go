@@ -18,8 +18,10 @@ import (
 )
 
 const (
-	// lease is longer than a delivery can take.
-	lease = 3 * time.Minute
+	// lease is how long a Subscription is left to a worker that may have
+	// died; slack is what a delivery may take beside waiting for the receiver.
+	lease = 30 * time.Second
+	slack = 20 * time.Second
 	// tries is how often a notification is sent before it is a dead letter:
 	// with the pauses between, for about half a day.
 	tries = 12
@@ -41,7 +43,7 @@ func patience(failures int) time.Duration {
 // works alone on it, and only on its queue's head, so that events go out in
 // order.
 func (h *hooks) deliver(ctx context.Context) (moved bool, err error) {
-	queued := h.waiting()
+	queued := h.store.Queued()
 	k, err := h.store.Claim(ctx, h.r.now(), h.r.now().Add(-keepEvents), lease)
 	if err != nil {
 		return false, err
@@ -66,6 +68,14 @@ func (h *hooks) serve(ctx context.Context, k *subscription.Kept) (subscription.R
 	if err != nil {
 		return subscription.Result{}, err
 	}
+	if spec.Timeout+slack > lease {
+		if err := h.store.Extend(ctx, k.ID, now.Add(spec.Timeout+slack)); err != nil {
+			return subscription.Result{}, err
+		}
+	}
+	// Whoever claims it next must not meet this worker.
+	ctx, cancel := context.WithTimeout(ctx, spec.Timeout+slack)
+	defer cancel()
 	if !spec.End.IsZero() && !spec.End.After(now) || k.Status == subscription.Failed {
 		return h.become(ctx, k, subscription.Result{}, subscription.Off, "")
 	}

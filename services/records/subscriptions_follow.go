@@ -63,7 +63,6 @@ func (h *hooks) follow(ctx context.Context) (moved bool, err error) {
 	moved, err = h.store.Take(ctx, *s)
 	if moved {
 		h.ahead.saved = h.r.now()
-		h.wake()
 	}
 	return moved, err
 }

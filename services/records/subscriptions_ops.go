@@ -267,6 +267,5 @@ func (r *Records) SubscriptionResend(ctx context.Context, req *recordsv1.Subscri
 	if err != nil {
 		return nil, err
 	}
-	r.hooks.wake()
 	return &recordsv1.Resource{Type: "Parameters", Body: []byte(`{"resourceType":"Parameters","parameter":[{"name":"queued","valueInteger":` + strconv.FormatInt(n, 10) + `}]}`)}, nil
 }

@@ -99,6 +99,5 @@ func (r *Records) SubscriptionRevive(ctx context.Context, req *recordsv1.Subscri
 		}
 		out.Status = subscription.Requested
 	}
-	r.hooks.wake()
 	return out, nil
 }

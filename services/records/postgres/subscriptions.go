@@ -139,8 +139,15 @@ func (s *Store) Take(ctx context.Context, step subscription.Step) (taken bool, e
 			}
 		}
 		taken = true
-		return enqueue(ctx, tx, step.Events)
+		if err := enqueue(ctx, tx, step.Events); err != nil || len(step.Events)+len(step.Kept) == 0 {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `SELECT pg_notify($1, $2)`, channel, queuedPayload)
+		return err
 	})
+	if err == nil && taken {
+		s.bell.queue.ring() // here at once, elsewhere by the notice
+	}
 	return taken, err
 }
 
@@ -269,14 +276,18 @@ func (s *Store) events(ctx context.Context, where string, args ...any) ([]subscr
 }
 
 // Resend puts dead letters back into the queue.
-func (s *Store) Resend(ctx context.Context, id string, numbers []int64) (int64, error) {
-	done, err := s.db.ExecContext(ctx, `UPDATE records.events SET state = 'q' WHERE subscription = $1 AND state = 'd' AND (coalesce(cardinality($2::bigint[]), 0) = 0 OR number = ANY($2))`,
-		id, pq.Array(numbers))
-	if err != nil {
-		return 0, pg.Fault(err)
-	}
-	n, err := done.RowsAffected()
+func (s *Store) Resend(ctx context.Context, id string, numbers []int64) (n int64, err error) {
+	err = s.db.QueryRowContext(ctx, `WITH u AS (UPDATE records.events SET state = 'q'
+			WHERE subscription = $1 AND state = 'd' AND (coalesce(cardinality($2::bigint[]), 0) = 0 OR number = ANY($2)) RETURNING 1)
+		SELECT count(*) FROM u, pg_notify($3, $4)`, id, pq.Array(numbers), channel, queuedPayload).Scan(&n)
+	s.bell.queue.ring()
 	return n, pg.Fault(err)
+}
+
+// Extend lets a claim last until a time.
+func (s *Store) Extend(ctx context.Context, id string, until time.Time) error {
+	_, err := s.db.ExecContext(ctx, `UPDATE records.subscriptions SET leased = $2 WHERE id = $1 AND leased > 0`, id, micros(until))
+	return pg.Fault(err)
 }
 
 // Purge drops events from before a time that no queue needs, and tokens that

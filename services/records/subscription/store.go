@@ -108,6 +108,8 @@ type Store interface {
 	// Claim leases a Subscription that has something to send, is at its end,
 	// or failed before forgotten and was not mended; nil for none.
 	Claim(ctx context.Context, now, forgotten time.Time, lease time.Duration) (*Kept, error)
+	// Extend lets a lease last until a time.
+	Extend(ctx context.Context, id string, until time.Time) error
 	// Waiting returns the queue's head.
 	Waiting(ctx context.Context, id string, limit int) ([]Queued, error)
 	// Settle ends a lease.
@@ -129,6 +131,9 @@ type Store interface {
 
 	// Rung returns a channel that is closed when the log may have grown.
 	Rung() <-chan struct{}
+	// Queued returns one that is closed when events may wait, here or by
+	// another process.
+	Queued() <-chan struct{}
 
 	// Issue keeps a token's digest.
 	Issue(ctx context.Context, digest []byte, id, account string, until time.Time) error

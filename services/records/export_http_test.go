@@ -59,8 +59,8 @@ func TestAnExportOverHTTP(t *testing.T) {
 	if w := call("GET", "/fhir/R4/$export?colour=red", "", async...); !strings.Contains(w.Body.String(), "does not know colour") {
 		t.Errorf("an unknown parameter is answered %s", w.Body)
 	}
-	for j, err := o.Store.ClaimJob(ctx, time.Minute); j != nil || err != nil; j, err = o.Store.ClaimJob(ctx, time.Minute) {
-		if err := o.Store.RemoveJob(ctx, j.ID); err != nil {
+	for j, err := o.Bulk.Store.ClaimJob(ctx, time.Minute); j != nil || err != nil; j, err = o.Bulk.Store.ClaimJob(ctx, time.Minute) {
+		if err := o.Bulk.Store.RemoveJob(ctx, j.ID); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -53,6 +53,15 @@ func newREST(r *Records, t kit.Table, g *guard.Guard, public string) (*rest, err
 	return f, nil
 }
 
+// socket serves the route of websockets.
+func (f *rest) socket(w http.ResponseWriter, r *http.Request) {
+	if f.notifications == nil { // a face without a service behind it
+		nowhere(w, r)
+		return
+	}
+	f.notifications.ServeHTTP(w, r)
+}
+
 // nowhere answers what no route serves.
 func nowhere(w http.ResponseWriter, r *http.Request) {
 	f := fault.New(fault.NotFound, "the FHIR face has no such interaction; see "+prefix+"/metadata", nil)

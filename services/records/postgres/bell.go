@@ -17,8 +17,8 @@ const channel = "records_changes"
 // would make commits wait for each other, so a notice follows the commit from
 // one goroutine, many writes in one. A lost notice costs a reader one poll.
 type bell struct {
-	dsn string
-	db  *sql.DB
+	dsn    string
+	db     *sql.DB
 	errors *slog.Logger
 
 	// log rings when the change log may have grown, queue when events of

@@ -1,4 +1,4 @@
-package records
+package subscription
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
-	"github.com/yba-health/yba/services/records/subscription"
 )
 
 // maxQueues bounds the Subscriptions, and the dead letters, in one answer to
@@ -20,8 +19,8 @@ const maxQueues = 1000
 // SubscriptionQueues tells who runs the installation how deliveries stand.
 // The caller's scope plays no part, since nothing of a record is told: of
 // criteria and endpoints, which may name people, only the host.
-func (r *Records) SubscriptionQueues(ctx context.Context, req *recordsv1.SubscriptionQueuesRequest) (*recordsv1.SubscriptionQueuesResponse, error) {
-	list, err := r.hooks.store.Queues(ctx, req.GetId(), req.GetFailed(), maxQueues)
+func (h *Hooks) SubscriptionQueues(ctx context.Context, req *recordsv1.SubscriptionQueuesRequest) (*recordsv1.SubscriptionQueuesResponse, error) {
+	list, err := h.Store.Queues(ctx, req.GetId(), req.GetFailed(), maxQueues)
 	if err != nil {
 		return nil, err
 	}
@@ -32,14 +31,14 @@ func (r *Records) SubscriptionQueues(ctx context.Context, req *recordsv1.Subscri
 	for i := range list {
 		q := &list[i]
 		out.Queues = append(out.Queues, &recordsv1.SubscriptionQueue{
-			Id: q.ID, Owner: q.Owner, Status: q.Status, Channel: q.Channel, Host: r.hooks.host(ctx, &q.Kept), Waiting: q.Waiting, Dead: q.Dead,
+			Id: q.ID, Owner: q.Owner, Status: q.Status, Channel: q.Channel, Host: h.host(ctx, &q.Kept), Waiting: q.Waiting, Dead: q.Dead,
 			Failures: int64(q.Failures), Sent: moment(q.Sent), Due: moment(q.Due),
 		})
 	}
 	if req.GetId() == "" {
 		return out, nil
 	}
-	letters, err := r.hooks.store.Events(ctx, req.GetId(), 0, math.MaxInt64, subscription.Dead, maxQueues)
+	letters, err := h.Store.Events(ctx, req.GetId(), 0, math.MaxInt64, Dead, maxQueues)
 	for _, e := range letters {
 		out.Queues[0].DeadLetters = append(out.Queues[0].DeadLetters, &recordsv1.DeadLetter{Number: e.Number, Time: fhir.Instant(e.At)})
 	}
@@ -57,7 +56,7 @@ func moment(t time.Time) string {
 
 // host returns where a rest-hook goes, without the path, which may hold what
 // belongs to the receiver only.
-func (h *hooks) host(ctx context.Context, k *subscription.Kept) string {
+func (h *Hooks) host(ctx context.Context, k *Kept) string {
 	spec, err := h.spec(ctx, k)
 	if err != nil {
 		return ""
@@ -71,8 +70,8 @@ func (h *hooks) host(ctx context.Context, k *subscription.Kept) string {
 
 // SubscriptionRevive lets a Subscription that failed shake hands again, as if
 // its owner had written requested. What its owner turned off stays off.
-func (r *Records) SubscriptionRevive(ctx context.Context, req *recordsv1.SubscriptionReviveRequest) (*recordsv1.SubscriptionReviveResponse, error) {
-	k, err := r.hooks.store.Get(ctx, req.GetId())
+func (h *Hooks) SubscriptionRevive(ctx context.Context, req *recordsv1.SubscriptionReviveRequest) (*recordsv1.SubscriptionReviveResponse, error) {
+	k, err := h.Store.Get(ctx, req.GetId())
 	if err != nil {
 		return nil, err
 	}
@@ -80,24 +79,24 @@ func (r *Records) SubscriptionRevive(ctx context.Context, req *recordsv1.Subscri
 		return nil, noQueue()
 	}
 	guard.Touch(ctx, "", "Subscription/"+k.ID)
-	if k.Status == subscription.Off {
+	if k.Status == Off {
 		return nil, fault.New(fault.Conflict, "the Subscription is off; only its owner turns it on, by writing the status requested", nil)
 	}
 	out := &recordsv1.SubscriptionReviveResponse{Status: k.Status}
 	if req.GetResend() {
-		if out.Queued, err = r.hooks.store.Resend(ctx, k.ID, req.GetNumbers()); err != nil {
+		if out.Queued, err = h.Store.Resend(ctx, k.ID, req.GetNumbers()); err != nil {
 			return nil, err
 		}
 	}
-	if k.Status == subscription.Failed {
-		x, err := r.hooks.setStatus(ctx, k, subscription.Requested, "")
+	if k.Status == Failed {
+		x, err := h.setStatus(ctx, k, Requested, "")
 		if err != nil {
 			return nil, err
 		}
 		if x == nil {
 			return nil, fault.New(fault.Conflict, "the Subscription was changed by its owner just now; look at it again", nil)
 		}
-		out.Status = subscription.Requested
+		out.Status = Requested
 	}
 	return out, nil
 }

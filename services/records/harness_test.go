@@ -79,7 +79,7 @@ func around(t testing.TB, r *Records) *Operations {
 	}
 	return &Operations{Records: r, Bulk: bulk.New(bulk.Deps{
 		Store: store, Definitions: r.defs, Now: r.now, Log: r.log, Base: r.base, Enter: r.enter, Reach: r.reach, Shown: r.shown, Valid: r.valid,
-	}), Hooks: &subscription.Hooks{}}
+	}), Hooks: &subscription.Hooks{}, Description: r.description()}
 }
 
 func all(ctx context.Context) context.Context {

@@ -1,4 +1,4 @@
-package records
+package rest
 
 import (
 	"bufio"
@@ -18,6 +18,7 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/records/bulk"
+	"github.com/yba-health/yba/services/records/record"
 )
 
 // The pieces in which a file goes through the guard into the store: so many
@@ -37,7 +38,7 @@ const pieceWait = 2 * time.Minute
 // streamImport reads NDJSON of any length from the body. Each piece of it is
 // an operation of its own behind the guard: a sender whose session ends is
 // refused in the middle, and what was stored before stays.
-func streamImport(f *rest) http.Handler {
+func streamImport(f *Face) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := f.before(r.Context(), r)
 		body, err := importBody(r)
@@ -209,10 +210,10 @@ func importOutcome(sum *recordsv1.ImportResponse) []byte {
 }
 
 func issueNamed(class string) string {
-	for c, code := range issueOf {
+	for c, code := range fhir.IssueOf {
 		if c.String() == class {
 			return code
 		}
 	}
-	return issueOf[fault.Internal]
+	return fhir.IssueOf[fault.Internal]
 }

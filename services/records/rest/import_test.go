@@ -1,26 +1,26 @@
-package records
+package rest_test
 
 import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
-	"io"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/services/records/bulk"
+	"github.com/yba-health/yba/services/records/recordstest"
+	"github.com/yba-health/yba/services/records/rest"
 )
 
 func TestAnImportStreamsOverHTTP(t *testing.T) {
-	r, ctx := open(t)
-	call := overHTTP(t, r)
+	r, ctx := recordstest.Open(t)
+	call := r.Calls(t)
 	var file bytes.Buffer
-	const n = 2*pieceLines + 7
+	const n = 2*rest.PieceLines + 7
 	for i := range n {
-		if i == pieceLines+1 {
+		if i == rest.PieceLines+1 {
 			file.WriteString("{\"resourceType\":\"Organization\"\n")
 			continue
 		}
@@ -56,36 +56,14 @@ func TestAnImportStreamsOverHTTP(t *testing.T) {
 			t.Errorf("%v: %d %s", tt.headers, w.Code, w.Body)
 		}
 	}
-	if got := search(ctx, t, r, "Organization", "_total=accurate").total; got != n-1 {
+	if got := r.Find(ctx, t, "Organization", "_total=accurate").Total; got != n-1 {
 		t.Errorf("%d are there", got)
 	}
 }
 
-func TestALineThatIsTooLongCostsItselfOnly(t *testing.T) {
-	p := newPieces(io.MultiReader(strings.NewReader("a\n"), io.LimitReader(blanks{}, maxLine), strings.NewReader("\nb\n")))
-	out, long, err := p.read()
-	if err != nil || string(out) != "a\n\nb\n" || !slices.Equal(long, []int64{2}) || p.next != 4 {
-		t.Errorf("%q %v %v, the next line is %d", out, long, err, p.next)
-	}
-	p = newPieces(io.MultiReader(io.LimitReader(blanks{}, maxLine-1), strings.NewReader("\nb")))
-	if out, long, err := p.read(); err != nil || len(out) != maxLine || long != nil {
-		t.Errorf("the longest line: %d bytes, %v %v", len(out), long, err)
-	}
-}
-
-// blanks is a text without an end.
-type blanks struct{}
-
-func (blanks) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = ' '
-	}
-	return len(p), nil
-}
-
 func TestAnImportTakesTheByteOrderMarkAndTellsErrorsInTheOrderOfLines(t *testing.T) {
-	r, _ := open(t)
-	call := overHTTP(t, r)
+	r, _ := recordstest.Open(t)
+	call := r.Calls(t)
 	body := "\ufeff" + `{"resourceType":"Organization","id":"a","name":"A"}
 {"resourceType":"Observation","id":"o","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/none"}}
 no JSON
@@ -102,27 +80,4 @@ no JSON
 			t.Errorf("%s: %d %s", typ, w.Code, w.Body)
 		}
 	}
-}
-
-func FuzzPieces(f *testing.F) {
-	f.Add([]byte("a\n\nb\r\nc"))
-	f.Add([]byte("\ufeff{}\n\ufeff{}"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		p := newPieces(bytes.NewReader(b))
-		var all []byte
-		for {
-			got, _, err := p.read()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(got) == 0 {
-				break
-			}
-			all = append(all, got...)
-		}
-		b = bytes.TrimPrefix(b, []byte("\ufeff"))
-		if lines := int64(bytes.Count(b, []byte("\n"))) + 1; !bytes.Equal(all, b) || p.next > lines+1 || p.next < lines {
-			t.Errorf("%q became %q, the next line is %d of %d", b, all, p.next, lines)
-		}
-	})
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/records/bulk"
-	"github.com/yba-health/yba/services/records/record"
 )
 
 // The pieces in which a file goes through the guard into the store: so many

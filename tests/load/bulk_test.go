@@ -40,14 +40,21 @@ func newBulkClient(t *testing.T) *bulkClient {
 	return c
 }
 
-// do returns the answer with its whole body; the error of reading it, too.
-func (c *bulkClient) do(ctx context.Context, method, url, contentType string, body io.Reader, headers ...string) (*http.Response, []byte, error) {
+// answer is one with its whole body.
+type answer struct {
+	status int
+	head   http.Header
+	body   []byte
+}
+
+// do returns the answer, and the error of reading its body, too.
+func (c *bulkClient) do(ctx context.Context, method, url, contentType string, body io.Reader, headers ...string) (answer, error) {
 	if !strings.HasPrefix(url, "http") {
 		url = c.url + "/fhir/R4" + url
 	}
 	req, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
 	req.Header.Set("Authorization", "Bearer "+c.token)
 	if contentType != "" {
@@ -58,16 +65,16 @@ func (c *bulkClient) do(ctx context.Context, method, url, contentType string, bo
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	return resp, b, err
+	return answer{resp.StatusCode, resp.Header, b}, err
 }
 
 // load sends NDJSON and returns the counts of the answer.
 func (c *bulkClient) load(ctx context.Context, lines []byte) (map[string]int, error) {
-	resp, b, err := c.do(ctx, http.MethodPost, "/$import", "application/fhir+ndjson", bytes.NewReader(lines))
+	got, err := c.do(ctx, http.MethodPost, "/$import", "application/fhir+ndjson", bytes.NewReader(lines))
 	if err != nil {
 		return nil, err
 	}
@@ -77,15 +84,15 @@ func (c *bulkClient) load(ctx context.Context, lines []byte) (map[string]int, er
 			ValueInteger int
 		}
 	}
-	if err := json.Unmarshal(b, &p); err != nil || resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%d %.400s", resp.StatusCode, b)
+	if err := json.Unmarshal(got.body, &p); err != nil || got.status != http.StatusOK {
+		return nil, fmt.Errorf("%d %.400s", got.status, got.body)
 	}
 	counts := map[string]int{}
 	for _, x := range p.Parameter {
 		counts[x.Name] = x.ValueInteger
 	}
 	if counts["failed"] > 0 {
-		return counts, fmt.Errorf("%.400s", b)
+		return counts, fmt.Errorf("%.400s", got.body)
 	}
 	return counts, nil
 }
@@ -93,10 +100,10 @@ func (c *bulkClient) load(ctx context.Context, lines []byte) (map[string]int, er
 // count returns how many Patients there are.
 func (c *bulkClient) count(t *testing.T) int {
 	t.Helper()
-	resp, b, err := c.do(t.Context(), http.MethodGet, "/Patient?_summary=count", "", nil)
+	got, err := c.do(t.Context(), http.MethodGet, "/Patient?_summary=count", "", nil)
 	var x struct{ Total int }
-	if err != nil || resp.StatusCode != http.StatusOK || json.Unmarshal(b, &x) != nil {
-		t.Fatalf("%v %s", err, b)
+	if err != nil || got.status != http.StatusOK || json.Unmarshal(got.body, &x) != nil {
+		t.Fatalf("%v %s", err, got.body)
 	}
 	return x.Total
 }
@@ -109,24 +116,24 @@ type bulkFile struct {
 // begin asks for an export and returns the address of its status.
 func (c *bulkClient) begin(t *testing.T) string {
 	t.Helper()
-	resp, b, err := c.do(t.Context(), http.MethodGet, "/$export?_type=Patient,Observation,Binary", "", nil, "Prefer", "respond-async")
-	if err != nil || resp.StatusCode != http.StatusAccepted {
-		t.Fatalf("%v %s", err, b)
+	got, err := c.do(t.Context(), http.MethodGet, "/$export?_type=Patient,Observation,Binary", "", nil, "Prefer", "respond-async")
+	if err != nil || got.status != http.StatusAccepted {
+		t.Fatalf("%v %s", err, got.body)
 	}
-	return resp.Header.Get("Content-Location")
+	return got.head.Get("Content-Location")
 }
 
 // complete waits for an export and returns its files.
 func (c *bulkClient) complete(t *testing.T, status string) []bulkFile {
 	t.Helper()
 	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); {
-		resp, b, err := c.do(t.Context(), http.MethodGet, status, "", nil)
-		if err != nil || resp.StatusCode > http.StatusAccepted {
-			t.Fatalf("%v %s", err, b)
+		got, err := c.do(t.Context(), http.MethodGet, status, "", nil)
+		if err != nil || got.status > http.StatusAccepted {
+			t.Fatalf("%v %s", err, got.body)
 		}
-		if resp.StatusCode == http.StatusOK {
+		if got.status == http.StatusOK {
 			var m struct{ Output []bulkFile }
-			if err := json.Unmarshal(b, &m); err != nil {
+			if err := json.Unmarshal(got.body, &m); err != nil {
 				t.Fatal(err)
 			}
 			return m.Output
@@ -141,11 +148,11 @@ func (c *bulkClient) complete(t *testing.T, status string) []bulkFile {
 func (c *bulkClient) all(t *testing.T, files []bulkFile) (text []byte, lines []string) {
 	t.Helper()
 	for _, f := range files {
-		resp, b, err := c.do(t.Context(), http.MethodGet, f.URL, "", nil)
-		if err != nil || resp.StatusCode != http.StatusOK || bytes.Count(b, []byte("\n")) != f.Count {
-			t.Fatalf("%v %d, %d lines of %d", err, resp.StatusCode, bytes.Count(b, []byte("\n")), f.Count)
+		got, err := c.do(t.Context(), http.MethodGet, f.URL, "", nil)
+		if err != nil || got.status != http.StatusOK || bytes.Count(got.body, []byte("\n")) != f.Count {
+			t.Fatalf("%v %d, %d lines of %d", err, got.status, bytes.Count(got.body, []byte("\n")), f.Count)
 		}
-		text = append(text, b...)
+		text = append(text, got.body...)
 	}
 	for l := range bytes.Lines(text) {
 		lines = append(lines, string(stamped.ReplaceAll(l, nil)))
@@ -178,7 +185,7 @@ func TestBulkDataSurvivesKillsAndMakesAnEqualStore(t *testing.T) {
 		body, pipe := io.Pipe()
 		ended := make(chan error)
 		go func() {
-			_, _, err := c.do(t.Context(), http.MethodPost, "/$import", "application/fhir+ndjson", body)
+			_, err := c.do(t.Context(), http.MethodPost, "/$import", "application/fhir+ndjson", body)
 			ended <- err
 		}()
 		go func() {
@@ -206,8 +213,8 @@ func TestBulkDataSurvivesKillsAndMakesAnEqualStore(t *testing.T) {
 	for i := range content {
 		content[i] = byte(r.Uint32())
 	}
-	if resp, b, err := c.do(t.Context(), http.MethodPut, "/Binary/large", "application/octet-stream", bytes.NewReader(content)); err != nil || resp.StatusCode != http.StatusCreated {
-		t.Fatalf("%v %s", err, b)
+	if got, err := c.do(t.Context(), http.MethodPut, "/Binary/large", "application/octet-stream", bytes.NewReader(content)); err != nil || got.status != http.StatusCreated {
+		t.Fatalf("%v %s", err, got.body)
 	}
 
 	// An export that is killed goes on; it is of the moment of asking.
@@ -261,7 +268,7 @@ func TestBulkDataSurvivesKillsAndMakesAnEqualStore(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("the other store has %d lines instead of %d, or others", len(got), len(want))
 	}
-	if _, b, err := other.do(t.Context(), http.MethodGet, "/Binary/large", "", nil, "Accept", "application/octet-stream"); err != nil || !bytes.Equal(b, content) {
-		t.Errorf("the large content: %v, %d bytes", err, len(b))
+	if got, err := other.do(t.Context(), http.MethodGet, "/Binary/large", "", nil, "Accept", "application/octet-stream"); err != nil || !bytes.Equal(got.body, content) {
+		t.Errorf("the large content: %v, %d bytes", err, len(got.body))
 	}
 }

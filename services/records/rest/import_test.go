@@ -72,10 +72,7 @@ no JSON
 `
 	for _, typ := range []string{bulk.NDJSON, "application/ndjson", "Application/X-NDJSON; charset=utf-8"} {
 		w := call("POST", "/fhir/R4/$import", body, "Content-Type", typ)
-		var got []string
-		for _, m := range regexp.MustCompile(`line \d+`).FindAllString(w.Body.String(), -1) {
-			got = append(got, m)
-		}
+		got := regexp.MustCompile(`line \d+`).FindAllString(w.Body.String(), -1)
 		if s := strings.Join(got, ","); w.Code != 200 || s != "line 2,line 3,line 4,line 5" || !strings.Contains(w.Body.String(), "SUBSETTED") {
 			t.Errorf("%s: %d %s", typ, w.Code, w.Body)
 		}

@@ -61,7 +61,7 @@ func Wire(d Deps) (*Operations, error) {
 		store: d.Store, defs: d.Definitions, terms: terminology.New(d.Store.Terms()), settings: chosen,
 		now: d.Now, log: d.Log, base: d.Base, enter: d.Enter,
 	}
-	d.Store.Base, d.Store.Expander = d.Base, expander{r.terms}
+	d.Store.Base, d.Store.Expander = d.Base, expander{r.terms, r.canonical, d.Base}
 	hooks, err := subscription.New(subscription.Deps{
 		Store: d.Store, Definitions: d.Definitions, Now: d.Now, Log: d.Log, Metrics: d.Metrics, Base: d.Base,
 		Networks: d.Config.HookNets, Act: d.Act, Note: d.Note,

@@ -121,6 +121,10 @@ func (im *importing) compose(l *line) error {
 	if record.Personal(l.typ) {
 		return fault.Newf(fault.Unprocessable, "a %s belongs to the account that writes it; write it by itself", l.typ).In("resourceType")
 	}
+	if fhir.Subsetted(v) {
+		// What it leaves out would be lost (https://hl7.org/fhir/R4/search.html#summary).
+		return fault.New(fault.Unprocessable, "the resource is tagged SUBSETTED: it is a part of one, which would replace the whole", nil).In("meta.tag")
+	}
 	if err := im.b.Valid(v); err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (s *Store) Changes(ctx context.Context, cursor string, types []int16, limit
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
 	for {
-		rung := s.bell.wait()
+		rung := s.Rung()
 		list, next, err := s.changes(ctx, at, wanted, limit)
 		if err != nil {
 			return nil, "", err

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-kit/kit/endpoint"
+
 	"github.com/yba-health/yba/pkg/app"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
@@ -72,6 +74,13 @@ func New(d app.Deps) (app.Service, error) {
 	table, err := r.operations()
 	if err != nil {
 		return nil, err
+	}
+	guarded := map[string]endpoint.Endpoint{}
+	for _, op := range table.Operations {
+		guarded[op.Method] = op.Guarded(d.Guard)
+	}
+	r.call = func(ctx context.Context, method string, request any) (any, error) {
+		return guarded[method](ctx, request)
 	}
 	face, err := newREST(r, table, d.Guard, base)
 	if err != nil {

@@ -133,6 +133,19 @@ type Cursor struct {
 	Search string
 }
 
+// Contents is what $everything asks of a patient's compartment. Times are in
+// microseconds.
+type Contents struct {
+	// Types are the numbers of the types that are wanted; none means all.
+	Types []int16
+	// Since is when a resource was last written at the earliest, 0 for any.
+	Since int64
+	// Care bounds the dates of care, nil for any.
+	Care  *[2]int64
+	After *Cursor
+	Limit int
+}
+
 // Include is an _include or _revinclude.
 type Include struct {
 	Reverse bool

@@ -46,7 +46,7 @@ func (r *Records) LastN(ctx context.Context, req *recordsv1.OperationRequest) (*
 	self := values.Encode()
 	values.Del("max")
 	if len(values["status"]) == 0 {
-		values.Set("status:not", "entered-in-error")
+		values.Add("status:not", "entered-in-error")
 	}
 	x, err := r.store.Indexer(ctx)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/record"
 )
 
 // baseProfile begins the canonical of a type's own definition.
@@ -163,7 +164,7 @@ func (r *Records) rehearse(ctx context.Context, q trial, req *recordsv1.Validate
 	c := &change{verb: q.mode, typ: req.GetType(), number: n, id: req.GetId(), body: q.resource}
 	switch {
 	case q.mode == "create":
-		if c.id, err = newID(); err != nil {
+		if c.id, err = record.NewID(); err != nil {
 			return nil, err
 		}
 	case c.id == "":

@@ -92,6 +92,8 @@ func routes() []route {
 
 		on("GET /Patient/{id}/$everything", "Everything", "$everything", "Read a patient's whole record", decodeEverything, encodeBundle).
 			defined(coreOperation + "Patient-everything"),
+		on("POST /Patient/{id}/$everything", "Everything", "$everything", "Read a patient's whole record", decodeEverything, encodeBundle).
+			defined(coreOperation + "Patient-everything"),
 		on("POST /Patient/$match", "Match", "$match", "Find the Patients that may be the given one", decodeOperation("Patient"), encodeBundle).
 			defined(coreOperation + "Patient-match"),
 		on("POST /Patient/$merge", "Merge", "$merge", "Make one record of two Patients'", decodeOperation("Patient"), encodeResource).
@@ -167,13 +169,14 @@ func routes() []route {
 
 // routes adds the rows to mux, and an OperationOutcome for everything else.
 func (f *rest) routes(mux *http.ServeMux) {
+	f.mux = mux
 	for _, r := range routes() {
 		handler := http.Handler(kithttp.NewServer(f.endpoints[r.operation], r.decode, r.encode,
 			kithttp.ServerBefore(f.before), kithttp.ServerErrorEncoder(encodeError)))
 		if r.stream != nil {
 			handler = r.stream(f)
 		} else {
-			handler = negotiated(handler)
+			handler = f.negotiated(handler)
 		}
 		if r.binary != nil {
 			handler = r.binary(f, r.operation, handler)
@@ -184,7 +187,7 @@ func (f *rest) routes(mux *http.ServeMux) {
 		}
 		mux.Handle(r.method+" "+prefix+r.path, handler)
 	}
-	mux.HandleFunc(prefix+"/", nowhere)
+	mux.HandleFunc(prefix+"/", f.nowhere)
 }
 
 // interactions are the codes at the level of types or of the whole system

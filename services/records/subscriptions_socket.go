@@ -27,7 +27,7 @@ const (
 // socket serves the route of websockets.
 func (f *rest) socket(w http.ResponseWriter, r *http.Request) {
 	if f.notifications == nil { // a face without a service behind it
-		nowhere(w, r)
+		f.nowhere(w, r)
 		return
 	}
 	f.notifications.ServeHTTP(w, r)

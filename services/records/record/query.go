@@ -189,7 +189,7 @@ func ParseCursor(s string) (*Cursor, error) {
 // Canonical returns criteria in one order, so that equal criteria have one
 // digest however they were written.
 func (q *Query) Canonical() string {
-	parts := strings.Split(q.Self, "&")
+	parts := slices.DeleteFunc(strings.Split(q.Self, "&"), display)
 	slices.Sort(parts)
 	return fmt.Sprintf("%s?%s", q.Type, strings.Join(parts, "&"))
 }
@@ -199,15 +199,20 @@ func (q *Query) Canonical() string {
 func digest(place string, used []string) string {
 	var parts []string
 	for _, p := range used {
-		name, _, _ := strings.Cut(p, "=")
-		name, _, _ = strings.Cut(name, "%3A")
-		if !slices.Contains([]string{"_count", "_total", "_summary", "_elements", "_format", "_include", "_revinclude"}, name) {
+		if !display(p) {
 			parts = append(parts, p)
 		}
 	}
 	slices.Sort(parts)
 	sum := sha256.Sum256([]byte(place + "?" + strings.Join(parts, "&")))
 	return base64.RawURLEncoding.EncodeToString(sum[:9])
+}
+
+// display reports whether a parameter only changes how a page is shown.
+func display(parameter string) bool {
+	name, _, _ := strings.Cut(parameter, "=")
+	name, _, _ = strings.Cut(name, "%3A")
+	return slices.Contains([]string{"_count", "_total", "_summary", "_elements", "_format", "_pretty", "_include", "_revinclude"}, name)
 }
 
 // Expander tells which codes a value set holds and which codes are above and

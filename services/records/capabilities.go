@@ -9,6 +9,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/subscription"
 )
 
 // Capabilities returns the CapabilityStatement, or the OpenAPI document. Types,
@@ -47,7 +48,7 @@ func (r *Records) Capabilities(ctx context.Context, req *recordsv1.CapabilitiesR
 		}
 		b.WriteByte('{')
 		if typ == "Subscription" {
-			b.WriteString(topicList())
+			b.WriteString(subscription.TopicList())
 		}
 		b.WriteString(documentation[typ])
 		b.WriteString(`"type":"` + typ + `","interaction":[` + codes + `],` +

@@ -50,8 +50,8 @@ func TestAnExportOverHTTP(t *testing.T) {
 			t.Errorf("%s %s: %d %s", tt.method, tt.path, w.Code, w.Body)
 		}
 	}
-	for j, err := o.Store.ClaimJob(ctx, time.Minute); j != nil || err != nil; j, err = o.Store.ClaimJob(ctx, time.Minute) {
-		if err := o.Store.RemoveJob(ctx, j.ID); err != nil {
+	for j, err := o.Bulk.Store.ClaimJob(ctx, time.Minute); j != nil || err != nil; j, err = o.Bulk.Store.ClaimJob(ctx, time.Minute) {
+		if err := o.Bulk.Store.RemoveJob(ctx, j.ID); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -57,6 +57,15 @@ func newREST(r *Records, t kit.Table, g *guard.Guard, public string) (*rest, err
 	return f, nil
 }
 
+// socket serves the route of websockets.
+func (f *rest) socket(w http.ResponseWriter, r *http.Request) {
+	if f.notifications == nil { // a face without a service behind it
+		f.nowhere(w, r)
+		return
+	}
+	f.notifications.ServeHTTP(w, r)
+}
+
 // refuse answers with a status that is HTTP's own business.
 func refuse(ctx context.Context, w http.ResponseWriter, status int, message string) {
 	// A client that left is no error.

@@ -49,27 +49,21 @@ func New(d app.Deps) (app.Service, error) {
 	}
 	guarded := map[string]endpoint.Endpoint{}
 	o, err := Wire(Deps{
-		Config: d.Config, Definitions: defs, Store: store, Now: d.Now, Log: d.Log, Base: d.Config.BaseURL() + prefix,
+		Config: d.Config, Definitions: defs, Store: store, Now: d.Now, Log: d.Log, Metrics: d.Metrics, Base: d.Config.BaseURL() + prefix,
 		Enter: func(ctx context.Context, method string) (context.Context, error) {
 			return d.Guard.Enter(ctx, "records."+method, guard.Rules{}, nil)
 		},
 		Call: func(ctx context.Context, method string, request any) (any, error) {
 			return guarded[method](ctx, request)
 		},
+		Act: func(ctx context.Context, owner string) (context.Context, error) {
+			return d.Guard.Enter(guard.Behalf(ctx, owner), told, guard.Rules{}, nil)
+		},
+		Note: func(ctx context.Context, patient, target string) { d.Guard.Note(ctx, told, patient, target, nil) },
 	})
 	if err != nil {
 		return nil, err
 	}
-	private, err := networks(d.Config.HookNets)
-	if err != nil {
-		return nil, err
-	}
-	h := newHooks(o.Records, store, private, d.Log, d.Metrics)
-	h.act = func(ctx context.Context, owner string) (context.Context, error) {
-		return d.Guard.Enter(guard.Behalf(ctx, owner), told, guard.Rules{}, nil)
-	}
-	h.note = func(ctx context.Context, patient, target string) { d.Guard.Note(ctx, told, patient, target, nil) }
-	o.hooks = h
 	table, err := o.table()
 	if err != nil {
 		return nil, err
@@ -83,14 +77,14 @@ func New(d app.Deps) (app.Service, error) {
 	}
 	s := &service{Operations: o, table: table, rest: face, terms: store.Terms()}
 	closing, end := context.WithCancel(context.Background())
-	s.closing, face.notifications = end, h.serveSocket(closing)
+	s.closing, face.notifications = end, o.ServeSocket(closing)
 	s.followers = []*projection.Follower{{
 		Hold:  func(ctx context.Context) (*projection.Lock, error) { return projection.Hold(ctx, d.DB, hooksLock) },
-		Steps: []projection.Step{{Take: h.follow, Behind: "Subscriptions are not following the log"}, {Take: h.tend, Behind: "events of Subscriptions are not tended"}},
+		Steps: []projection.Step{{Take: o.Follow, Behind: "Subscriptions are not following the log"}, {Take: o.Tend, Behind: "events of Subscriptions are not tended"}},
 		Retry: time.Second, Log: d.Log,
 	}, {Retry: time.Second, Log: d.Log}}
 	for range deliverers {
-		s.followers[1].Steps = append(s.followers[1].Steps, projection.Step{Take: h.deliver, Behind: "notifications are not delivered"})
+		s.followers[1].Steps = append(s.followers[1].Steps, projection.Step{Take: o.Deliver, Behind: "notifications are not delivered"})
 	}
 	return s, nil
 }

@@ -35,7 +35,8 @@ type Records struct {
 	// with its own right, its own audit and its own measure.
 	call func(ctx context.Context, method string, request any) (any, error)
 
-	hooks *hooks
+	// admit refuses a Subscription that cannot be delivered.
+	admit func(ctx context.Context, v fhir.Value) error
 
 	pseudonyms struct {
 		sync.Mutex

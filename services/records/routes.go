@@ -8,6 +8,7 @@ import (
 	kithttp "github.com/go-kit/kit/transport/http"
 
 	"github.com/yba-health/yba/services/records/bulk"
+	"github.com/yba-health/yba/services/records/subscription"
 )
 
 // route is one interaction or operation of the FHIR face. The mux, the
@@ -130,7 +131,7 @@ func routes() []route {
 		on("POST /Subscription/{id}/$resend", "SubscriptionResend", "$resend", "Deliver dead letters again", decodeResend, encodeResource).
 			defined(ownOperation + "Subscription-resend"),
 		{
-			method: "GET", path: socketPath, operation: "SubscriptionEvents", summary: "Open a websocket for notifications",
+			method: "GET", path: subscription.SocketPath, operation: "SubscriptionEvents", summary: "Open a websocket for notifications",
 			stream: func(f *rest) http.Handler { return http.HandlerFunc(f.socket) },
 		},
 

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/yba-health/yba/pkg/config"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
@@ -32,6 +34,10 @@ type Service struct {
 	// the one that runs. A test may replace them.
 	Clock  func() time.Time
 	Enters func(ctx context.Context) (context.Context, error)
+	// Acts lets the owner of a Subscription act; Notes is told what was
+	// disclosed. A test may replace them.
+	Acts  func(ctx context.Context, owner string) (context.Context, error)
+	Notes func(ctx context.Context, patient, target string)
 }
 
 // Open returns the service on a database of its own, and a context in which a
@@ -49,15 +55,21 @@ func On(t testing.TB, db *sql.DB, dsn string) *Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Service{DB: db, DSN: dsn, Clock: time.Now, Enters: func(ctx context.Context) (context.Context, error) { return ctx, nil }}
+	s := &Service{
+		DB: db, DSN: dsn, Clock: time.Now,
+		Enters: func(ctx context.Context) (context.Context, error) { return ctx, nil },
+		Acts:   func(ctx context.Context, _ string) (context.Context, error) { return ctx, nil },
+		Notes:  func(context.Context, string, string) {},
+	}
 	log := slog.New(slog.DiscardHandler)
 	if s.Store, err = postgres.New(db, dsn, defs, log); err != nil {
 		t.Fatal(err)
 	}
 	c := config.Default()
 	c.Data = t.TempDir()
+	c.HookNets = []string{"127.0.0.0/8"} // where the tests' receivers are
 	s.Operations, err = records.Wire(records.Deps{
-		Config: c, Definitions: defs, Store: s.Store, Log: log, Base: "http://test/fhir/R4",
+		Config: c, Definitions: defs, Store: s.Store, Log: log, Metrics: prometheus.NewRegistry(), Base: "http://test/fhir/R4",
 		Now:   func() time.Time { return s.Clock() },
 		Enter: func(ctx context.Context, _ string) (context.Context, error) { return s.Enters(ctx) },
 		Call: func(ctx context.Context, method string, request any) (any, error) {
@@ -69,6 +81,8 @@ func On(t testing.TB, db *sql.DB, dsn string) *Service {
 			err, _ = out[1].Interface().(error)
 			return out[0].Interface(), err
 		},
+		Act:  func(ctx context.Context, owner string) (context.Context, error) { return s.Acts(ctx, owner) },
+		Note: func(ctx context.Context, patient, target string) { s.Notes(ctx, patient, target) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -87,20 +101,37 @@ func Nurse(ctx context.Context, commune string) context.Context {
 	return guard.WithScope(ctx, &guard.Scope{Communes: []string{commune + "@2025-07-01"}, Shared: true})
 }
 
-// Person is a Patient in a commune.
+// Make creates a resource.
+func (s *Service) Make(ctx context.Context, t testing.TB, typ, body string) *recordsv1.Resource {
+	t.Helper()
+	x, err := s.Create(ctx, &recordsv1.CreateRequest{Type: typ, Body: []byte(body)})
+	if err != nil {
+		t.Fatalf("create %s: %v", typ, err)
+	}
+	return x
+}
+
+// Person is a Patient in a commune; without an id where that is empty.
 func Person(id, family, given, cccd, commune, birth string) string {
-	return oneLine(`{"resourceType":"Patient","id":"` + id + `","identifier":[{"system":"` + fhir.SystemCCCD + `","value":"` + cccd + `"}],
+	return oneLine(`{"resourceType":"Patient",` + member(id) + `"identifier":[{"system":"` + fhir.SystemCCCD + `","value":"` + cccd + `"}],
 		"name":[{"use":"official","text":"` + family + ` ` + given + `","family":"` + family + `","given":["` + given + `"]}],
 		"telecom":[{"system":"phone","value":"09` + cccd + `"}],"gender":"female","birthDate":"` + birth + `",
 		"address":[{"use":"home","line":["Số 1","Thôn 2"],"city":"Xã A","extension":[{"url":"` + fhir.ExtensionUnit + `",
 		"valueCoding":{"system":"` + fhir.SystemUnits + `","code":"` + commune + `","version":"2025-07-01"}}]}]}`)
 }
 
-// Observation is one of a patient's.
+// Observation is one of a patient's; without an id where that is empty.
 func Observation(id, patient, code, date, value string) string {
-	return oneLine(`{"resourceType":"Observation","id":"` + id + `","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"` + code + `"}]},
+	return oneLine(`{"resourceType":"Observation",` + member(id) + `"status":"final","code":{"coding":[{"system":"http://loinc.org","code":"` + code + `"}]},
 		"subject":{"reference":"Patient/` + patient + `"},"effectiveDateTime":"` + date + `",
 		"valueQuantity":{"value":` + value + `,"unit":"mmHg","system":"http://unitsofmeasure.org","code":"mm[Hg]"}}`)
+}
+
+func member(id string) string {
+	if id == "" {
+		return ""
+	}
+	return `"id":"` + id + `",`
 }
 
 func oneLine(body string) string { return strings.Join(strings.Fields(body), " ") }

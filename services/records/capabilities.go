@@ -42,6 +42,7 @@ func (r *Records) Capabilities(ctx context.Context, req *recordsv1.CapabilitiesR
 		many = "multiple"
 	}
 	generic, codes := named("{type}"), codeList(interactions(false))
+	referring := r.referring(x.Number)
 	for i, typ := range r.defs.Types {
 		if i > 0 {
 			b.WriteByte(',')
@@ -55,11 +56,14 @@ func (r *Records) Capabilities(ctx context.Context, req *recordsv1.CapabilitiesR
 			`"versioning":"versioned-update","readHistory":true,"updateCreate":` + strconv.FormatBool(r.settings.updateCreate) +
 			`,"conditionalCreate":true,"conditionalRead":"full-support","conditionalUpdate":true,"conditionalDelete":"` + many + `",` +
 			`"referencePolicy":["literal","logical"` + r.enforced(typ) + `]`)
+		if list := referring[typ]; len(list) > 0 {
+			b.WriteString(`,"searchRevInclude":[` + strings.Join(list, ",") + `]`)
+		}
 		r.parameters(&b, x.Number, typ)
 		b.WriteString(operationList(append(slices.Clone(generic), named(typ)...)))
 		b.WriteByte('}')
 	}
-	b.WriteString(`],"compartment":["` + strings.Join(compartments, `","`) + `"],"interaction":[` + codeList(interactions(true)) + `]` + operationList(named("")) + `}]}`)
+	b.WriteString(`],"searchParam":[{"name":"_has","type":"special"},{"name":"_list","type":"special"}],"compartment":["` + strings.Join(compartments, `","`) + `"],"interaction":[` + codeList(interactions(true)) + `]` + operationList(named("")) + `}]}`)
 	return &recordsv1.Resource{Type: "CapabilityStatement", Body: []byte(b.String()), LastUpdated: fhir.Instant(r.now())}, nil
 }
 
@@ -116,6 +120,25 @@ func (r *Records) parameters(b *strings.Builder, number func(typ, code string) i
 		b.WriteString(`{"name":"` + code + `","type":"` + all[code].Type + `"}`)
 	}
 	b.WriteByte(']')
+}
+
+// referring lists, by the type that is referred to, the parameters whose
+// resources a search of it can bring along, quoted for JSON. References that
+// may lead to any type are left out: they would be listed for every one.
+func (r *Records) referring(number func(typ, code string) int16) map[string][]string {
+	list := map[string][]string{}
+	for _, typ := range r.defs.Types {
+		for _, code := range r.offered(number, typ) {
+			p := r.defs.Parameters(typ)[code]
+			if p.Type != "reference" || len(p.Targets) == len(r.defs.Types) {
+				continue
+			}
+			for _, target := range p.Targets {
+				list[target] = append(list[target], fhir.Quote(typ+":"+code))
+			}
+		}
+	}
+	return list
 }
 
 // offered lists the search parameters of a type that can be asked for, sorted.

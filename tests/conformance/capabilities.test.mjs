@@ -35,7 +35,7 @@ const value = {
   string: 'a', token: 'a', reference: 'Patient/1', date: '2026', number: '1', quantity: '1', uri: 'http://example.org/a', composite: 'a$a', special: '1',
 }
 // components of a composite are of its own types.
-const composites = ['a$a', 'a$2026', 'a$1', 'Patient/1$a', '1$1', 'a$http://example.org', 'http://example.org$a', '2026$a', 'a$Patient/1', 'Patient/1$Patient/1']
+const composites = ['a$a', 'a$2026', 'a$1', 'Patient/1$a', '1$1', 'a$http://example.org', 'http://example.org$a', '2026$a', 'a$Patient/1', 'Patient/1$Patient/1', 'a$1$1', 'Patient/1$1$1']
 
 test('every search parameter that is claimed can be asked for', async () => {
   const list = rest.resource.flatMap((r) => (r.searchParam ?? []).map((p) => [r.type, p]))

@@ -173,7 +173,7 @@ func (r *Records) ask(ctx context.Context, e *entry, left *int) error {
 	case *recordsv1.Resource:
 		e.answer.Resource = x.GetBody()
 		if x.GetVersion() > 0 {
-			e.answer.ETag, e.answer.LastModified = etag(x.GetVersion()), x.GetLastUpdated()
+			e.answer.ETag, e.answer.LastModified = fhir.ETag(x.GetVersion()), x.GetLastUpdated()
 		}
 		if e.question.operation == "Read" {
 			e.answer.FullURL = r.baseOf(ctx) + "/" + x.GetType() + "/" + x.GetId()

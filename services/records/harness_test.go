@@ -75,7 +75,7 @@ func serve(t testing.TB, db *sql.DB, dsn string) *Records {
 		if err != nil {
 			return nil, err
 		}
-		out := reflect.ValueOf(r).MethodByName(method).Call([]reflect.Value{reflect.ValueOf(ctx), reflect.ValueOf(request)})
+		out := reflect.ValueOf(o).MethodByName(method).Call([]reflect.Value{reflect.ValueOf(ctx), reflect.ValueOf(request)})
 		err, _ = out[1].Interface().(error)
 		return out[0].Interface(), err
 	}
@@ -91,7 +91,7 @@ func around(t testing.TB, r *Records) *Operations {
 	}
 	return &Operations{Records: r, Bulk: bulk.New(bulk.Deps{
 		Store: store, Definitions: r.defs, Now: r.now, Log: r.log, Base: r.base, Enter: r.enter, Reach: r.reach, Shown: r.shown, Valid: r.valid,
-	}), Hooks: &subscription.Hooks{}}
+	}), Hooks: &subscription.Hooks{}, Description: r.description()}
 }
 
 func all(ctx context.Context) context.Context {

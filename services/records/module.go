@@ -16,6 +16,7 @@ import (
 	"github.com/yba-health/yba/pkg/kit"
 	"github.com/yba-health/yba/pkg/projection"
 	"github.com/yba-health/yba/services/records/postgres"
+	"github.com/yba-health/yba/services/records/rest"
 	termstore "github.com/yba-health/yba/services/records/terminology/postgres"
 )
 
@@ -27,7 +28,7 @@ type service struct {
 	*Operations
 
 	table kit.Table
-	rest  *rest
+	face  *rest.Face
 	terms *termstore.Store
 
 	stop context.CancelFunc
@@ -49,7 +50,7 @@ func New(d app.Deps) (app.Service, error) {
 	}
 	guarded := map[string]endpoint.Endpoint{}
 	o, err := Wire(Deps{
-		Config: d.Config, Definitions: defs, Store: store, Now: d.Now, Log: d.Log, Metrics: d.Metrics, Base: d.Config.BaseURL() + prefix,
+		Config: d.Config, Definitions: defs, Store: store, Now: d.Now, Log: d.Log, Metrics: d.Metrics, Base: d.Config.BaseURL() + rest.Prefix,
 		Enter: func(ctx context.Context, method string) (context.Context, error) {
 			return d.Guard.Enter(ctx, "records."+method, guard.Rules{}, nil)
 		},
@@ -64,20 +65,20 @@ func New(d app.Deps) (app.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	table, err := o.table()
+	table, err := o.Table()
 	if err != nil {
 		return nil, err
 	}
 	for _, op := range table.Operations {
 		guarded[op.Method] = op.Guarded(d.Guard)
 	}
-	face, err := newREST(o.Records, table, d.Guard, strings.TrimSuffix(d.Config.PublicURL, "/"))
+	closing, end := context.WithCancel(context.Background())
+	face, err := o.Face(table, d.Guard, strings.TrimSuffix(d.Config.PublicURL, "/"), o.ServeSocket(closing))
 	if err != nil {
+		end()
 		return nil, err
 	}
-	s := &service{Operations: o, table: table, rest: face, terms: store.Terms()}
-	closing, end := context.WithCancel(context.Background())
-	s.closing, face.notifications = end, o.ServeSocket(closing)
+	s := &service{Operations: o, table: table, face: face, terms: store.Terms(), closing: end}
 	s.followers = []*projection.Follower{{
 		Hold:  func(ctx context.Context) (*projection.Lock, error) { return projection.Hold(ctx, d.DB, hooksLock) },
 		Steps: []projection.Step{{Take: o.Follow, Behind: "Subscriptions are not following the log"}, {Take: o.Tend, Behind: "events of Subscriptions are not tended"}},
@@ -102,7 +103,7 @@ const (
 func (s *service) Table() kit.Table { return s.table }
 
 // Routes adds the FHIR face.
-func (s *service) Routes(mux *http.ServeMux) { s.rest.routes(mux) }
+func (s *service) Routes(mux *http.ServeMux) { s.face.Routes(mux) }
 
 // Start begins to carry notices of changes between processes.
 func (s *service) Start(ctx context.Context) error {

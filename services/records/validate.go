@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -188,30 +187,9 @@ func (r *Records) rehearse(ctx context.Context, q trial, req *recordsv1.Validate
 	if invalid, ok := errors.AsType[*fhir.InvalidError](f); ok {
 		return invalid.Issues, nil
 	}
-	return issue(issueOf[f.Class], f), nil
+	return issue(fhir.IssueOf[f.Class], f), nil
 }
 
 func issue(code string, f *fault.Error) fhir.Issues {
 	return fhir.Issues{{Severity: "error", Code: code, Diagnostics: f.Message, Expression: f.At}}
-}
-
-func decodeValidate(_ context.Context, r *http.Request) (any, error) {
-	req := &recordsv1.ValidateRequest{Type: r.PathValue("type"), Id: r.PathValue("id")}
-	query := r.URL.Query()
-	req.Mode, req.Profile = query.Get("mode"), query.Get("profile")
-	if r.Method != http.MethodPost {
-		return req, nil
-	}
-	var err error
-	req.Body, err = body(r, maxResource)
-	return req, err
-}
-
-// encodeOutcome writes an answer that has no version.
-func encodeOutcome(ctx context.Context, w http.ResponseWriter, response any) error {
-	x, ok := response.(*recordsv1.Resource)
-	if !ok {
-		return errAnswer
-	}
-	return write(ctx, w, http.StatusOK, x.GetBody())
 }

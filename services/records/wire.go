@@ -3,15 +3,19 @@ package records
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/yba-health/yba/pkg/config"
 	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/guard"
+	"github.com/yba-health/yba/pkg/kit"
 	"github.com/yba-health/yba/services/records/bulk"
 	"github.com/yba-health/yba/services/records/postgres"
 	"github.com/yba-health/yba/services/records/record"
+	"github.com/yba-health/yba/services/records/rest"
 	"github.com/yba-health/yba/services/records/subscription"
 	"github.com/yba-health/yba/services/records/terminology"
 )
@@ -46,6 +50,7 @@ type Operations struct {
 	*Records
 	*bulk.Bulk
 	*subscription.Hooks
+	*rest.Description
 }
 
 // Wire makes the operations. Packages over Records know nothing of it; what
@@ -80,5 +85,21 @@ func Wire(d Deps) (*Operations, error) {
 		Store: d.Store, Definitions: d.Definitions, Now: d.Now, Log: d.Log, Base: d.Base, Enter: d.Enter,
 		Reach: r.reach, Shown: r.shown, Valid: r.valid,
 	})
-	return &Operations{Records: r, Bulk: files, Hooks: hooks}, nil
+	return &Operations{Records: r, Bulk: files, Hooks: hooks, Description: r.description()}, nil
+}
+
+func (r *Records) description() *rest.Description {
+	return &rest.Description{
+		Definitions: r.defs, Now: r.now, Base: r.base, Indexer: r.store.Indexer,
+		UpdateCreate: r.settings.updateCreate, DeleteMany: r.settings.deleteMany, Enforced: r.settings.enforced,
+	}
+}
+
+// Face makes the FHIR face of the operations in t; origin is the public one,
+// and notifications serves the websockets of Subscriptions.
+func (o *Operations) Face(t kit.Table, g *guard.Guard, origin string, notifications http.Handler) (*rest.Face, error) {
+	return rest.New(rest.Deps{
+		Table: t, Guard: g, Public: origin, Notifications: notifications,
+		Open: o.binary, Upload: o.upload, MaxContent: o.settings.maxContent, Unchanged: unchanged,
+	})
 }

@@ -7,17 +7,21 @@ import (
 	"database/sql"
 	"encoding/json"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
 
 	"github.com/yba-health/yba/pkg/config"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	"github.com/yba-health/yba/pkg/pg/pgtest"
+	accessv1 "github.com/yba-health/yba/proto/gen/yba/access/v1"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/records"
 	"github.com/yba-health/yba/services/records/postgres"
@@ -172,4 +176,48 @@ func (s *Service) Find(ctx context.Context, t testing.TB, typ, query string) Fou
 		f.IDs = append(f.IDs, e.Resource.ID)
 	}
 	return f
+}
+
+// gate lets the bearer of "good" do everything and nobody else anything.
+type gate struct{ accessv1.AccessClient }
+
+func (gate) Authorize(_ context.Context, req *accessv1.AuthorizeRequest, _ ...grpc.CallOption) (*accessv1.Decision, error) {
+	if req.GetToken() != "good" {
+		return &accessv1.Decision{}, nil
+	}
+	return &accessv1.Decision{Allowed: true, Principal: &guard.Principal{Account: "a"}, Scope: &guard.Scope{All: true, Shared: true}}, nil
+}
+
+func (gate) Append(context.Context, *accessv1.AppendRequest, ...grpc.CallOption) (*accessv1.AppendResponse, error) {
+	return &accessv1.AppendResponse{}, nil
+}
+
+// Calls returns how to call the FHIR face, as the bearer of "good", who may
+// do everything.
+func (s *Service) Calls(t testing.TB) func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	table, err := s.Table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	auditor := guard.NewAuditor(gate{}, log)
+	t.Cleanup(auditor.Close)
+	face, err := s.Face(table, guard.New(gate{}, auditor, log, prometheus.NewRegistry()), "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	face.Routes(mux)
+	return func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
+		req := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+		req.Header.Set("Authorization", "Bearer good")
+		req.Header.Set("Content-Type", "application/fhir+json")
+		for i := 0; i < len(headers); i += 2 {
+			req.Header.Set(headers[i], headers[i+1])
+		}
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, req)
+		return w
+	}
 }

@@ -1,4 +1,4 @@
-package records
+package rest
 
 import (
 	"mime"
@@ -9,6 +9,9 @@ import (
 
 	"github.com/yba-health/yba/pkg/fault"
 )
+
+// fhirJSON is the media type of a resource.
+const fhirJSON = "application/fhir+json"
 
 // patchFormats are the media types of a PATCH (RFC 5789 section 3.1).
 const patchFormats = jsonPatch + ", " + fhirJSON
@@ -21,7 +24,7 @@ var jsonTypes = []string{"application/fhir+json", "application/json", "applicati
 // negotiated refuses other formats than JSON, for the answer with 406 and for
 // the body with 415 (https://hl7.org/fhir/R4/http.html#mime-type), and
 // addresses that name no resource, such as Patient/$nothing.
-func (f *rest) negotiated(next http.Handler) http.Handler {
+func (f *Face) negotiated(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, name := range []string{"type", "id", "version"} {
 			if v := r.PathValue(name); v != "" && (v[0] == '$' || v[0] == '_') {
@@ -89,7 +92,7 @@ func ofR4(parameters map[string]string) bool {
 }
 
 // unreadable tells why a body is not read, "" where it is.
-func (f *rest) unreadable(r *http.Request) string {
+func (f *Face) unreadable(r *http.Request) string {
 	given := r.Header.Get("Content-Type")
 	switch {
 	case r.Header.Get("Authorization") == "": // the guard says first that nobody is signed in
@@ -125,7 +128,7 @@ var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.Me
 
 // nowhere answers what no route serves: 405 with the methods of the address
 // (RFC 9110 section 15.5.6), or 404 where there are none.
-func (f *rest) nowhere(w http.ResponseWriter, r *http.Request) {
+func (f *Face) nowhere(w http.ResponseWriter, r *http.Request) {
 	last := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 	special := last != "" && (last[0] == '$' || last[0] == '_')
 	var allowed []string
@@ -134,13 +137,13 @@ func (f *rest) nowhere(w http.ResponseWriter, r *http.Request) {
 		probe.Method = m
 		_, pattern := f.mux.Handler(probe)
 		// A name with a meaning of its own is no id.
-		if pattern == prefix+"/" || pattern == "" || special && !strings.HasSuffix(pattern, "/"+last) {
+		if pattern == Prefix+"/" || pattern == "" || special && !strings.HasSuffix(pattern, "/"+last) {
 			continue
 		}
 		allowed = append(allowed, m)
 	}
 	if len(allowed) == 0 {
-		encodeError(r.Context(), fault.New(fault.NotFound, "the FHIR face has no such address; see "+prefix+"/metadata", nil), w)
+		encodeError(r.Context(), fault.New(fault.NotFound, "the FHIR face has no such address; see "+Prefix+"/metadata", nil), w)
 		return
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))

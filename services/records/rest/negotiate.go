@@ -62,7 +62,7 @@ func acceptable(asked string) bool {
 	case "", "*/*", fhirJSON, "application/json": // nearly always
 		return true
 	}
-	named, any := false, false
+	named, every := false, false
 	for part := range strings.SplitSeq(strings.ToLower(asked), ",") {
 		kind, parameters, err := mime.ParseMediaType(part)
 		if err != nil {
@@ -77,11 +77,11 @@ func acceptable(asked string) bool {
 			}
 			named = true
 		case kind == "*/*" || kind == "application/*":
-			any = any || wanted
+			every = every || wanted
 		}
 	}
 	// What is named counts before what stands for all.
-	return any && !named
+	return every && !named
 }
 
 // ofR4 looks at the version of FHIR that a media type may name

@@ -20,16 +20,21 @@ const everythingCount = 500
 // everythingNames are the parameters of $everything; the cursor is ours.
 var everythingNames = []string{"start", "end", "_since", "_type", "_count", "_cursor"}
 
-// contents reads what $everything is asked for.
-func (r *Records) contents(req *recordsv1.EverythingRequest) (c record.Contents, self string, err error) {
+// contents reads what $everything is asked for, how links repeat it, and
+// where the page begins.
+func (r *Records) contents(req *recordsv1.EverythingRequest) (c record.Contents, self, sealed string, err error) {
 	c.Limit = everythingCount
 	p, err := readParameters(&recordsv1.OperationRequest{Query: req.GetQuery(), Body: req.GetBody()}, everythingNames...)
 	if err != nil {
-		return c, "", err
+		return c, "", "", err
 	}
 	used := url.Values{}
 	for _, name := range everythingNames {
 		text := strings.Join(p.texts(name), ",")
+		if name == "_cursor" {
+			sealed = text
+			continue
+		}
 		if text == "" {
 			continue
 		}
@@ -37,13 +42,11 @@ func (r *Records) contents(req *recordsv1.EverythingRequest) (c record.Contents,
 			if f := fault.Of(err); f.At == "" {
 				err = f.In(name)
 			}
-			return c, "", err
+			return c, "", "", err
 		}
-		if name != "_cursor" {
-			used.Set(name, text)
-		}
+		used.Set(name, text)
 	}
-	return c, used.Encode(), nil
+	return c, used.Encode(), sealed, nil
 }
 
 func (r *Records) content(c *record.Contents, name, text string) (err error) {
@@ -79,8 +82,6 @@ func (r *Records) content(c *record.Contents, name, text string) (err error) {
 			}
 			c.Types = append(c.Types, n)
 		}
-	case "_cursor":
-		c.After, err = record.ParseCursor(text)
 	}
 	return err
 }
@@ -88,7 +89,7 @@ func (r *Records) content(c *record.Contents, name, text string) (err error) {
 // Everything returns a patient's compartment in pages
 // (https://hl7.org/fhir/R4/operation-patient-everything.html).
 func (r *Records) Everything(ctx context.Context, req *recordsv1.EverythingRequest) (*recordsv1.Bundle, error) {
-	c, used, err := r.contents(req)
+	c, used, sealed, err := r.contents(req)
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +112,16 @@ func (r *Records) Everything(ctx context.Context, req *recordsv1.EverythingReque
 		r.touch(ctx, x)
 		return nil, fault.New(fault.Gone, "the Patient was deleted; the history is kept", nil)
 	}
+	indexer, err := r.store.Indexer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	place := "everything " + x.ID
+	if sealed != "" {
+		if c.After, err = indexer.Seals.Open(sealed, place); err != nil {
+			return nil, err
+		}
+	}
 	list, next, err := r.store.Compartment(ctx, x.Key, c, reach)
 	if err != nil {
 		return nil, err
@@ -119,7 +130,7 @@ func (r *Records) Everything(ctx context.Context, req *recordsv1.EverythingReque
 	self := r.baseOf(ctx) + "/Patient/" + x.ID + "/$everything"
 	b.Links = append(b.Links, fhir.BundleLink{Relation: "self", URL: link(self, used, "")})
 	if next != nil {
-		b.Links = append(b.Links, fhir.BundleLink{Relation: "next", URL: link(self, used, "_cursor="+next.String())})
+		b.Links = append(b.Links, fhir.BundleLink{Relation: "next", URL: link(self, used, "_cursor="+indexer.Seals.Seal(*next, place))})
 	}
 	if err := r.entries(ctx, &b, list, "match", nil); err != nil {
 		return nil, err

@@ -87,7 +87,7 @@ func (r *Records) transaction(ctx context.Context, list []*entry, prefer string)
 	}
 	if len(urls) == 1 && urls[""] { // no entry can be meant
 		for _, c := range changes {
-			if err := astray(c, placeholder, noEntry); err != nil {
+			if err := misled(c, placeholder, noEntry); err != nil {
 				return err
 			}
 		}
@@ -118,8 +118,8 @@ func (r *Records) transaction(ctx context.Context, list []*entry, prefer string)
 	return nil
 }
 
-// astray refuses a body that refers to what it cannot.
-func astray(c *change, names func(reference string) bool, message string) error {
+// misled refuses a body that refers to what it cannot.
+func misled(c *change, names func(reference string) bool, message string) error {
 	for v := range c.body.Strings() {
 		if v.Named("reference") && names(v.Str()) {
 			f := fault.New(fault.Unprocessable, message, nil)
@@ -153,7 +153,7 @@ func (r *Records) batch(ctx context.Context, list []*entry, prefer string) {
 			// https://hl7.org/fhir/R4/http.html#brules
 			e.change.fullURL = ""
 			if len(created) > 0 {
-				err = astray(e.change, func(reference string) bool { return created[reference] },
+				err = misled(e.change, func(reference string) bool { return created[reference] },
 					"the entries of a batch cannot refer to what others of them create; send a transaction")
 			}
 			within := narrowed(ctx, e.scope)

@@ -150,6 +150,11 @@ func (b *batch) check(c *change) error {
 		return fault.New(fault.Precondition, "the resource is there already in a version that If-None-Match excludes", nil)
 	}
 	switch {
+	case c.verb == "delete" && c.old == nil && b.scope.GetAll():
+		// What is not there need not be deleted (https://hl7.org/fhir/R4/http.html#delete);
+		// whoever does not reach everything is not told that it is absent.
+		c.settled = true
+		return nil
 	case c.verb == "delete" && c.old == nil, c.verb == "patch" && c.old == nil:
 		return absent
 	case c.verb == "patch" && c.old.Deleted:

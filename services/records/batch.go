@@ -74,13 +74,15 @@ func (b *batch) fresh() int {
 }
 
 func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
+	var before fhir.Value
 	if c.old != nil && !c.old.Deleted {
 		doc, err := fhir.Parse(c.old.Body)
 		if err != nil {
 			return err
 		}
+		before = doc.Root()
 		old := &record.Old{Patient: c.old.Patient}
-		old.Rows, old.At = b.x.Extract(doc.Root())
+		old.Rows, old.At = b.x.Extract(before)
 		w.Old = old
 		w.Op = "update"
 	}
@@ -111,6 +113,11 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 	doc, err := fhir.Parse(body)
 	if err != nil {
 		return err
+	}
+	if before.Exists() && len(c.old.Splices) == 0 && c.content == nil && fhir.SameContent(before, doc.Root()) {
+		// The same in other words: another order of members, other blanks.
+		c.stored, c.settled = c.old, true
+		return nil
 	}
 	if err := b.collect(c, doc.Root()); err != nil {
 		return err

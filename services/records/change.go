@@ -61,9 +61,10 @@ func (c *change) reset() {
 // live reports whether the resource is there, undeleted, before the change.
 func (c *change) live() bool { return c.old != nil && !c.old.Deleted }
 
-// deleted is how many resources a conditional delete deleted.
+// deleted is how many resources a delete deleted; what was deleted already
+// does not count.
 func (c *change) deleted() int {
-	if c.stored == nil {
+	if c.stored == nil || c.settled {
 		return 0
 	}
 	return 1 + len(c.also)

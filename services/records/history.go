@@ -159,7 +159,7 @@ func (r *Records) historyQuery(ctx context.Context, req *recordsv1.HistoryReques
 				return h, err
 			}
 			h.Before = c.Key
-		case "_format", "_summary", "_elements":
+		case "_format", "_pretty", "_summary", "_elements":
 		default:
 			return h, fault.New(fault.Invalid, "a history has the parameters _count, _since, _at, _summary and _elements", nil)
 		}

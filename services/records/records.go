@@ -31,6 +31,9 @@ type Records struct {
 	// enter asks whether the caller may use another operation than the one
 	// that runs, and returns a context with its scope.
 	enter func(ctx context.Context, method string) (context.Context, error)
+	// call runs another operation than the one that runs, behind the guard:
+	// with its own right, its own audit and its own measure.
+	call func(ctx context.Context, method string, request any) (any, error)
 
 	// admit refuses a Subscription that cannot be delivered.
 	admit func(ctx context.Context, v fhir.Value) error

@@ -55,7 +55,7 @@ type Store interface {
 	// ByURL returns resources by their canonical URL, which a parameter indexes.
 	ByURL(ctx context.Context, param int16, urls []string, limit int, r record.Reach) ([]record.Stored, error)
 	// Compartment returns a page of a patient's compartment.
-	Compartment(ctx context.Context, patient int64, types []int16, since int64, after *record.Cursor, limit int, r record.Reach) ([]record.Stored, *record.Cursor, error)
+	Compartment(ctx context.Context, patient int64, c record.Contents, r record.Reach) ([]record.Stored, *record.Cursor, error)
 
 	// Following returns the resources of a type that refer to one of the
 	// targets by what no search parameter finds, such as a securityContext.

@@ -172,6 +172,23 @@ func (x *Indexer) Main(typ string) string {
 	return ""
 }
 
+// Mains returns the numbers of the rows of every type's own date.
+func (x *Indexer) Mains() ([]int16, error) {
+	var list []int16
+	for _, t := range x.types {
+		if t.main == nil {
+			continue
+		}
+		n, also, _, err := x.rows(t.main)
+		if err != nil {
+			return nil, err
+		}
+		list = append(append(list, n), also...)
+	}
+	slices.Sort(list)
+	return slices.Compact(list), nil
+}
+
 // Compartmental reports whether the parameter's value decides the resource's
 // compartment: who asks for a patient by it asks within the compartment. sole
 // tells that nothing else puts a resource there, so that the compartment

@@ -142,6 +142,8 @@ func (x *Indexer) parameter(q *Query, types []string, name, value string) (known
 			return true, x.sort(q, value)
 		}
 		return x.shown(q, name, value)
+	case "_pretty": // http.html#parameters
+		return true, nil
 	case "_type":
 		return q.typed(), nil
 	case "_cursor":

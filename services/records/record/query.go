@@ -123,6 +123,19 @@ type Sort struct {
 	Descending bool
 }
 
+// Contents is what $everything asks of a patient's compartment. Times are in
+// microseconds.
+type Contents struct {
+	// Types are the numbers of the types that are wanted; none means all.
+	Types []int16
+	// Since is when a resource was last written at the earliest, 0 for any.
+	Since int64
+	// Care bounds the dates of care, nil for any.
+	Care  *[2]int64
+	After *Cursor
+	Limit int
+}
+
 // Include is an _include or _revinclude.
 type Include struct {
 	Reverse bool
@@ -140,7 +153,7 @@ type Include struct {
 // Canonical returns criteria in one order, so that equal criteria have one
 // digest however they were written.
 func (q *Query) Canonical() string {
-	parts := strings.Split(q.Self, "&")
+	parts := slices.DeleteFunc(strings.Split(q.Self, "&"), display)
 	slices.Sort(parts)
 	return fmt.Sprintf("%s?%s", q.Type, strings.Join(parts, "&"))
 }
@@ -153,15 +166,20 @@ func (q *Query) Place() string { return "search " + q.Digest }
 func digest(place string, used []string) string {
 	var parts []string
 	for _, p := range used {
-		name, _, _ := strings.Cut(p, "=")
-		name, _, _ = strings.Cut(name, "%3A")
-		if !slices.Contains([]string{"_count", "_total", "_summary", "_elements", "_format", "_include", "_revinclude"}, name) {
+		if !display(p) {
 			parts = append(parts, p)
 		}
 	}
 	slices.Sort(parts)
 	sum := sha256.Sum256([]byte(place + "?" + strings.Join(parts, "&")))
 	return base64.RawURLEncoding.EncodeToString(sum[:9])
+}
+
+// display reports whether a parameter only changes how a page is shown.
+func display(parameter string) bool {
+	name, _, _ := strings.Cut(parameter, "=")
+	name, _, _ = strings.Cut(name, "%3A")
+	return slices.Contains([]string{"_count", "_total", "_summary", "_elements", "_format", "_pretty", "_include", "_revinclude"}, name)
 }
 
 // Expander tells which codes a value set holds and which codes are above and

@@ -858,8 +858,11 @@ func (x *TransactRequest) GetPrefer() string {
 type EverythingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The Patient's id.
-	Patient       string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
-	Query         string `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	Patient string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+	// The operation's parameters, URL-encoded.
+	Query string `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	// A Parameters resource with further ones, as FHIR JSON; may be empty.
+	Body          []byte `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -906,6 +909,13 @@ func (x *EverythingRequest) GetQuery() string {
 		return x.Query
 	}
 	return ""
+}
+
+func (x *EverythingRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
 }
 
 type CapabilitiesRequest struct {
@@ -2933,10 +2943,11 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x0ecompartment_id\x18\x05 \x01(\tR\rcompartmentId\"A\n" +
 	"\x0fTransactRequest\x12\x16\n" +
 	"\x06bundle\x18\x01 \x01(\fR\x06bundle\x12\x16\n" +
-	"\x06prefer\x18\x02 \x01(\tR\x06prefer\"C\n" +
+	"\x06prefer\x18\x02 \x01(\tR\x06prefer\"W\n" +
 	"\x11EverythingRequest\x12\x18\n" +
 	"\apatient\x18\x01 \x01(\tR\apatient\x12\x14\n" +
-	"\x05query\x18\x02 \x01(\tR\x05query\")\n" +
+	"\x05query\x18\x02 \x01(\tR\x05query\x12\x12\n" +
+	"\x04body\x18\x03 \x01(\fR\x04body\")\n" +
 	"\x13CapabilitiesRequest\x12\x12\n" +
 	"\x04form\x18\x01 \x01(\tR\x04form\"b\n" +
 	"\x12TerminologyRequest\x12\x12\n" +

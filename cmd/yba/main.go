@@ -67,7 +67,7 @@ func root() *cobra.Command {
 	cmd.AddCommand(
 		serveCommand(&cfg), demoCommand(&cfg), migrateCommand(&cfg), healthCommand(&cfg),
 		importCommand(&cfg, token), unitsCommand(&cfg), terminologyCommand(&cfg), coverageCommand(&cfg), benchCommand(&cfg, token),
-		userCommand(&cfg), tokenCommand(&cfg), doctorCommand(&cfg),
+		userCommand(&cfg), tokenCommand(&cfg), doctorCommand(&cfg), subscriptionsCommand(&cfg, token),
 	)
 	return cmd
 }

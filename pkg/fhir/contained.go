@@ -26,6 +26,9 @@ func (c *checker) contained(v Value) {
 		if r.Get("contained").Exists() {
 			c.fail(r, "invariant", "dom-2: If the resource is contained in another resource, it SHALL NOT contain nested Resources")
 		}
+		if id := r.Get("id"); id.Exists() && !ValidID(id.Str()) {
+			c.fail(id, "value", "an id has 1 to 64 letters, digits, hyphens and dots")
+		}
 		meta := r.Get("meta")
 		if meta.Get("versionId").Exists() || meta.Get("lastUpdated").Exists() {
 			c.fail(r, "invariant", "dom-4: If a resource is contained in another resource, it SHALL NOT have a meta.versionId or a meta.lastUpdated")

@@ -1,6 +1,7 @@
 package fhir
 
 import (
+	"bytes"
 	"strconv"
 	"unicode/utf8"
 
@@ -56,7 +57,10 @@ func Parse(src []byte) (*Doc, error) {
 	}
 	p := parser{src: src, nodes: make([]node, 0, len(src)/20+8)}
 	p.blank()
-	root, err := p.value(-1, 0)
+	if bytes.HasPrefix(src, []byte("\xef\xbb\xbf")) {
+		return nil, p.fail(-1, "the text begins with a byte order mark, which JSON must not (RFC 8259 section 8.1)")
+	}
+	root, err := p.value(-1, 0, name{})
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +97,13 @@ func (p *parser) blank() {
 	}
 }
 
-func (p *parser) value(parent int32, depth int) (int32, error) {
+// name is where a member's name stands in the source.
+type name struct {
+	start, end int32
+	escaped    bool
+}
+
+func (p *parser) value(parent int32, depth int, key name) (int32, error) {
 	if depth > maxDepth {
 		return 0, p.fail(parent, "values are nested more than 100 levels deep")
 	}
@@ -101,7 +111,7 @@ func (p *parser) value(parent int32, depth int) (int32, error) {
 		return 0, p.fail(parent, "the JSON text ends too early")
 	}
 	n := int32(len(p.nodes))
-	p.nodes = append(p.nodes, node{start: int32(p.at), parent: parent})
+	p.nodes = append(p.nodes, node{start: int32(p.at), parent: parent, keyStart: key.start, keyEnd: key.end, keyEscaped: key.escaped})
 	var err error
 	switch c := p.src[p.at]; {
 	case c == '{':
@@ -154,12 +164,10 @@ func (p *parser) object(n int32, depth int) error {
 		}
 		p.at++
 		p.blank()
-		v, err := p.value(n, depth+1)
+		v, err := p.value(n, depth+1, name{ks, ke, esc})
 		if err != nil {
 			return err
 		}
-		m := &p.nodes[v]
-		m.keyStart, m.keyEnd, m.keyEscaped = ks, ke, esc
 		if last == 0 {
 			p.nodes[n].child = v
 		} else {
@@ -219,7 +227,7 @@ func (p *parser) array(n int32, depth int) error {
 			p.at++
 			return nil
 		}
-		v, err := p.value(n, depth+1)
+		v, err := p.value(n, depth+1, name{})
 		if err != nil {
 			return err
 		}

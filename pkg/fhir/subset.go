@@ -18,7 +18,19 @@ type Subset struct {
 func (s Subset) Whole() bool { return s.Summary == "" && s.Elements == nil }
 
 // subsetted marks a resource that is not whole, so that nobody stores it back.
-const subsetted = `{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}`
+const subsetted = `{"system":"` + subsettedSystem + `","code":"SUBSETTED"}`
+
+const subsettedSystem = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
+
+// Subsetted reports whether a resource says that it is not whole.
+func Subsetted(v Value) bool {
+	for tag := range v.At("meta", "tag").Items() {
+		if tag.Get("code").Str() == "SUBSETTED" && tag.Get("system").Str() == subsettedSystem {
+			return true
+		}
+	}
+	return false
+}
 
 // Subset returns a part of a resource. What is kept is kept byte for byte,
 // but for the tag that says that it is a part.

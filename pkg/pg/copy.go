@@ -11,7 +11,7 @@ import (
 
 // InConn is InTx for what Copy sends: it hands the transaction's connection to f.
 func InConn(ctx context.Context, db *sql.DB, level sql.IsolationLevel, f func(*sql.Conn) error) error {
-	return again(ctx, func() error {
+	return Again(ctx, func() error {
 		conn, err := db.Conn(ctx)
 		if err != nil {
 			return err

@@ -73,11 +73,12 @@ func Migrate(ctx context.Context, db *sql.DB, service string, migrations fs.FS) 
 // f must therefore have no effect outside the transaction. The error of the
 // commit is returned, so nothing is acknowledged that was not committed.
 func InTx(ctx context.Context, db *sql.DB, level sql.IsolationLevel, f func(*sql.Tx) error) error {
-	return again(ctx, func() error { return inTx(ctx, db, level, f) })
+	return Again(ctx, func() error { return inTx(ctx, db, level, f) })
 }
 
-// again runs a transaction until it is not one of those that may succeed later.
-func again(ctx context.Context, transaction func() error) error {
+// Again runs a transaction, which may be a single statement, until it is not
+// one of those that may succeed later, at most five times.
+func Again(ctx context.Context, transaction func() error) error {
 	for try := 1; ; try++ {
 		err := transaction()
 		if err == nil || try == 5 || !Retryable(err) {

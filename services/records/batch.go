@@ -74,13 +74,15 @@ func (b *batch) fresh() int {
 }
 
 func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
+	var before fhir.Value
 	if c.old != nil && !c.old.Deleted {
 		doc, err := fhir.Parse(c.old.Body)
 		if err != nil {
 			return err
 		}
+		before = doc.Root()
 		old := &record.Old{Patient: c.old.Patient}
-		old.Rows, old.At = b.x.Extract(doc.Root())
+		old.Rows, old.At = b.x.Extract(before)
 		w.Old = old
 		w.Op = "update"
 	}
@@ -112,6 +114,11 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 	if err != nil {
 		return err
 	}
+	if before.Exists() && len(c.old.Splices) == 0 && c.content == nil && fhir.SameContent(before, doc.Root()) {
+		// The same in other words: another order of members, other blanks.
+		c.stored, c.settled = c.old, true
+		return nil
+	}
 	if err := b.collect(c, doc.Root()); err != nil {
 		return err
 	}
@@ -129,23 +136,19 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 		c.created = w.Op == "create"
 		return nil
 	}
-	owner := b.x.Patient(doc.Root(), c.id)
-	if at, found := b.x.Elsewhere(doc.Root()); owner == "" && found {
-		return record.Elsewhere(at)
-	}
-	ref, proxied, err := b.x.Proxy(doc.Root())
+	home, err := b.x.Home(doc.Root(), c.id)
 	switch {
 	case err != nil:
 		return err
-	case proxied:
+	case home.Proxied:
 		if b.proxies == nil {
 			b.proxies = map[int]record.Ref{}
 		}
-		b.proxies[len(b.writes)] = ref
-	case owner == "" && b.x.Closes(doc.Root()):
+		b.proxies[len(b.writes)] = home.Proxy
+	case home.Nobodys:
 		w.Patient = record.Closed
 	}
-	b.add(c, w, owner, own)
+	b.add(c, w, home.Patient, own)
 	c.created = w.Op == "create"
 	return nil
 }

@@ -190,29 +190,47 @@ func TestATransactionThatFailsAtItsCommitIsRetriedOrRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	bundle := func() *recordsv1.TransactRequest {
-		return transaction(post("urn:uuid:1", person("Lê", "An", "5", "95012", "1950"), `,"ifNoneExist":"identifier=`+fhir.SystemCCCD+`|5"`),
-			post("urn:uuid:2", `{"resourceType":"Flag","status":"active","code":{"text":"x"},"subject":{"reference":"urn:uuid:1"}}`, ""))
+	flag := post("urn:uuid:2", `{"resourceType":"Flag","status":"active","code":{"text":"x"},"subject":{"reference":"urn:uuid:1"}}`, "")
+	flags := 0
+	for name, condition := range map[string]string{
+		"creates only, which are one statement": "",
+		"a condition, which needs several":      `,"ifNoneExist":"identifier=` + fhir.SystemCCCD + `|5"`,
+	} {
+		bundle := transaction(post("urn:uuid:1", person("Lê", "An", "5", "95012", "1950"), condition), flag)
+		fail(9) // more than is tried again
+		if _, err := r.Transact(ctx, bundle); !fault.Is(err, fault.Conflict) {
+			t.Fatalf("%s: it never committed, but the answer is %v", name, err)
+		}
+		if f := search(ctx, t, r, "Flag", "_total=accurate"); f.total != flags {
+			t.Fatalf("%s: a refused transaction left something", name)
+		}
+		fail(2) // the first two commits
+		b, err := r.Transact(ctx, bundle)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		flags++
+		for i, a := range answers(t, b) {
+			ref := strings.Split(a.Response.Location, "/")
+			if x, err := r.Read(ctx, &recordsv1.ReadRequest{Type: ref[0], Id: ref[1]}); err != nil || x.GetVersion() != 1 {
+				t.Errorf("%s: entry %d was answered with %s but is not there: %v", name, i, a.Response.Status, err)
+			}
+		}
+		if f := search(ctx, t, r, "Flag", "_total=accurate"); f.total != flags {
+			t.Errorf("%s: %d flags", name, f.total)
+		}
 	}
-	fail(9) // more than is tried again
-	if _, err := r.Transact(ctx, bundle()); !fault.Is(err, fault.Conflict) {
-		t.Fatalf("it never committed, but the answer is %v", err)
+	// A create by itself.
+	fail(9)
+	if _, err := r.Create(ctx, &recordsv1.CreateRequest{Type: "Organization", Body: []byte(organization("A"))}); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a create never committed, but the answer is %v", err)
 	}
-	if f := search(ctx, t, r, "Patient", "_total=accurate"); f.total != 0 {
-		t.Fatalf("a refused transaction left %d", f.total)
-	}
-	fail(2) // the first two commits
-	b, err := r.Transact(ctx, bundle())
+	fail(2)
+	x, err := r.Create(ctx, &recordsv1.CreateRequest{Type: "Organization", Body: []byte(organization("A"))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, a := range answers(t, b) {
-		ref := strings.Split(a.Response.Location, "/")
-		if x, err := r.Read(ctx, &recordsv1.ReadRequest{Type: ref[0], Id: ref[1]}); err != nil || x.GetVersion() != 1 {
-			t.Errorf("entry %d was answered with %s but is not there: %v", i, a.Response.Status, err)
-		}
-	}
-	if f := search(ctx, t, r, "Flag", "_total=accurate"); f.total != 1 {
-		t.Errorf("%d flags", f.total)
+	if _, err := r.Read(ctx, &recordsv1.ReadRequest{Type: "Organization", Id: x.GetId()}); err != nil {
+		t.Errorf("a create was answered, but it is not there: %v", err)
 	}
 }

@@ -46,7 +46,8 @@ type change struct {
 	settled bool
 	// matched is the version that the condition found, 0 for none.
 	matched int64
-	// also are the further matches of a conditional delete.
+	// also are what it brings along: the further matches of a conditional
+	// delete, and the Binaries that follow a resource to another patient.
 	also []*change
 
 	old *record.Stored
@@ -60,9 +61,10 @@ func (c *change) reset() {
 // live reports whether the resource is there, undeleted, before the change.
 func (c *change) live() bool { return c.old != nil && !c.old.Deleted }
 
-// deleted is how many resources a conditional delete deleted.
+// deleted is how many resources a delete deleted; what was deleted already
+// does not count.
 func (c *change) deleted() int {
-	if c.stored == nil {
+	if c.stored == nil || c.settled {
 		return 0
 	}
 	return 1 + len(c.also)

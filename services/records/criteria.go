@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/services/records/caller"
@@ -17,6 +18,12 @@ func (r *Records) criteria(ctx context.Context, typ, query string) (*record.Quer
 	x, err := r.store.Indexer(ctx)
 	if err != nil {
 		return nil, err
+	}
+	// If-None-Exist holds what stands behind the question mark
+	// (https://hl7.org/fhir/R4/http.html#ccreate); some clients send it with
+	// the type before it, or with the whole address.
+	if before, after, ok := strings.Cut(query, "?"); ok && (before == "" || before == typ || strings.HasSuffix(before, "/"+typ)) {
+		query = after
 	}
 	q, err := x.ParseQuery(typ, query, false)
 	if err != nil {

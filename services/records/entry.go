@@ -18,10 +18,10 @@ type entry struct {
 	change *change
 	// scope is what the caller reaches with the change's own operation.
 	scope *guard.Scope
-	// get is the request of a GET or HEAD.
-	get    fhir.Value
-	answer fhir.BundleEntry
-	err    error
+	// question is what an entry asks that changes nothing.
+	question question
+	answer   fhir.BundleEntry
+	err      error
 }
 
 // operationOf is what the caller must have the right to.
@@ -45,8 +45,14 @@ func moved(v fhir.Value, err error) error {
 func (r *Records) read(ctx context.Context, e *entry, v fhir.Value) error {
 	request := v.Get("request")
 	e.method = request.Get("method").Str()
-	if e.method == "GET" || e.method == "HEAD" {
-		e.get = request
+	address := request.Get("url")
+	local := r.local(ctx, address.Str())
+	path, query, _ := strings.Cut(local, "?")
+	if e.method == "GET" || e.method == "HEAD" || e.method == "POST" && strings.Contains(path, "$") {
+		var known bool
+		if e.question, known = questionOf(e.method, local, v); !known {
+			return invalidAt(address, "an entry reads Type/id or Type/id/_history/version, lists a _history, searches Type?…, or calls an operation that changes nothing")
+		}
 		return nil
 	}
 	op := operationOf[e.method]
@@ -59,8 +65,6 @@ func (r *Records) read(ctx context.Context, e *entry, v fhir.Value) error {
 		return err
 	}
 	e.scope = guard.ScopeOf(entered)
-	address := request.Get("url")
-	path, query, _ := strings.Cut(address.Str(), "?")
 	typ, id, hasID := strings.Cut(path, "/")
 	n, err := r.number(typ)
 	if err != nil {
@@ -84,6 +88,18 @@ func (r *Records) read(ctx context.Context, e *entry, v fhir.Value) error {
 		return invalidAt(address, "the address is Type/id, or Type?criteria")
 	}
 	return r.readChange(ctx, c, v, query)
+}
+
+// local returns an address relative to the base, as the standard writes it;
+// clients also send /Patient, and whole addresses of this server.
+func (r *Records) local(ctx context.Context, address string) string {
+	for _, base := range []string{r.baseOf(ctx), r.base} {
+		if rest, ok := strings.CutPrefix(address, base); ok && (rest == "" || rest[0] == '/' || rest[0] == '?') {
+			address = rest
+			break
+		}
+	}
+	return strings.TrimPrefix(address, "/")
 }
 
 // narrowed returns a context whose scope lies within the context's own and
@@ -123,7 +139,9 @@ func (r *Records) readCreate(ctx context.Context, c *change, v fhir.Value) (err 
 }
 
 func (r *Records) readBody(c *change, v fhir.Value) error {
-	c.body = v.Get("resource")
+	if c.body = v.Get("resource"); !c.body.Exists() {
+		return invalidAt(v, "a resource is expected")
+	}
 	if c.body.Get("resourceType").Str() != c.typ {
 		return invalidAt(v, "the resource is of another type than the address")
 	}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
@@ -16,46 +17,81 @@ import (
 // everythingCount is the page of $everything when the caller does not say.
 const everythingCount = 500
 
+// everythingNames are the parameters of $everything; the cursor is ours.
+var everythingNames = []string{"start", "end", "_since", "_type", "_count", "_cursor"}
+
+// contents reads what $everything is asked for, how links repeat it, and
+// where the page begins.
+func (r *Records) contents(req *recordsv1.EverythingRequest) (c record.Contents, self, sealed string, err error) {
+	c.Limit = everythingCount
+	p, err := readParameters(&recordsv1.OperationRequest{Query: req.GetQuery(), Body: req.GetBody()}, everythingNames...)
+	if err != nil {
+		return c, "", "", err
+	}
+	used := url.Values{}
+	for _, name := range everythingNames {
+		text := strings.Join(p.texts(name), ",")
+		if name == "_cursor" {
+			sealed = text
+			continue
+		}
+		if text == "" {
+			continue
+		}
+		if err = r.content(&c, name, text); err != nil {
+			if f := fault.Of(err); f.At == "" {
+				err = f.In(name)
+			}
+			return c, "", "", err
+		}
+		used.Set(name, text)
+	}
+	return c, used.Encode(), sealed, nil
+}
+
+func (r *Records) content(c *record.Contents, name, text string) (err error) {
+	var low, high time.Time
+	switch name {
+	case "start", "end", "_since":
+		if low, high, err = fhir.TimeRange(text, record.Zone); err != nil {
+			return err
+		}
+	}
+	switch name {
+	case "start", "end":
+		if c.Care == nil {
+			c.Care = &[2]int64{fhir.FarPast.UnixMicro(), fhir.FarFuture.UnixMicro()}
+		}
+		if name == "start" {
+			c.Care[0] = low.UnixMicro()
+		} else {
+			c.Care[1] = high.UnixMicro()
+		}
+	case "_since":
+		c.Since = low.UnixMicro()
+	case "_count":
+		if c.Limit, err = strconv.Atoi(text); err != nil || c.Limit < 1 {
+			return fault.New(fault.Invalid, "_count must be a whole number above 0", nil)
+		}
+		c.Limit = min(c.Limit, record.MaxCount)
+	case "_type":
+		for t := range strings.SplitSeq(text, ",") {
+			n := r.defs.Number(t)
+			if n == 0 {
+				return fault.New(fault.Invalid, "_type lists resource types", nil)
+			}
+			c.Types = append(c.Types, n)
+		}
+	}
+	return err
+}
+
 // Everything returns a patient's compartment in pages
 // (https://hl7.org/fhir/R4/operation-patient-everything.html).
 func (r *Records) Everything(ctx context.Context, req *recordsv1.EverythingRequest) (*recordsv1.Bundle, error) {
-	values, err := url.ParseQuery(req.GetQuery())
+	c, used, sealed, err := r.contents(req)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "the query is not URL-encoded", nil)
-	}
-	limit, since := everythingCount, int64(0)
-	var types []int16
-	var after *record.Cursor
-	for name, v := range values {
-		switch name {
-		case "_count":
-			n, err := strconv.Atoi(v[0])
-			if err != nil || n < 1 {
-				return nil, fault.New(fault.Invalid, "_count must be a whole number above 0", nil)
-			}
-			limit = min(n, record.MaxCount)
-		case "_since":
-			low, _, err := fhir.TimeRange(v[0], record.Zone)
-			if err != nil {
-				return nil, fault.Of(err).In("_since")
-			}
-			since = low.UnixMicro()
-		case "_type":
-			for t := range strings.SplitSeq(v[0], ",") {
-				n, err := r.number(t)
-				if err != nil {
-					return nil, fault.New(fault.Invalid, "_type lists resource types", nil)
-				}
-				types = append(types, n)
-			}
-		case "_cursor":
-			if after, err = record.ParseCursor(v[0]); err != nil {
-				return nil, err
-			}
-		case "_format":
-		default:
-			return nil, fault.New(fault.Invalid, "$everything has the parameters _count, _since and _type", nil)
-		}
+		return nil, err
 	}
 	if caller.Deidentified(ctx) {
 		return nil, fault.New(fault.Forbidden, "records without names are not read by person", nil)
@@ -76,16 +112,25 @@ func (r *Records) Everything(ctx context.Context, req *recordsv1.EverythingReque
 		r.touch(ctx, x)
 		return nil, fault.New(fault.Gone, "the Patient was deleted; the history is kept", nil)
 	}
-	list, next, err := r.store.Compartment(ctx, x.Key, types, since, after, limit, reach)
+	indexer, err := r.store.Indexer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	place := "everything " + x.ID
+	if sealed != "" {
+		if c.After, err = indexer.Seals.Open(sealed, place); err != nil {
+			return nil, err
+		}
+	}
+	list, next, err := r.store.Compartment(ctx, x.Key, c, reach)
 	if err != nil {
 		return nil, err
 	}
 	b := fhir.Bundle{Type: "searchset"}
 	self := r.baseOf(ctx) + "/Patient/" + x.ID + "/$everything"
-	values.Del("_cursor")
-	b.Links = append(b.Links, fhir.BundleLink{Relation: "self", URL: link(self, values.Encode(), "")})
+	b.Links = append(b.Links, fhir.BundleLink{Relation: "self", URL: link(self, used, "")})
 	if next != nil {
-		b.Links = append(b.Links, fhir.BundleLink{Relation: "next", URL: link(self, values.Encode(), "_cursor="+next.String())})
+		b.Links = append(b.Links, fhir.BundleLink{Relation: "next", URL: link(self, used, "_cursor="+indexer.Seals.Seal(*next, place))})
 	}
 	if err := r.entries(ctx, &b, list, "match", nil); err != nil {
 		return nil, err

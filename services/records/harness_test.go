@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"os"
+	"reflect"
 	"testing"
 	"time"
 
@@ -67,7 +68,18 @@ func serve(t testing.TB, db *sql.DB, dsn string) *Records {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return o.Records
+	r := o.Records
+	// The guard's part without the guard: the right, then the method.
+	r.call = func(ctx context.Context, method string, request any) (any, error) {
+		ctx, err := r.enter(ctx, method)
+		if err != nil {
+			return nil, err
+		}
+		out := reflect.ValueOf(o).MethodByName(method).Call([]reflect.Value{reflect.ValueOf(ctx), reflect.ValueOf(request)})
+		err, _ = out[1].Interface().(error)
+		return out[0].Interface(), err
+	}
+	return r
 }
 
 // around are all operations over r, whose settings a test may have changed.

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
@@ -13,16 +14,16 @@ import (
 	"github.com/yba-health/yba/services/records/record"
 )
 
-// lastNames are the parameters of $lastn: of the search of Observation those
-// that the standard's description needs.
-var lastNames = []string{"max", "patient", "subject", "category", "code", "status", "date", "value-concept"}
+// shaping are the parameters of a search that decide how its list is shown;
+// $lastn has its own way.
+var shaping = []string{"_sort", "_count", "_summary", "_elements", "_total", "_include", "_revinclude", "_type", "_cursor"}
 
 // LastN returns a patient's latest Observations of each code
 // (https://hl7.org/fhir/R4/observation-operation-lastn.html). Two Observations
 // are of the same code where a coding of the one is among those of the other;
 // of those with the same time as the last one all are returned.
 func (r *Records) LastN(ctx context.Context, req *recordsv1.OperationRequest) (*recordsv1.Bundle, error) {
-	p, err := readParameters(req, lastNames...)
+	p, err := readParameters(req, anyName)
 	if err != nil {
 		return nil, err
 	}
@@ -30,16 +31,12 @@ func (r *Records) LastN(ctx context.Context, req *recordsv1.OperationRequest) (*
 		return nil, fault.New(fault.Forbidden, "records without names are not read by person", nil)
 	}
 	values := url.Values{}
-	for _, name := range lastNames {
-		list := slices.Clone(p.query[name])
-		for _, v := range p.all(name) {
-			if s := simple(v); s != "" {
-				list = append(list, s)
-			}
+	for _, name := range p.names() {
+		base, _, _ := strings.Cut(name, ":")
+		if slices.Contains(shaping, base) {
+			return nil, fault.New(fault.Invalid, "$lastn has the parameter max and those that a search of Observation filters by", nil)
 		}
-		if len(list) > 0 {
-			values[name] = list
-		}
+		values[name] = p.texts(name)
 	}
 	limit := 1
 	if v := values["max"]; len(v) > 0 {
@@ -47,13 +44,10 @@ func (r *Records) LastN(ctx context.Context, req *recordsv1.OperationRequest) (*
 			return nil, fault.Newf(fault.Invalid, "max must be a whole number from 1 to %d", record.MaxCount)
 		}
 	}
-	if len(values["patient"])+len(values["subject"]) == 0 {
-		return nil, fault.New(fault.Invalid, "patient or subject is expected", nil)
-	}
 	self := values.Encode()
 	values.Del("max")
 	if len(values["status"]) == 0 {
-		values.Set("status:not", "entered-in-error")
+		values.Add("status:not", "entered-in-error")
 	}
 	x, err := r.store.Indexer(ctx)
 	if err != nil {
@@ -62,6 +56,11 @@ func (r *Records) LastN(ctx context.Context, req *recordsv1.OperationRequest) (*
 	q, err := x.ParseQuery("Observation", values.Encode(), false)
 	if err != nil {
 		return nil, err
+	}
+	if !slices.ContainsFunc(q.Filters, func(f record.Filter) bool {
+		return f.Param != nil && (f.Param.Code == "patient" || f.Param.Code == "subject")
+	}) {
+		return nil, fault.New(fault.Invalid, "patient or subject is expected", nil)
 	}
 	q.Count = record.MaxCount
 	reach, err := r.reach(ctx)

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-kit/kit/endpoint"
+
 	"github.com/yba-health/yba/pkg/app"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
@@ -46,10 +48,14 @@ func New(d app.Deps) (app.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	guarded := map[string]endpoint.Endpoint{}
 	o, err := Wire(Deps{
 		Config: d.Config, Definitions: defs, Store: store, Now: d.Now, Log: d.Log, Metrics: d.Metrics, Base: d.Config.BaseURL() + rest.Prefix,
 		Enter: func(ctx context.Context, method string) (context.Context, error) {
 			return d.Guard.Enter(ctx, "records."+method, guard.Rules{}, nil)
+		},
+		Call: func(ctx context.Context, method string, request any) (any, error) {
+			return guarded[method](ctx, request)
 		},
 		Act: func(ctx context.Context, owner string) (context.Context, error) {
 			return d.Guard.Enter(guard.Behalf(ctx, owner), told, guard.Rules{}, nil)
@@ -62,6 +68,9 @@ func New(d app.Deps) (app.Service, error) {
 	table, err := o.Table()
 	if err != nil {
 		return nil, err
+	}
+	for _, op := range table.Operations {
+		guarded[op.Method] = op.Guarded(d.Guard)
 	}
 	closing, end := context.WithCancel(context.Background())
 	face, err := o.Face(table, d.Guard, strings.TrimSuffix(d.Config.PublicURL, "/"), o.ServeSocket(closing))

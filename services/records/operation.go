@@ -1,6 +1,7 @@
 package records
 
 import (
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -17,6 +18,9 @@ type parameters struct {
 	query url.Values
 }
 
+// anyName among the known names lets all others pass.
+const anyName = "*"
+
 // readParameters reads the input and refuses names that are not known.
 func readParameters(req *recordsv1.OperationRequest, known ...string) (parameters, error) {
 	var p parameters
@@ -24,14 +28,17 @@ func readParameters(req *recordsv1.OperationRequest, known ...string) (parameter
 	if p.query, err = url.ParseQuery(req.GetQuery()); err != nil {
 		return p, fault.New(fault.Invalid, "the query is not URL-encoded", nil)
 	}
+	// How the answer is written is no parameter of the operation.
 	p.query.Del("_format")
+	p.query.Del("_pretty")
 	unknown := func(at string) error {
 		f := fault.Newf(fault.Invalid, "the operation has the parameters %s", strings.Join(known, ", "))
 		f.At = at
 		return f
 	}
+	takes := func(name string) bool { return slices.Contains(known, name) || slices.Contains(known, anyName) }
 	for name := range p.query {
-		if !slices.Contains(known, name) {
+		if !takes(name) {
 			return p, unknown("")
 		}
 	}
@@ -49,7 +56,7 @@ func readParameters(req *recordsv1.OperationRequest, known ...string) (parameter
 		return p, f
 	}
 	for v := range p.root.Get("parameter").Items() {
-		if !slices.Contains(known, v.Get("name").Str()) {
+		if !takes(v.Get("name").Str()) {
 			return p, unknown(v.Path())
 		}
 	}
@@ -82,6 +89,30 @@ func (p parameters) text(name string) string {
 		return s
 	}
 	return p.query.Get(name)
+}
+
+// names lists the parameters that are given, each once.
+func (p parameters) names() []string {
+	seen := map[string]bool{}
+	for name := range p.query {
+		seen[name] = true
+	}
+	for v := range p.root.Get("parameter").Items() {
+		seen[v.Get("name").Str()] = true
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// texts returns all values of a parameter as text, from the resource and from
+// the address.
+func (p parameters) texts(name string) []string {
+	list := slices.Clone(p.query[name])
+	for _, v := range p.all(name) {
+		if s := simple(v); s != "" {
+			list = append(list, s)
+		}
+	}
+	return list
 }
 
 // simple returns the value of a parameter as text, that of a Reference as it

@@ -33,6 +33,8 @@ func (o *Operations) Table() (kit.Table, error) {
 		kit.Op("SubscriptionSecret", o.SubscriptionSecret),
 		kit.Op("SubscriptionDeadLetters", o.SubscriptionDeadLetters),
 		kit.Op("SubscriptionResend", o.SubscriptionResend),
+		kit.Op("SubscriptionQueues", o.SubscriptionQueues),
+		kit.Op("SubscriptionRevive", o.SubscriptionRevive),
 		// Terminology is about nobody.
 		kit.Op("Expand", o.Expand, kit.Unaudited),
 		kit.Op("Lookup", o.Lookup, kit.Unaudited),

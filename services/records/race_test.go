@@ -107,7 +107,11 @@ func TestATransactionIsWholeOrNotAtAll(t *testing.T) {
 		"a date that is none":     {post("urn:uuid:2", bad, ""), "Bundle.entry[1].resource.birthDate"},
 		"a patient who is absent": {post("urn:uuid:2", observation("nobody", "1", "2026", "1"), ""), "Bundle.entry[1]"},
 		"an old version":          {`{"resource":{"resourceType":"Basic","id":"x","code":{"text":"x"}},"request":{"method":"PUT","url":"Basic/x","ifMatch":"W/\"3\""}}`, "Bundle.entry[1]"},
-		"a deletion of nothing":   {`{"request":{"method":"DELETE","url":"Basic/x"}}`, "Bundle.entry[1]"},
+		"a version of nothing":    {`{"request":{"method":"DELETE","url":"Basic/x","ifMatch":"W/\"1\""}}`, "Bundle.entry[1]"},
+		"an address of nothing":   {`{"request":{"method":"GET","url":"Basic/x/$nothing"}}`, "Bundle.entry[1].request.url"},
+		"an operation that writes": {
+			`{"resource":{"resourceType":"Parameters"},"request":{"method":"POST","url":"Basic/x/$meta-add"}}`, "Bundle.entry[1].request.url",
+		},
 		"an unknown urn": {
 			post("urn:uuid:2", `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"urn:uuid:9"}}`, ""),
 			"Bundle.entry[1].resource.subject.reference",

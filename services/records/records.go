@@ -31,6 +31,9 @@ type Records struct {
 	// enter asks whether the caller may use another operation than the one
 	// that runs, and returns a context with its scope.
 	enter func(ctx context.Context, method string) (context.Context, error)
+	// call runs another operation than the one that runs, behind the guard:
+	// with its own right, its own audit and its own measure.
+	call func(ctx context.Context, method string, request any) (any, error)
 
 	// admit refuses a Subscription that cannot be delivered.
 	admit func(ctx context.Context, v fhir.Value) error
@@ -50,7 +53,7 @@ func (r *Records) reach(ctx context.Context) (record.Reach, error) {
 	reach := record.Reach{Shared: s.GetShared(), Communes: s.GetCommunes()}
 	if actor := caller.Author(ctx).Actor; actor != "" {
 		// What belongs to the account itself.
-		reach.Patients = append(reach.Patients, account(actor))
+		reach.Patients = append(reach.Patients, record.Account(actor))
 	}
 	if len(s.GetPatients()) > 0 {
 		keys, err := r.store.PatientKeys(ctx, s.GetPatients())

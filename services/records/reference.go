@@ -73,6 +73,8 @@ func (b *batch) narrative(div string) string {
 	})
 }
 
+const noEntry = "the Bundle has no entry with this fullUrl"
+
 // resolve returns what a reference becomes.
 func (b *batch) resolve(ctx context.Context, from *change, at fhir.Value, reference string) (string, error) {
 	if c, version := b.entry(from, reference); c != nil {
@@ -86,8 +88,8 @@ func (b *batch) resolve(ctx context.Context, from *change, at fhir.Value, refere
 		f.At = at.Path()
 		return f
 	}
-	if (strings.HasPrefix(reference, "urn:uuid:") || strings.HasPrefix(reference, "urn:oid:")) && len(b.resolved) > 0 {
-		return "", fail("the Bundle has no entry with this fullUrl")
+	if placeholder(reference) && len(b.resolved) > 0 {
+		return "", fail(noEntry)
 	}
 	typ, query, ok := strings.Cut(reference, "?")
 	if !ok || b.r.defs.Number(typ) == 0 {

@@ -2,8 +2,10 @@ package records
 
 import (
 	"context"
+	"strings"
 
 	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/records/record"
 	"github.com/yba-health/yba/services/records/terminology"
@@ -70,12 +72,49 @@ func (r *Records) shared(ctx context.Context, req *recordsv1.TerminologyRequest)
 	return x.Body, nil
 }
 
+// canonical returns the canonical address of a stored ValueSet.
+func (r *Records) canonical(ctx context.Context, id string) (string, error) {
+	body, err := r.shared(ctx, &recordsv1.TerminologyRequest{Type: "ValueSet", Id: id})
+	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Gone) {
+		return "", fault.New(fault.Unprocessable, "there is no such ValueSet here", err)
+	}
+	if err != nil {
+		return "", err
+	}
+	v, err := parsed(body)
+	if err != nil {
+		return "", err
+	}
+	url := v.Get("url").Str()
+	if url == "" {
+		return "", fault.New(fault.Unprocessable, "a ValueSet is searched by when it has a url", nil)
+	}
+	if version := v.Get("version").Str(); version != "" {
+		url += "|" + version
+	}
+	return url, nil
+}
+
 // expander tells searches the codes of value sets and the codes above and
 // below others. It asks for no scope: terminology is about nobody.
-type expander struct{ terms *terminology.Server }
+type expander struct {
+	terms *terminology.Server
+	// canonical returns the canonical address of a stored ValueSet.
+	canonical func(ctx context.Context, id string) (string, error)
+	base      string
+}
 
-// Expand returns the codes of a value set.
+// Expand returns the codes of a value set, which is named by its canonical
+// address or by where it is stored
+// (https://hl7.org/fhir/R4/search.html#token, the modifier in).
 func (e expander) Expand(ctx context.Context, url string, _ record.Reach) ([]record.Coding, error) {
+	if id, ok := strings.CutPrefix(strings.TrimPrefix(url, e.base+"/"), "ValueSet/"); ok && fhir.ValidID(id) {
+		named, err := e.canonical(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		url = named
+	}
 	list, err := e.terms.Codes(ctx, url)
 	if err != nil {
 		return nil, err

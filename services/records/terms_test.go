@@ -402,6 +402,29 @@ func TestSearchModifiersGetTheirCodes(t *testing.T) {
 	}
 }
 
+func TestAValueSetIsSearchedByWhereItIsStored(t *testing.T) {
+	r, ctx := loose(t)
+	create(ctx, t, r, "CodeSystem", colours)
+	set := func(more string) string {
+		return create(ctx, t, r, "ValueSet", `{"resourceType":"ValueSet",`+more+`"status":"active","compose":{"include":[{"system":"http://test/colours",
+			"filter":[{"property":"concept","op":"is-a","value":"warm"}]}]}}`).GetId()
+	}
+	plain, versioned, nameless := set(`"url":"http://test/warm",`), set(`"url":"http://test/warmer","version":"2",`), set("")
+	for _, code := range []string{"red", "blue"} {
+		create(ctx, t, r, "Basic", `{"resourceType":"Basic","code":{"coding":[{"system":"http://test/colours","code":"`+code+`"}]}}`)
+	}
+	for _, by := range []string{"http://test/warm", "ValueSet/" + plain, "http://test/fhir/R4/ValueSet/" + plain, "ValueSet/" + versioned} {
+		if in, out := search(ctx, t, r, "Basic", "code:in="+by), search(ctx, t, r, "Basic", "code:not-in="+by); len(in.ids) != 1 || len(out.ids) != 1 {
+			t.Errorf("%s: %d in, %d not in", by, len(in.ids), len(out.ids))
+		}
+	}
+	for _, by := range []string{"ValueSet/none", "ValueSet/" + nameless} {
+		if _, err := r.Search(ctx, &recordsv1.SearchRequest{Type: "Basic", Query: "code:in=" + by}); !fault.Is(err, fault.Unprocessable) {
+			t.Errorf("%s: %v", by, err)
+		}
+	}
+}
+
 func TestTerminologyOverHTTP(t *testing.T) {
 	r, ctx := open(t)
 	set := create(ctx, t, r, "ValueSet", composed(`{"include":[{"system":"http://hl7.org/fhir/administrative-gender","concept":[{"code":"male"}]}]}`))

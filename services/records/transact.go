@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
@@ -84,6 +85,13 @@ func (r *Records) transaction(ctx context.Context, list []*entry, prefer string)
 		}
 		changes = append(changes, e.change)
 	}
+	if len(urls) == 1 && urls[""] { // no entry can be meant
+		for _, c := range changes {
+			if err := misled(c, placeholder, noEntry); err != nil {
+				return err
+			}
+		}
+	}
 	slices.SortStableFunc(changes, func(a, b *change) int { return rank[a.verb] - rank[b.verb] })
 	if len(changes) > 0 {
 		if err := r.write(within, changes); err != nil {
@@ -110,8 +118,31 @@ func (r *Records) transaction(ctx context.Context, list []*entry, prefer string)
 	return nil
 }
 
+// misled refuses a body that refers to what it cannot.
+func misled(c *change, names func(reference string) bool, message string) error {
+	for v := range c.body.Strings() {
+		if v.Named("reference") && names(v.Str()) {
+			f := fault.New(fault.Unprocessable, message, nil)
+			f.At = v.Path()
+			return c.fail(f)
+		}
+	}
+	return nil
+}
+
+// placeholder reports whether a reference only means something in a Bundle.
+func placeholder(reference string) bool {
+	return strings.HasPrefix(reference, "urn:uuid:") || strings.HasPrefix(reference, "urn:oid:")
+}
+
 func (r *Records) batch(ctx context.Context, list []*entry, prefer string) {
 	left := maxAnswer
+	created := map[string]bool{}
+	for _, e := range list {
+		if e.change != nil && e.change.fullURL != "" && e.change.verb == "create" {
+			created[e.change.fullURL] = true
+		}
+	}
 	for _, e := range list {
 		err := e.err
 		switch {
@@ -119,9 +150,17 @@ func (r *Records) batch(ctx context.Context, list []*entry, prefer string) {
 		case e.change == nil:
 			err = r.ask(ctx, e, &left)
 		default:
-			e.change.fullURL = "" // the entries of a batch do not refer to each other
+			// https://hl7.org/fhir/R4/http.html#brules
+			e.change.fullURL = ""
+			if len(created) > 0 {
+				err = misled(e.change, func(reference string) bool { return created[reference] },
+					"the entries of a batch cannot refer to what others of them create; send a transaction")
+			}
 			within := narrowed(ctx, e.scope)
-			if err = r.write(within, []*change{e.change}); err == nil {
+			if err == nil {
+				err = r.write(within, []*change{e.change})
+			}
+			if err == nil {
 				err = r.respond(within, e, prefer, &left)
 			}
 		}
@@ -144,7 +183,7 @@ func (r *Records) respond(ctx context.Context, e *entry, prefer string, left *in
 		case c.match != nil:
 			e.answer.Status, e.answer.Outcome = "200 OK", fhir.Inform(strconv.Itoa(c.deleted())+" deleted")
 		case prefer == "OperationOutcome":
-			e.answer.Status, e.answer.Outcome = "200 OK", fhir.Inform("1 deleted")
+			e.answer.Status, e.answer.Outcome = "200 OK", fhir.Inform(strconv.Itoa(c.deleted())+" deleted")
 		}
 		return nil
 	}

@@ -34,6 +34,9 @@ type Deps struct {
 	// Enter asks whether the caller may use another operation than the one
 	// that runs, and returns a context with its scope.
 	Enter func(ctx context.Context, method string) (context.Context, error)
+	// Call runs another operation than the one that runs, behind the guard:
+	// with its own right, its own audit and its own measure.
+	Call func(ctx context.Context, method string, request any) (any, error)
 	// Act returns a context in which the owner of a Subscription acts with
 	// the scope that it has by now for being told of events.
 	Act func(ctx context.Context, owner string) (context.Context, error)
@@ -59,9 +62,9 @@ func Wire(d Deps) (*Operations, error) {
 	}
 	r := &Records{
 		store: d.Store, defs: d.Definitions, terms: terminology.New(d.Store.Terms()), settings: chosen,
-		now: d.Now, log: d.Log, base: d.Base, enter: d.Enter,
+		now: d.Now, log: d.Log, base: d.Base, enter: d.Enter, call: d.Call,
 	}
-	d.Store.Base, d.Store.Expander = d.Base, expander{r.terms}
+	d.Store.Base, d.Store.Expander = d.Base, expander{r.terms, r.canonical, d.Base}
 	hooks, err := subscription.New(subscription.Deps{
 		Store: d.Store, Definitions: d.Definitions, Now: d.Now, Log: d.Log, Metrics: d.Metrics, Base: d.Base,
 		Networks: d.Config.HookNets, Act: d.Act, Note: d.Note,

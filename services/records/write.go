@@ -114,7 +114,7 @@ func (r *Records) target(ctx context.Context, c *change, query string) (err erro
 	case "update":
 		if id := c.body.Get("id"); id.Exists() {
 			c.id, c.own = id.Str(), true
-			return nil
+			return sameID(c.body, c.id)
 		}
 		c.id, err = record.NewID()
 	}
@@ -125,7 +125,7 @@ func (r *Records) single(ctx context.Context, c *change) (*recordsv1.Resource, e
 	if err := r.write(ctx, []*change{c}); err != nil {
 		return nil, err
 	}
-	if c.stored == nil { // a conditional delete without a match
+	if c.stored == nil { // a delete of what is not there
 		return &recordsv1.Resource{Type: c.typ, Deleted: true}, nil
 	}
 	a, err := r.answer(ctx, c.stored, "")
@@ -133,7 +133,7 @@ func (r *Records) single(ctx context.Context, c *change) (*recordsv1.Resource, e
 		return nil, err
 	}
 	a.Created = c.created
-	if c.verb == "delete" && c.match != nil {
+	if c.verb == "delete" {
 		a.Count = int32(c.deleted()) //nolint:gosec // at most maxDelete
 	}
 	return a, nil

@@ -44,7 +44,7 @@ type Bulk struct {
 
 // New makes the operations; Work does the part that nobody waits for.
 func New(d Deps) *Bulk {
-	return &Bulk{Deps: d, Part: 50_000, Lease: time.Minute, rung: make(chan struct{}, 1)}
+	return &Bulk{Deps: d, Part: 50_000, Lease: 20 * time.Second, rung: make(chan struct{}, 1)}
 }
 
 // Store keeps resources and exports. Errors are package fault's.

@@ -33,7 +33,8 @@ const exportPage = 1000
 // What it consists of is fixed now; nothing is copied.
 func (b *Bulk) Export(ctx context.Context, req *recordsv1.ExportRequest) (*recordsv1.ExportResponse, error) {
 	j := &record.Job{ID: uuid.NewString(), Level: req.GetLevel(), Request: req.GetRequest(), Account: reader(ctx)}
-	if err := b.exportQuery(ctx, j, req); err != nil {
+	ignored, err := b.exportQuery(ctx, j, req)
+	if err != nil {
 		return nil, err
 	}
 	members, err := b.members(ctx, j, req.GetGroup())
@@ -56,7 +57,7 @@ func (b *Bulk) Export(ctx context.Context, req *recordsv1.ExportRequest) (*recor
 	}
 	guard.Touch(ctx, "", exportTarget(j.ID))
 	b.ring()
-	return &recordsv1.ExportResponse{Job: j.ID}, nil
+	return &recordsv1.ExportResponse{Job: j.ID, Ignored: ignored}, nil
 }
 
 // exportTarget is how the audit log names an export.
@@ -65,21 +66,24 @@ func exportTarget(job string) string { return "$export/" + job }
 // reader is who is given an export's data.
 func reader(ctx context.Context) string { return caller.Author(ctx).Actor }
 
-func (b *Bulk) exportQuery(ctx context.Context, j *record.Job, req *recordsv1.ExportRequest) error {
+// exportQuery reads the parameters into j. What a lenient request asks for and
+// is not known here is ignored.
+func (b *Bulk) exportQuery(ctx context.Context, j *record.Job, req *recordsv1.ExportRequest) (ignored []string, err error) {
 	values, err := url.ParseQuery(req.GetQuery())
 	if err != nil {
-		return fault.New(fault.Invalid, "the query is not URL-encoded", nil)
+		return nil, fault.New(fault.Invalid, "the query is not URL-encoded", nil)
 	}
 	for name, v := range values {
 		switch name {
 		case "_outputFormat":
-			if !slices.Contains([]string{NDJSON, "application/ndjson", "ndjson"}, v[0]) {
-				return fault.New(fault.Invalid, "the only _outputFormat is "+NDJSON, nil).In(name)
+			// A plus that was not encoded arrives as a blank.
+			if !slices.Contains([]string{NDJSON, "application/ndjson", "ndjson"}, strings.ReplaceAll(v[0], " ", "+")) {
+				return nil, fault.New(fault.Invalid, "the only _outputFormat is "+NDJSON, nil).In(name)
 			}
 		case "_since":
 			low, _, err := fhir.TimeRange(v[0], record.Zone)
 			if err != nil {
-				return fault.Of(err).In(name)
+				return nil, fault.Of(err).In(name)
 			}
 			j.Since = low.UnixMicro()
 		case "_type":
@@ -87,24 +91,25 @@ func (b *Bulk) exportQuery(ctx context.Context, j *record.Job, req *recordsv1.Ex
 				n := b.Definitions.Number(t)
 				if n != 0 && (j.Level == "system" || b.compartmental(t)) {
 					j.Types = append(j.Types, n)
-				} else if !req.GetLenient() {
-					return fault.New(fault.Invalid, "_type lists resource types, at the level of patients those of their compartments", nil).In(name)
+				} else {
+					ignored = append(ignored, "_type="+t)
 				}
-			}
-			if len(j.Types) == 0 {
-				return fault.New(fault.Invalid, "no type is left to export", nil).In(name)
 			}
 		case "_format":
 		default:
-			if !req.GetLenient() {
-				return fault.New(fault.Invalid, "$export has the parameters _outputFormat, _since and _type; "+
-					"send Prefer: handling=lenient to ignore others", nil)
-			}
+			ignored = append(ignored, name)
 		}
+	}
+	if slices.Sort(ignored); len(ignored) > 0 && !req.GetLenient() {
+		return nil, fault.Newf(fault.Invalid, "$export does not know %s: it has _outputFormat, _since and _type, at the level of patients with types of "+
+			"their compartments; send Prefer: handling=lenient to ignore the rest", strings.Join(ignored, ", "))
+	}
+	if len(values["_type"]) > 0 && j.Types == nil {
+		return nil, fault.New(fault.Invalid, "no type is left to export", nil).In("_type")
 	}
 	// A time or a Group could single out a person.
 	if caller.Deidentified(ctx) && (j.Since > 0 || j.Level == "group") {
-		return fault.New(fault.Forbidden, "records without names are exported as a whole, without _since and without a Group", nil)
+		return nil, fault.New(fault.Forbidden, "records without names are exported as a whole, without _since and without a Group", nil)
 	}
 	if j.Types == nil {
 		for _, t := range b.Definitions.Types {
@@ -122,7 +127,7 @@ func (b *Bulk) exportQuery(ctx context.Context, j *record.Job, req *recordsv1.Ex
 		return strings.Compare(b.Definitions.TypeOf(x), b.Definitions.TypeOf(y))
 	})
 	j.Types = slices.Compact(j.Types)
-	return nil
+	return ignored, nil
 }
 
 // compartmental reports whether resources of the type lie in patients' compartments.

@@ -17,33 +17,49 @@ const channel = "records_changes"
 // would make commits wait for each other, so a notice follows the commit from
 // one goroutine, many writes in one. A lost notice costs a reader one poll.
 type bell struct {
-	dsn string
-	db  *sql.DB
-	log *slog.Logger
+	dsn    string
+	db     *sql.DB
+	errors *slog.Logger
 
-	mu   sync.Mutex
-	rung chan struct{} // closed when something may be new
+	// log rings when the change log may have grown, queue when events of
+	// Subscriptions wait.
+	log, queue rings
 
 	want chan struct{}
 }
 
 func newBell(dsn string, db *sql.DB, log *slog.Logger) *bell {
-	return &bell{dsn: dsn, db: db, log: log, rung: make(chan struct{}), want: make(chan struct{}, 1)}
+	return &bell{dsn: dsn, db: db, errors: log, want: make(chan struct{}, 1)}
+}
+
+// rings wakes whoever waits.
+type rings struct {
+	mu   sync.Mutex
+	next chan struct{} // closed when something may be new
 }
 
 // wait returns a channel that is closed at the next ring.
-func (b *bell) wait() <-chan struct{} {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.rung
+func (r *rings) wait() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.next == nil {
+		r.next = make(chan struct{})
+	}
+	return r.next
 }
 
-func (b *bell) ring() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	close(b.rung)
-	b.rung = make(chan struct{})
+func (r *rings) ring() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.next != nil {
+		close(r.next)
+		r.next = nil
+	}
 }
+
+// queuedPayload is what a notice holds when events of Subscriptions wait.
+// Their one follower sends it with the transaction that queues them.
+const queuedPayload = "queued"
 
 // notifyEvery bounds how often other processes are told.
 const notifyEvery = 20 * time.Millisecond
@@ -52,7 +68,7 @@ const notifyEvery = 20 * time.Millisecond
 func (b *bell) run(ctx context.Context) error {
 	listener := pq.NewListener(b.dsn, 100*time.Millisecond, 10*time.Second, func(_ pq.ListenerEventType, err error) {
 		if err != nil {
-			b.log.Warn("listening for changes was interrupted", "error", err)
+			b.errors.Warn("listening for changes was interrupted", "error", err)
 		}
 	})
 	if err := listener.Listen(channel); err != nil {
@@ -64,8 +80,13 @@ func (b *bell) run(ctx context.Context) error {
 			select {
 			case <-ctx.Done():
 				return
-			case <-listener.Notify: // also after a reconnection
-				b.ring()
+			case n := <-listener.Notify:
+				if n == nil || n.Extra == queuedPayload { // nil after a reconnection: something may have been missed
+					b.queue.ring()
+				}
+				if n == nil || n.Extra == "" {
+					b.log.ring()
+				}
 			}
 		}
 	}()
@@ -75,7 +96,7 @@ func (b *bell) run(ctx context.Context) error {
 			return nil
 		case <-b.want:
 			if _, err := b.db.ExecContext(ctx, `NOTIFY `+channel); err != nil && ctx.Err() == nil {
-				b.log.Warn("changes were not announced", "error", err)
+				b.errors.Warn("changes were not announced", "error", err)
 			}
 		}
 		select {
@@ -97,7 +118,11 @@ func (s *Store) Announce() {
 }
 
 // Rung returns a channel that is closed when something may be new.
-func (s *Store) Rung() <-chan struct{} { return s.bell.wait() }
+func (s *Store) Rung() <-chan struct{} { return s.bell.log.wait() }
+
+// Queued returns a channel that is closed when events of Subscriptions may
+// wait, whichever process queued them.
+func (s *Store) Queued() <-chan struct{} { return s.bell.queue.wait() }
 
 // Run carries notices of changes until ctx is done.
 func (s *Store) Run(ctx context.Context) error { return s.bell.run(ctx) }

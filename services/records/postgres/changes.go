@@ -55,7 +55,7 @@ func (s *Store) Changes(ctx context.Context, cursor string, types []int16, limit
 	waiting, stop := context.WithTimeout(ctx, wait)
 	defer stop()
 	for gap := settle; ; gap = min(2*gap, breath) {
-		looked, rung := time.Now(), s.bell.wait()
+		looked, rung := time.Now(), s.Rung()
 		if list, at, more, err = s.changes(ctx, at, types, limit); err != nil {
 			return nil, "", false, err
 		}

@@ -90,10 +90,11 @@ const keptColumns = `s.id, s.version, s.owner, s.status, s.channel, s.body, s.tx
 
 type scanner interface{ Scan(...any) error }
 
-func scanKept(row scanner) (*subscription.Kept, error) {
+func scanKept(row scanner, more ...any) (*subscription.Kept, error) {
 	k := &subscription.Kept{}
 	var heartbeat, ends, sent int64
-	err := row.Scan(&k.ID, &k.Version, &k.Owner, &k.Status, &k.Channel, &k.Body, &k.Began.Tx, &k.Began.Seq, &heartbeat, &ends, &k.Last, &sent, &k.Failures)
+	err := row.Scan(append([]any{&k.ID, &k.Version, &k.Owner, &k.Status, &k.Channel, &k.Body, &k.Began.Tx, &k.Began.Seq, &heartbeat, &ends, &k.Last, &sent, &k.Failures},
+		more...)...)
 	k.Heartbeat, k.End, k.Sent = time.Duration(heartbeat)*time.Microsecond, since(ends), since(sent)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
@@ -138,8 +139,15 @@ func (s *Store) Take(ctx context.Context, step subscription.Step) (taken bool, e
 			}
 		}
 		taken = true
-		return enqueue(ctx, tx, step.Events)
+		if err := enqueue(ctx, tx, step.Events); err != nil || len(step.Events)+len(step.Kept) == 0 {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `SELECT pg_notify($1, $2)`, channel, queuedPayload)
+		return err
 	})
+	if err == nil && taken {
+		s.bell.queue.ring() // here at once, elsewhere by the notice
+	}
 	return taken, err
 }
 
@@ -197,13 +205,15 @@ func enqueue(ctx context.Context, tx *sql.Tx, list []subscription.Queued) error 
 // Claim leases a Subscription that has something to send, a handshake, events
 // or a heartbeat, or that is over: by its end, or because it failed before
 // forgotten and nobody mended it. A lease that is not ended ends by itself.
+// The queue is asked for its head, in order: whether it has any row is what
+// the planner would look for in the whole table while one queue is long.
 func (s *Store) Claim(ctx context.Context, now, forgotten time.Time, lease time.Duration) (*subscription.Kept, error) {
 	row := s.db.QueryRowContext(ctx, `UPDATE records.subscriptions s SET leased = $2 WHERE s.id = (
 		SELECT c.id FROM records.subscriptions c
 		WHERE c.status <> 'off' AND c.due <= $1 AND c.leased <= $1 AND (
 			c.status = 'requested' OR c.ends > 0 AND c.ends <= $1 OR c.status = 'error' AND c.due <= $3 OR c.status = 'active' AND c.channel = 'rest-hook' AND (
 				c.heartbeat > 0 AND c.sent + c.heartbeat <= $1 OR
-				EXISTS (SELECT FROM records.events e WHERE e.subscription = c.id AND e.state = 'q')))
+				(SELECT e.number FROM records.events e WHERE e.subscription = c.id AND e.state = 'q' ORDER BY e.number LIMIT 1) IS NOT NULL))
 		ORDER BY c.due, c.sent LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING `+keptColumns, micros(now), micros(now.Add(lease)), micros(forgotten))
 	return scanKept(row)
 }
@@ -266,14 +276,18 @@ func (s *Store) events(ctx context.Context, where string, args ...any) ([]subscr
 }
 
 // Resend puts dead letters back into the queue.
-func (s *Store) Resend(ctx context.Context, id string, numbers []int64) (int64, error) {
-	done, err := s.db.ExecContext(ctx, `UPDATE records.events SET state = 'q' WHERE subscription = $1 AND state = 'd' AND (coalesce(cardinality($2::bigint[]), 0) = 0 OR number = ANY($2))`,
-		id, pq.Array(numbers))
-	if err != nil {
-		return 0, pg.Fault(err)
-	}
-	n, err := done.RowsAffected()
+func (s *Store) Resend(ctx context.Context, id string, numbers []int64) (n int64, err error) {
+	err = s.db.QueryRowContext(ctx, `WITH u AS (UPDATE records.events SET state = 'q'
+			WHERE subscription = $1 AND state = 'd' AND (coalesce(cardinality($2::bigint[]), 0) = 0 OR number = ANY($2)) RETURNING 1)
+		SELECT count(*) FROM u, pg_notify($3, $4)`, id, pq.Array(numbers), channel, queuedPayload).Scan(&n)
+	s.bell.queue.ring()
 	return n, pg.Fault(err)
+}
+
+// Extend lets a claim last until a time.
+func (s *Store) Extend(ctx context.Context, id string, until time.Time) error {
+	_, err := s.db.ExecContext(ctx, `UPDATE records.subscriptions SET leased = $2 WHERE id = $1 AND leased > 0`, id, micros(until))
+	return pg.Fault(err)
 }
 
 // Purge drops events from before a time that no queue needs, and tokens that
@@ -284,6 +298,31 @@ func (s *Store) Purge(ctx context.Context, before time.Time) error {
 		_, err = s.db.ExecContext(ctx, `DELETE FROM records.tickets WHERE until < $1`, micros(before))
 	}
 	return pg.Fault(err)
+}
+
+// Queues tells how deliveries stand; what is gone is left out.
+func (s *Store) Queues(ctx context.Context, id string, failed bool, limit int) ([]subscription.Standing, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT `+keptColumns+`, s.due, coalesce(e.waiting, 0), coalesce(e.dead, 0) FROM records.subscriptions s
+		LEFT JOIN (SELECT subscription, count(*) FILTER (WHERE state = 'q') AS waiting, count(*) FILTER (WHERE state = 'd') AS dead
+			FROM records.events WHERE state IN ('q', 'd') AND ($1 = '' OR subscription = $1) GROUP BY subscription) e ON e.subscription = s.id
+		WHERE ($1 = '' OR s.id = $1) AND (NOT $2 OR s.status = 'error' OR e.dead > 0) AND s.body <> '{}'
+		ORDER BY coalesce(e.dead, 0) DESC, coalesce(e.waiting, 0) DESC, s.id LIMIT $3`, id, failed, limit)
+	if err != nil {
+		return nil, pg.Fault(err)
+	}
+	defer rows.Close()
+	var out []subscription.Standing
+	for rows.Next() {
+		var x subscription.Standing
+		var due int64
+		k, err := scanKept(rows, &due, &x.Waiting, &x.Dead)
+		if err != nil {
+			return nil, err
+		}
+		x.Kept, x.Due = *k, since(due)
+		out = append(out, x)
+	}
+	return out, pg.Fault(rows.Err())
 }
 
 // Queue counts for the metrics.

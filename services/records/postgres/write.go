@@ -60,15 +60,17 @@ func (s *Store) Put(ctx context.Context, tx *sql.Tx, by record.Author, writes []
 // execute stores what the puts hold in one statement, a transaction by itself.
 func (s *Store) execute(ctx context.Context, puts []*put) error {
 	text, args := s.statement(puts, true)
-	st, err := s.prepared(ctx, s.db, text) //nolint:sqlclosecheck // it is kept for the next request
-	switch {
-	case err != nil:
-	case st != nil:
-		_, err = st.ExecContext(ctx, args...)
-	default:
-		_, err = s.db.ExecContext(ctx, text, args...)
-	}
-	if err != nil {
+	if err := pg.Again(ctx, func() error {
+		st, err := s.prepared(ctx, s.db, text) //nolint:sqlclosecheck // it is kept for the next request
+		switch {
+		case err != nil:
+		case st != nil:
+			_, err = st.ExecContext(ctx, args...)
+		default:
+			_, err = s.db.ExecContext(ctx, text, args...)
+		}
+		return err
+	}); err != nil {
 		return err
 	}
 	s.Announce()

@@ -20,6 +20,8 @@ type Indexer struct {
 	// Base is the public address of this server's FHIR face: a reference to
 	// below it is one to here.
 	Base string
+	// Seals are those of the cursors in links.
+	Seals *Seals
 	// Now is the clock for approximate dates.
 	Now func() time.Time
 	// building says how far parameters are indexed, in percent, whose rows are
@@ -168,6 +170,23 @@ func (x *Indexer) Main(typ string) string {
 		return t.main.Code
 	}
 	return ""
+}
+
+// Mains returns the numbers of the rows of every type's own date.
+func (x *Indexer) Mains() ([]int16, error) {
+	var list []int16
+	for _, t := range x.types {
+		if t.main == nil {
+			continue
+		}
+		n, also, _, err := x.rows(t.main)
+		if err != nil {
+			return nil, err
+		}
+		list = append(append(list, n), also...)
+	}
+	slices.Sort(list)
+	return slices.Compact(list), nil
 }
 
 // Compartmental reports whether the parameter's value decides the resource's

@@ -89,10 +89,12 @@ func (x *Indexer) check(q *Query, place Place, used []string) error {
 	}
 	q.Self = strings.Join(used, "&")
 	q.Digest = digest(place.Compartment+"/"+place.ID+"/"+place.Type, used)
-	if q.Cursor != nil && q.Cursor.Search != q.Digest {
-		return errCursor()
+	if q.sealed == "" {
+		return nil
 	}
-	return nil
+	var err error
+	q.Cursor, err = x.Seals.Open(q.sealed, q.Place())
+	return err
 }
 
 // short keeps foreign text in messages short and printable.
@@ -140,11 +142,13 @@ func (x *Indexer) parameter(q *Query, types []string, name, value string) (known
 			return true, x.sort(q, value)
 		}
 		return x.shown(q, name, value)
+	case "_pretty": // http.html#parameters
+		return true, nil
 	case "_type":
 		return q.typed(), nil
 	case "_cursor":
-		q.Cursor, err = ParseCursor(value)
-		return true, err
+		q.sealed = value
+		return true, nil
 	}
 	base, modifier, _ := strings.Cut(name, ":")
 	if base == "_include" || base == "_revinclude" {

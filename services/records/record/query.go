@@ -6,11 +6,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 )
 
@@ -49,6 +46,8 @@ type Query struct {
 	// resource type; "" stands for the types that are searched.
 	Elements map[string][]string
 	Cursor   *Cursor
+	// sealed is the cursor as it was given; it is opened when the digest is known.
+	sealed   string
 	Includes []Include
 	includes int // as they were given
 	// sorted tells that the order was asked for.
@@ -124,13 +123,17 @@ type Sort struct {
 	Descending bool
 }
 
-// Cursor is where a page ends.
-type Cursor struct {
-	// Value is what the list was sorted by, written by whoever reads it.
-	Value string
-	Key   int64
-	// Search is the digest of the search that it belongs to.
-	Search string
+// Contents is what $everything asks of a patient's compartment. Times are in
+// microseconds.
+type Contents struct {
+	// Types are the numbers of the types that are wanted; none means all.
+	Types []int16
+	// Since is when a resource was last written at the earliest, 0 for any.
+	Since int64
+	// Care bounds the dates of care, nil for any.
+	Care  *[2]int64
+	After *Cursor
+	Limit int
 }
 
 // Include is an _include or _revinclude.
@@ -147,54 +150,36 @@ type Include struct {
 	Target   string
 }
 
-// String returns the opaque form for links.
-func (c Cursor) String() string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(c.Key, 36) + "." + c.Search + "." + c.Value))
-}
-
-func errCursor() error {
-	return fault.New(fault.Invalid, "_cursor is not one that this server gave for this search; follow the next link as it is", nil)
-}
-
-// ParseCursor reads what String wrote.
-func ParseCursor(s string) (*Cursor, error) {
-	b, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil {
-		return nil, errCursor()
-	}
-	parts := strings.SplitN(string(b), ".", 3)
-	if len(parts) != 3 {
-		return nil, errCursor()
-	}
-	key, err := strconv.ParseInt(parts[0], 36, 64)
-	if err != nil || strings.ContainsRune(parts[2], 0) || !utf8.ValidString(parts[2]) {
-		return nil, errCursor()
-	}
-	return &Cursor{Key: key, Search: parts[1], Value: parts[2]}, nil
-}
-
 // Canonical returns criteria in one order, so that equal criteria have one
 // digest however they were written.
 func (q *Query) Canonical() string {
-	parts := strings.Split(q.Self, "&")
+	parts := slices.DeleteFunc(strings.Split(q.Self, "&"), display)
 	slices.Sort(parts)
 	return fmt.Sprintf("%s?%s", q.Type, strings.Join(parts, "&"))
 }
+
+// Place names the list for its cursors.
+func (q *Query) Place() string { return "search " + q.Digest }
 
 // digest identifies what a list holds and in which order. What only changes
 // how a page is shown may differ from page to page.
 func digest(place string, used []string) string {
 	var parts []string
 	for _, p := range used {
-		name, _, _ := strings.Cut(p, "=")
-		name, _, _ = strings.Cut(name, "%3A")
-		if !slices.Contains([]string{"_count", "_total", "_summary", "_elements", "_format", "_include", "_revinclude"}, name) {
+		if !display(p) {
 			parts = append(parts, p)
 		}
 	}
 	slices.Sort(parts)
 	sum := sha256.Sum256([]byte(place + "?" + strings.Join(parts, "&")))
 	return base64.RawURLEncoding.EncodeToString(sum[:9])
+}
+
+// display reports whether a parameter only changes how a page is shown.
+func display(parameter string) bool {
+	name, _, _ := strings.Cut(parameter, "=")
+	name, _, _ = strings.Cut(name, "%3A")
+	return slices.Contains([]string{"_count", "_total", "_summary", "_elements", "_format", "_pretty", "_include", "_revinclude"}, name)
 }
 
 // Expander tells which codes a value set holds and which codes are above and

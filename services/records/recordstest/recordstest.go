@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -75,8 +76,17 @@ func On(t testing.TB, db *sql.DB, dsn string) *Service {
 		Config: c, Definitions: defs, Store: s.Store, Log: log, Metrics: prometheus.NewRegistry(), Base: "http://test/fhir/R4",
 		Now:   func() time.Time { return s.Clock() },
 		Enter: func(ctx context.Context, _ string) (context.Context, error) { return s.Enters(ctx) },
-		Act:   func(ctx context.Context, owner string) (context.Context, error) { return s.Acts(ctx, owner) },
-		Note:  func(ctx context.Context, patient, target string) { s.Notes(ctx, patient, target) },
+		Call: func(ctx context.Context, method string, request any) (any, error) {
+			ctx, err := s.Enters(ctx)
+			if err != nil {
+				return nil, err
+			}
+			out := reflect.ValueOf(s.Operations).MethodByName(method).Call([]reflect.Value{reflect.ValueOf(ctx), reflect.ValueOf(request)})
+			err, _ = out[1].Interface().(error)
+			return out[0].Interface(), err
+		},
+		Act:  func(ctx context.Context, owner string) (context.Context, error) { return s.Acts(ctx, owner) },
+		Note: func(ctx context.Context, patient, target string) { s.Notes(ctx, patient, target) },
 	})
 	if err != nil {
 		t.Fatal(err)

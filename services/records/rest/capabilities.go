@@ -61,6 +61,7 @@ func (d *Description) Capabilities(ctx context.Context, req *recordsv1.Capabilit
 		many = "multiple"
 	}
 	generic, codes := named("{type}"), codeList(interactions(false))
+	referring := d.referring(x.Number)
 	for i, typ := range d.Definitions.Types {
 		if i > 0 {
 			b.WriteByte(',')
@@ -74,11 +75,14 @@ func (d *Description) Capabilities(ctx context.Context, req *recordsv1.Capabilit
 			`"versioning":"versioned-update","readHistory":true,"updateCreate":` + strconv.FormatBool(d.UpdateCreate) +
 			`,"conditionalCreate":true,"conditionalRead":"full-support","conditionalUpdate":true,"conditionalDelete":"` + many + `",` +
 			`"referencePolicy":["literal","logical"` + d.enforced(typ) + `]`)
+		if list := referring[typ]; len(list) > 0 {
+			b.WriteString(`,"searchRevInclude":[` + strings.Join(list, ",") + `]`)
+		}
 		d.parameters(&b, x.Number, typ)
 		b.WriteString(operationList(append(slices.Clone(generic), named(typ)...)))
 		b.WriteByte('}')
 	}
-	b.WriteString(`],"compartment":["` + strings.Join(compartments, `","`) + `"],"interaction":[` + codeList(interactions(true)) + `]` + operationList(named("")) + `}]}`)
+	b.WriteString(`],"searchParam":[{"name":"_has","type":"special"},{"name":"_list","type":"special"}],"compartment":["` + strings.Join(compartments, `","`) + `"],"interaction":[` + codeList(interactions(true)) + `]` + operationList(named("")) + `}]}`)
 	return &recordsv1.Resource{Type: "CapabilityStatement", Body: []byte(b.String()), LastUpdated: fhir.Instant(d.Now())}, nil
 }
 
@@ -135,6 +139,25 @@ func (d *Description) parameters(b *strings.Builder, number func(typ, code strin
 		b.WriteString(`{"name":"` + code + `","type":"` + all[code].Type + `"}`)
 	}
 	b.WriteByte(']')
+}
+
+// referring lists, by the type that is referred to, the parameters whose
+// resources a search of it can bring along, quoted for JSON. References that
+// may lead to any type are left out: they would be listed for every one.
+func (d *Description) referring(number func(typ, code string) int16) map[string][]string {
+	list := map[string][]string{}
+	for _, typ := range d.Definitions.Types {
+		for _, code := range d.offered(number, typ) {
+			p := d.Definitions.Parameters(typ)[code]
+			if p.Type != "reference" || len(p.Targets) == len(d.Definitions.Types) {
+				continue
+			}
+			for _, target := range p.Targets {
+				list[target] = append(list[target], fhir.Quote(typ+":"+code))
+			}
+		}
+	}
+	return list
 }
 
 // offered lists the search parameters of a type that can be asked for, sorted.

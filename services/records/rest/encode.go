@@ -97,7 +97,7 @@ func encodeDelete(ctx context.Context, w http.ResponseWriter, response any) erro
 		return write(ctx, w, http.StatusOK, deleted(int(x.GetCount())))
 	case prefer == "OperationOutcome":
 		versionHeaders(w, x)
-		return write(ctx, w, http.StatusOK, deleted(1))
+		return write(ctx, w, http.StatusOK, deleted(int(x.GetCount())))
 	}
 	versionHeaders(w, x)
 	w.WriteHeader(http.StatusNoContent)

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	kithttp "github.com/go-kit/kit/transport/http"
+	"github.com/klauspost/compress/gzip"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
@@ -88,7 +90,11 @@ func encodeExport(ctx context.Context, w http.ResponseWriter, response any) erro
 	}
 	base := caller.Base(ctx, "")
 	w.Header().Set("Content-Location", base+exportStatus+"?job="+x.GetJob())
-	return write(ctx, w, http.StatusAccepted, fhir.Outcome(fhir.Issue{Severity: "information", Code: "informational", Diagnostics: "the export has begun"}))
+	issues := []fhir.Issue{{Severity: "information", Code: "informational", Diagnostics: "the export has begun"}}
+	if list := x.GetIgnored(); len(list) > 0 {
+		issues = append(issues, fhir.Issue{Severity: "warning", Code: "not-supported", Diagnostics: "ignored: " + strings.Join(list, ", ")})
+	}
+	return write(ctx, w, http.StatusAccepted, fhir.Outcome(issues...))
 }
 
 func decodeExportStatus(_ context.Context, r *http.Request) (any, error) {
@@ -132,6 +138,7 @@ func streamExport(f *Face) http.Handler {
 			n = 0 // which no file has
 		}
 		req := &recordsv1.ExportFileRequest{Job: asked.Get("job"), File: int32(n), Deleted: asked.Get("deleted") == "true"}
+		var out io.WriteCloser
 		for first := true; first || req.GetAfter() != ""; first = false {
 			got, err := f.endpoints["ExportFile"](ctx, req)
 			page, ok := got.(*recordsv1.ExportFileResponse)
@@ -148,16 +155,47 @@ func streamExport(f *Face) http.Handler {
 				panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's own way to break a connection, and no other one works for HTTP/2
 			}
 			if first {
-				w.Header().Set("Content-Type", bulk.NDJSON)
-				w.Header().Set("Cache-Control", "no-store")
+				out = begin(w, r)
 			}
 			if r.Method == http.MethodHead {
 				return
 			}
-			if _, err := w.Write(page.GetLines()); err != nil {
+			if _, err := out.Write(page.GetLines()); err != nil {
 				return // the client left
 			}
 			req = &recordsv1.ExportFileRequest{Job: req.GetJob(), File: req.GetFile(), Deleted: req.GetDeleted(), After: page.GetNext()}
 		}
+		_ = out.Close() // only what is whole has an end; a client that left is no error
 	})
+}
+
+// begin writes the head of a file, and packs what follows where the client
+// can unpack it: lines of JSON become a tenth.
+func begin(w http.ResponseWriter, r *http.Request) io.WriteCloser {
+	h := w.Header()
+	h.Set("Content-Type", bulk.NDJSON)
+	h.Set("Cache-Control", "no-store")
+	h.Set("Vary", "Accept-Encoding")
+	if r.Method == http.MethodHead || !acceptsGzip(r.Header.Values("Accept-Encoding")) {
+		return plain{w}
+	}
+	h.Set("Content-Encoding", "gzip")
+	gz, _ := gzip.NewWriterLevel(w, gzip.BestSpeed) // the level is a known one
+	return gz
+}
+
+// plain is a body that needs no end.
+type plain struct{ io.Writer }
+
+func (plain) Close() error { return nil }
+
+// acceptsGzip reads Accept-Encoding (RFC 9110 section 12.5.3).
+func acceptsGzip(list []string) bool {
+	for part := range strings.SplitSeq(strings.Join(list, ","), ",") {
+		name, weight, _ := strings.Cut(strings.ToLower(strings.ReplaceAll(part, " ", "")), ";")
+		if name == "gzip" {
+			return weight == "" || strings.Trim(strings.TrimPrefix(weight, "q="), "0.") != ""
+		}
+	}
+	return false
 }

@@ -1,9 +1,11 @@
 package rest_test
 
 import (
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -47,6 +49,13 @@ func TestAnExportOverHTTP(t *testing.T) {
 			t.Errorf("%s %s: %d %s", tt.method, tt.path, w.Code, w.Body)
 		}
 	}
+	if w := call("GET", "/fhir/R4/$export?colour=red&_type=Patient,Nothing&_outputFormat=application/fhir+ndjson", "", "Prefer", "respond-async, handling=lenient"); w.Code != 202 ||
+		!strings.Contains(w.Body.String(), "ignored: _type=Nothing, colour") {
+		t.Errorf("a lenient request is told %d %s", w.Code, w.Body)
+	}
+	if w := call("GET", "/fhir/R4/$export?colour=red", "", async...); !strings.Contains(w.Body.String(), "does not know colour") {
+		t.Errorf("an unknown parameter is answered %s", w.Body)
+	}
 	for j, err := r.Store.ClaimJob(ctx, time.Minute); j != nil || err != nil; j, err = r.Store.ClaimJob(ctx, time.Minute) {
 		if err := r.Store.RemoveJob(ctx, j.ID); err != nil {
 			t.Fatal(err)
@@ -87,6 +96,24 @@ func TestAnExportOverHTTP(t *testing.T) {
 	}
 	if n != 5 {
 		t.Errorf("%d lines", n)
+	}
+	file := strings.TrimPrefix(m.Output[0].URL, "http://example.com")
+	whole := call("GET", file, "").Body.String()
+	for accept, packed := range map[string]bool{"gzip": true, "br, GZIP;q=0.5": true, "gzip;q=0": false, "gzip; q=0.000": false, "identity": false} {
+		w := call("GET", file, "", "Accept-Encoding", accept)
+		var in io.Reader = w.Body
+		if (w.Header().Get("Content-Encoding") == "gzip") != packed || w.Header().Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%s: %v", accept, w.Header())
+		} else if packed {
+			gz, err := gzip.NewReader(w.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in = gz
+		}
+		if b, err := io.ReadAll(in); err != nil || string(b) != whole {
+			t.Errorf("%s: %v, %d bytes instead of %d", accept, err, len(b), len(whole))
+		}
 	}
 	if w := call("DELETE", status, ""); w.Code != 202 {
 		t.Errorf("cancelling: %d %s", w.Code, w.Body)

@@ -1,7 +1,9 @@
 package rest
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -61,6 +63,8 @@ type Face struct {
 	Deps
 
 	endpoints map[string]endpoint.Endpoint
+	// mux tells which methods an address has.
+	mux *http.ServeMux
 	// binaries are the endpoints of raw content.
 	binaries map[string]endpoint.Endpoint
 }
@@ -78,53 +82,10 @@ func New(d Deps) (*Face, error) {
 	return f, nil
 }
 
-// nowhere answers what no route serves.
-func nowhere(w http.ResponseWriter, r *http.Request) {
-	f := fault.New(fault.NotFound, "the FHIR face has no such interaction; see "+Prefix+"/metadata", nil)
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		refuse(r.Context(), w, http.StatusMethodNotAllowed, f.Message)
-		return
-	}
-	encodeError(r.Context(), f, w)
-}
-
 // refuse answers with a status that is HTTP's own business.
 func refuse(ctx context.Context, w http.ResponseWriter, status int, message string) {
 	// A client that left is no error.
 	_ = write(ctx, w, status, fhir.Outcome(fhir.Issue{Severity: "error", Code: "not-supported", Diagnostics: message}))
-}
-
-// negotiated refuses other formats than JSON, for the answer with 406 and for
-// the body with 415 (https://hl7.org/fhir/R4/http.html#mime-type).
-func negotiated(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked := strings.Join(r.Header.Values("Accept"), ",")
-		// _format overrides Accept for clients that cannot set headers.
-		if strings.Contains(r.URL.RawQuery, "_format=") {
-			asked = r.URL.Query().Get("_format")
-		}
-		if asked != "" && !strings.Contains(asked, "json") && !strings.Contains(asked, "*/*") && !strings.Contains(asked, "application/*") {
-			refuse(r.Context(), w, http.StatusNotAcceptable, "only application/fhir+json is spoken here")
-			return
-		}
-		if r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch {
-			ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-			form := strings.HasSuffix(r.URL.Path, "/_search")
-			switch ct = strings.ToLower(strings.TrimSpace(ct)); {
-			case form && ct == "application/x-www-form-urlencoded", !form && (ct == "application/fhir+json" || ct == "application/json"),
-				r.Method == http.MethodPatch && ct == jsonPatch:
-			case r.Header.Get("Authorization") == "": // the guard says first that nobody is signed in
-			default:
-				refuse(r.Context(), w, http.StatusUnsupportedMediaType, "Content-Type must be application/fhir+json, for _search application/x-www-form-urlencoded, for PATCH also "+jsonPatch)
-				return
-			}
-			if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
-				refuse(r.Context(), w, http.StatusUnsupportedMediaType, "a compressed body is not read; send it without Content-Encoding")
-				return
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
 }
 
 // before carries the headers that answers depend on, and the address for links.
@@ -140,6 +101,7 @@ func (f *Face) before(ctx context.Context, r *http.Request) context.Context {
 	ctx = kit.FromHTTP(ctx, r)
 	ctx = context.WithValue(ctx, headersKey{}, headers{
 		prefer: r.Header.Values("Prefer"), head: r.Method == http.MethodHead, conditional: r.PathValue("id") == "",
+		pretty: strings.Contains(r.URL.RawQuery, "_pretty=true"),
 	})
 	return caller.WithBase(ctx, base+Prefix)
 }
@@ -149,6 +111,8 @@ type headersKey struct{}
 type headers struct {
 	prefer []string
 	head   bool
+	// pretty: the answer is for a person to read.
+	pretty bool
 	// conditional: the address names criteria instead of an id.
 	conditional bool
 }
@@ -272,7 +236,13 @@ func decodeSearchForm(_ context.Context, r *http.Request) (any, error) {
 }
 
 func decodeEverything(_ context.Context, r *http.Request) (any, error) {
-	return &recordsv1.EverythingRequest{Patient: r.PathValue("id"), Query: r.URL.RawQuery}, nil
+	req := &recordsv1.EverythingRequest{Patient: r.PathValue("id"), Query: r.URL.RawQuery}
+	if r.Method != http.MethodPost {
+		return req, nil
+	}
+	var err error
+	req.Body, err = body(r, record.MaxSize)
+	return req, err
 }
 
 func decodeTransact(_ context.Context, r *http.Request) (any, error) {
@@ -286,13 +256,21 @@ func write(ctx context.Context, w http.ResponseWriter, status int, body []byte) 
 }
 
 func writeAs(ctx context.Context, w http.ResponseWriter, mime string, status int, body []byte) error {
+	asked, _ := ctx.Value(headersKey{}).(headers)
+	if asked.pretty {
+		// Indenting keeps every string and number as it is.
+		var b bytes.Buffer
+		if err := json.Indent(&b, body, "", "  "); err == nil {
+			body = b.Bytes()
+		}
+	}
 	h := w.Header()
 	h.Set("Content-Type", mime)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	// What is read here belongs to a person and to nobody's cache.
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	if x, _ := ctx.Value(headersKey{}).(headers); x.head {
+	if asked.head {
 		return nil
 	}
 	_, err := w.Write(body)

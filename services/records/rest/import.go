@@ -2,11 +2,14 @@ package rest
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
 	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,14 +18,16 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/records/bulk"
-	"github.com/yba-health/yba/services/records/record"
 )
 
 // The pieces in which a file goes through the guard into the store: so many
-// lines, or bytes when lines are long. A line may be as long as a resource.
+// lines, or bytes when lines are long. A line may be as long as the longest
+// that an export writes, which is a Binary that is still shown whole; a piece
+// with one still is one message between processes.
 const (
 	pieceLines = 1000
 	pieceBytes = 4 << 20
+	maxLine    = 50 << 20
 )
 
 // pieceWait is how long the sender may take for one piece. The whole may take
@@ -41,18 +46,19 @@ func streamImport(f *Face) http.Handler {
 			return
 		}
 		control := http.NewResponseController(w)
-		pieces := newPieces(body)
-		sum := &recordsv1.ImportResponse{}
+		pieces, sum := newPieces(body), &recordsv1.ImportResponse{}
 		for first := true; ; first = false {
 			// Where the deadline cannot be moved, the server's own stays.
 			_ = control.SetReadDeadline(time.Now().Add(pieceWait))
 			req := &recordsv1.ImportRequest{First: pieces.next}
 			// Who shows no token is refused by the guard before anything is read.
 			if !first || r.Header.Get("Authorization") != "" {
-				if req.Lines, err = pieces.read(); err != nil {
+				var long []int64
+				if req.Lines, long, err = pieces.read(); err != nil {
 					encodeError(ctx, partly(sum, err), w)
 					return
 				}
+				addTo(sum, tooLong(long))
 			}
 			if len(req.GetLines()) == 0 && !first {
 				break
@@ -78,7 +84,7 @@ func streamImport(f *Face) http.Handler {
 func importBody(r *http.Request) (io.Reader, error) {
 	ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	switch strings.ToLower(strings.TrimSpace(ct)) {
-	case bulk.NDJSON, "application/bulk.NDJSON", "application/x-bulk.NDJSON":
+	case bulk.NDJSON, "application/ndjson", "application/x-ndjson":
 	default:
 		return nil, fault.New(fault.Invalid, "$import reads Content-Type "+bulk.NDJSON, nil)
 	}
@@ -119,28 +125,47 @@ func newPieces(from io.Reader) *pieces {
 	return &pieces{from: bufio.NewReaderSize(from, 64<<10), next: 1}
 }
 
-// read returns the next piece, nothing at the end. A piece is not used again.
-func (p *pieces) read() ([]byte, error) {
-	var out []byte
+// read returns the next piece, nothing at the end, and the numbers of lines
+// that are too long: those are left out, and the lines around them are not. A
+// piece is not used again.
+func (p *pieces) read() (out []byte, long []int64, err error) {
 	for n := 0; n < pieceLines && len(out) < pieceBytes && p.err == nil; n++ {
-		begun := len(out)
+		begun, size := len(out), 0
 		for more := true; more; {
 			var part []byte
 			part, p.err = p.from.ReadSlice('\n')
-			out = append(out, part...)
-			more = errors.Is(p.err, bufio.ErrBufferFull)
-			if len(out)-begun > record.MaxSize {
-				return nil, fault.Newf(fault.TooLarge, "line %d is longer than %d bytes", p.next, record.MaxSize)
+			if p.next == 1 && size == 0 {
+				// Some systems begin a file with a byte order mark (RFC 8259 section 8.1).
+				part = bytes.TrimPrefix(part, []byte("\ufeff"))
 			}
+			if size += len(part); size <= maxLine {
+				out = append(out, part...)
+			}
+			more = errors.Is(p.err, bufio.ErrBufferFull)
 		}
-		if len(out) > begun {
+		if size > maxLine {
+			long = append(long, p.next)
+			out = append(out[:begun], '\n') // the lines after it keep their numbers
+		}
+		if size > 0 {
 			p.next++
 		}
 	}
 	if p.err != nil && !errors.Is(p.err, io.EOF) {
-		return nil, fault.New(fault.Invalid, "the body ended before its time, or is no gzip", p.err)
+		return nil, nil, fault.New(fault.Invalid, "the body ended before its time, or is no gzip", p.err)
 	}
-	return out, nil
+	return out, long, nil
+}
+
+// tooLong is what becomes of lines that are longer than maxLine.
+func tooLong(lines []int64) *recordsv1.ImportResponse {
+	x := &recordsv1.ImportResponse{Failed: int64(len(lines))}
+	for _, n := range lines {
+		x.Errors = append(x.Errors, &recordsv1.ImportError{
+			Line: n, Class: fault.TooLarge.String(), Message: fmt.Sprintf("the line is longer than %d bytes", maxLine),
+		})
+	}
+	return x
 }
 
 func addTo(sum, part *recordsv1.ImportResponse) {
@@ -169,6 +194,7 @@ func importOutcome(sum *recordsv1.ImportResponse) []byte {
 	count := func(name string, n int64) string {
 		return `{"name":"` + name + `","valueInteger":` + strconv.FormatInt(n, 10) + `},`
 	}
+	slices.SortStableFunc(sum.GetErrors(), func(a, b *recordsv1.ImportError) int { return cmp.Compare(a.GetLine(), b.GetLine()) })
 	issues := []fhir.Issue{{Severity: "information", Code: "informational", Diagnostics: fmt.Sprintf("%d lines failed", sum.GetFailed())}}
 	for _, e := range sum.GetErrors() {
 		issues = append(issues, fhir.Issue{

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -57,5 +58,23 @@ func TestAnImportStreamsOverHTTP(t *testing.T) {
 	}
 	if got := r.Find(ctx, t, "Organization", "_total=accurate").Total; got != n-1 {
 		t.Errorf("%d are there", got)
+	}
+}
+
+func TestAnImportTakesTheByteOrderMarkAndTellsErrorsInTheOrderOfLines(t *testing.T) {
+	r, _ := recordstest.Open(t)
+	call := r.Calls(t)
+	body := "\ufeff" + `{"resourceType":"Organization","id":"a","name":"A"}
+{"resourceType":"Observation","id":"o","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/none"}}
+no JSON
+{"resourceType":"Organization","id":"b","name":"B","meta":{"tag":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}]}}
+\ufeff{"resourceType":"Organization","id":"c","name":"C"}
+`
+	for _, typ := range []string{bulk.NDJSON, "application/ndjson", "Application/X-NDJSON; charset=utf-8"} {
+		w := call("POST", "/fhir/R4/$import", body, "Content-Type", typ)
+		got := regexp.MustCompile(`line \d+`).FindAllString(w.Body.String(), -1)
+		if s := strings.Join(got, ","); w.Code != 200 || s != "line 2,line 3,line 4,line 5" || !strings.Contains(w.Body.String(), "SUBSETTED") {
+			t.Errorf("%s: %d %s", typ, w.Code, w.Body)
+		}
 	}
 }

@@ -93,6 +93,8 @@ func routes() []route {
 
 		on("GET /Patient/{id}/$everything", "Everything", "$everything", "Read a patient's whole record", decodeEverything, encodeBundle).
 			defined(coreOperation + "Patient-everything"),
+		on("POST /Patient/{id}/$everything", "Everything", "$everything", "Read a patient's whole record", decodeEverything, encodeBundle).
+			defined(coreOperation + "Patient-everything"),
 		on("POST /Patient/$match", "Match", "$match", "Find the Patients that may be the given one", decodeOperation("Patient"), encodeBundle).
 			defined(coreOperation + "Patient-match"),
 		on("POST /Patient/$merge", "Merge", "$merge", "Make one record of two Patients'", decodeOperation("Patient"), encodeResource).
@@ -168,13 +170,14 @@ func routes() []route {
 
 // Routes adds the rows to mux, and an OperationOutcome for everything else.
 func (f *Face) Routes(mux *http.ServeMux) {
+	f.mux = mux
 	for _, r := range routes() {
 		handler := http.Handler(kithttp.NewServer(f.endpoints[r.operation], r.decode, r.encode,
 			kithttp.ServerBefore(f.before), kithttp.ServerErrorEncoder(encodeError)))
 		if r.stream != nil {
 			handler = r.stream(f)
 		} else {
-			handler = negotiated(handler)
+			handler = f.negotiated(handler)
 		}
 		if r.binary != nil {
 			handler = r.binary(f, r.operation, handler)
@@ -185,7 +188,7 @@ func (f *Face) Routes(mux *http.ServeMux) {
 		}
 		mux.Handle(r.method+" "+Prefix+r.path, handler)
 	}
-	mux.HandleFunc(Prefix+"/", nowhere)
+	mux.HandleFunc(Prefix+"/", f.nowhere)
 }
 
 // interactions are the codes at the level of types or of the whole system

@@ -64,7 +64,7 @@ func decodeResend(_ context.Context, r *http.Request) (any, error) {
 // socket serves the route of websockets.
 func (f *Face) socket(w http.ResponseWriter, r *http.Request) {
 	if f.Notifications == nil { // a face without a service behind it
-		nowhere(w, r)
+		f.nowhere(w, r)
 		return
 	}
 	f.Notifications.ServeHTTP(w, r)

@@ -16,8 +16,10 @@ import (
 )
 
 const (
-	// lease is longer than a delivery can take.
-	lease = 3 * time.Minute
+	// lease is how long a Subscription is left to a worker that may have
+	// died; slack is what a delivery may take beside waiting for the receiver.
+	lease = 30 * time.Second
+	slack = 20 * time.Second
 	// tries is how often a notification is sent before it is a dead letter:
 	// with the pauses between, for about half a day.
 	tries = 12
@@ -39,7 +41,7 @@ func patience(failures int) time.Duration {
 // works alone on it, and only on its queue's head, so that events go out in
 // order.
 func (h *Hooks) Deliver(ctx context.Context) (moved bool, err error) {
-	queued := h.waiting()
+	queued := h.Store.Queued()
 	k, err := h.Store.Claim(ctx, h.Now(), h.Now().Add(-keepEvents), lease)
 	if err != nil {
 		return false, err
@@ -64,6 +66,14 @@ func (h *Hooks) serve(ctx context.Context, k *Kept) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	if spec.Timeout+slack > lease {
+		if err := h.Store.Extend(ctx, k.ID, now.Add(spec.Timeout+slack)); err != nil {
+			return Result{}, err
+		}
+	}
+	// Whoever claims it next must not meet this worker.
+	ctx, cancel := context.WithTimeout(ctx, spec.Timeout+slack)
+	defer cancel()
 	if !spec.End.IsZero() && !spec.End.After(now) || k.Status == Failed {
 		return h.become(ctx, k, Result{}, Off, "")
 	}

@@ -61,7 +61,6 @@ func (h *Hooks) Follow(ctx context.Context) (moved bool, err error) {
 	moved, err = h.Store.Take(ctx, *s)
 	if moved {
 		h.ahead.saved = h.Now()
-		h.wake()
 	}
 	return moved, err
 }

@@ -65,8 +65,6 @@ type Hooks struct {
 
 	mu    sync.Mutex
 	specs map[string]keptSpec
-	// queued is closed when events were queued here.
-	queued chan struct{}
 
 	// ahead is how far the log was read beyond the stored cursor without
 	// finding anything, and when the cursor was stored.
@@ -93,28 +91,13 @@ func New(d Deps) (*Hooks, error) {
 	}
 	m := promauto.With(d.Metrics)
 	h := &Hooks{
-		Deps: d, private: private, specs: map[string]keptSpec{}, idle: idle, breath: breath, queued: make(chan struct{}),
+		Deps: d, private: private, specs: map[string]keptSpec{}, idle: idle, breath: breath,
 		delivered: m.NewCounter(prometheus.CounterOpts{Name: "yba_subscription_notifications_total", Help: "Notifications that receivers took."}),
 		failed:    m.NewCounter(prometheus.CounterOpts{Name: "yba_subscription_failures_total", Help: "Tries of notifications that failed."}),
 		queue:     m.NewGaugeVec(prometheus.GaugeOpts{Name: "yba_subscription_events", Help: "Events that wait, and dead letters."}, []string{"state"}),
 	}
 	h.client = h.caller()
 	return h, nil
-}
-
-// waiting returns a channel that is closed when events were queued.
-func (h *Hooks) waiting() <-chan struct{} {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.queued
-}
-
-// wake calls those who deliver in this process; others look by themselves.
-func (h *Hooks) wake() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	close(h.queued)
-	h.queued = make(chan struct{})
 }
 
 // networks reads the setting hook-networks.

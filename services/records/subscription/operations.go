@@ -267,6 +267,5 @@ func (h *Hooks) SubscriptionResend(ctx context.Context, req *recordsv1.Subscript
 	if err != nil {
 		return nil, err
 	}
-	h.wake()
 	return &recordsv1.Resource{Type: "Parameters", Body: []byte(`{"resourceType":"Parameters","parameter":[{"name":"queued","valueInteger":` + strconv.FormatInt(n, 10) + `}]}`)}, nil
 }

@@ -92,7 +92,7 @@ func (s *socket) run(ctx context.Context) error {
 	hello := time.NewTimer(helloWait)
 	defer hello.Stop()
 	for {
-		queued := s.h.waiting()
+		queued := s.h.Store.Queued()
 		for _, b := range s.bound {
 			if err := s.tell(ctx, b); err != nil {
 				return err

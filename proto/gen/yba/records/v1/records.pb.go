@@ -858,8 +858,11 @@ func (x *TransactRequest) GetPrefer() string {
 type EverythingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The Patient's id.
-	Patient       string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
-	Query         string `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	Patient string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+	// The operation's parameters, URL-encoded.
+	Query string `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	// A Parameters resource with further ones, as FHIR JSON; may be empty.
+	Body          []byte `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -906,6 +909,13 @@ func (x *EverythingRequest) GetQuery() string {
 		return x.Query
 	}
 	return ""
+}
+
+func (x *EverythingRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
 }
 
 type CapabilitiesRequest struct {
@@ -1764,6 +1774,401 @@ func (x *SubscriptionResendRequest) GetNumbers() []int64 {
 	return nil
 }
 
+type SubscriptionQueuesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One Subscription with the numbers of its dead letters; empty lists all.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Only Subscriptions that have dead letters or are in the state error.
+	Failed        bool `protobuf:"varint,2,opt,name=failed,proto3" json:"failed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionQueuesRequest) Reset() {
+	*x = SubscriptionQueuesRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionQueuesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionQueuesRequest) ProtoMessage() {}
+
+func (x *SubscriptionQueuesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionQueuesRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionQueuesRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *SubscriptionQueuesRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SubscriptionQueuesRequest) GetFailed() bool {
+	if x != nil {
+		return x.Failed
+	}
+	return false
+}
+
+type SubscriptionQueuesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 1,000, those with dead letters first, then the longest queues.
+	Queues        []*SubscriptionQueue `protobuf:"bytes,1,rep,name=queues,proto3" json:"queues,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionQueuesResponse) Reset() {
+	*x = SubscriptionQueuesResponse{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionQueuesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionQueuesResponse) ProtoMessage() {}
+
+func (x *SubscriptionQueuesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionQueuesResponse.ProtoReflect.Descriptor instead.
+func (*SubscriptionQueuesResponse) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *SubscriptionQueuesResponse) GetQueues() []*SubscriptionQueue {
+	if x != nil {
+		return x.Queues
+	}
+	return nil
+}
+
+type SubscriptionQueue struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The account, or service:name, that it belongs to.
+	Owner   string `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
+	Status  string `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
+	Channel string `protobuf:"bytes,4,opt,name=channel,proto3" json:"channel,omitempty"`
+	// The host of the endpoint.
+	Host string `protobuf:"bytes,5,opt,name=host,proto3" json:"host,omitempty"`
+	// Events that wait, and dead letters.
+	Waiting int64 `protobuf:"varint,6,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	Dead    int64 `protobuf:"varint,7,opt,name=dead,proto3" json:"dead,omitempty"`
+	// Tries that failed in a row.
+	Failures int64 `protobuf:"varint,8,opt,name=failures,proto3" json:"failures,omitempty"`
+	// When something was sent last, and the next try; empty for never.
+	Sent string `protobuf:"bytes,9,opt,name=sent,proto3" json:"sent,omitempty"`
+	Due  string `protobuf:"bytes,10,opt,name=due,proto3" json:"due,omitempty"`
+	// The dead letters, at most 1,000; only where one Subscription was asked for.
+	DeadLetters   []*DeadLetter `protobuf:"bytes,11,rep,name=dead_letters,json=deadLetters,proto3" json:"dead_letters,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionQueue) Reset() {
+	*x = SubscriptionQueue{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionQueue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionQueue) ProtoMessage() {}
+
+func (x *SubscriptionQueue) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionQueue.ProtoReflect.Descriptor instead.
+func (*SubscriptionQueue) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *SubscriptionQueue) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SubscriptionQueue) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *SubscriptionQueue) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *SubscriptionQueue) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *SubscriptionQueue) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *SubscriptionQueue) GetWaiting() int64 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *SubscriptionQueue) GetDead() int64 {
+	if x != nil {
+		return x.Dead
+	}
+	return 0
+}
+
+func (x *SubscriptionQueue) GetFailures() int64 {
+	if x != nil {
+		return x.Failures
+	}
+	return 0
+}
+
+func (x *SubscriptionQueue) GetSent() string {
+	if x != nil {
+		return x.Sent
+	}
+	return ""
+}
+
+func (x *SubscriptionQueue) GetDue() string {
+	if x != nil {
+		return x.Due
+	}
+	return ""
+}
+
+func (x *SubscriptionQueue) GetDeadLetters() []*DeadLetter {
+	if x != nil {
+		return x.DeadLetters
+	}
+	return nil
+}
+
+type DeadLetter struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        int64                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Time          string                 `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeadLetter) Reset() {
+	*x = DeadLetter{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeadLetter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeadLetter) ProtoMessage() {}
+
+func (x *DeadLetter) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeadLetter.ProtoReflect.Descriptor instead.
+func (*DeadLetter) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *DeadLetter) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *DeadLetter) GetTime() string {
+	if x != nil {
+		return x.Time
+	}
+	return ""
+}
+
+type SubscriptionReviveRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Put dead letters back: those numbered, or all where no number is given.
+	Resend        bool    `protobuf:"varint,2,opt,name=resend,proto3" json:"resend,omitempty"`
+	Numbers       []int64 `protobuf:"varint,3,rep,packed,name=numbers,proto3" json:"numbers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionReviveRequest) Reset() {
+	*x = SubscriptionReviveRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionReviveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionReviveRequest) ProtoMessage() {}
+
+func (x *SubscriptionReviveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionReviveRequest.ProtoReflect.Descriptor instead.
+func (*SubscriptionReviveRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *SubscriptionReviveRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SubscriptionReviveRequest) GetResend() bool {
+	if x != nil {
+		return x.Resend
+	}
+	return false
+}
+
+func (x *SubscriptionReviveRequest) GetNumbers() []int64 {
+	if x != nil {
+		return x.Numbers
+	}
+	return nil
+}
+
+type SubscriptionReviveResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many dead letters wait to be sent again.
+	Queued        int64  `protobuf:"varint,1,opt,name=queued,proto3" json:"queued,omitempty"`
+	Status        string `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubscriptionReviveResponse) Reset() {
+	*x = SubscriptionReviveResponse{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubscriptionReviveResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubscriptionReviveResponse) ProtoMessage() {}
+
+func (x *SubscriptionReviveResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubscriptionReviveResponse.ProtoReflect.Descriptor instead.
+func (*SubscriptionReviveResponse) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *SubscriptionReviveResponse) GetQueued() int64 {
+	if x != nil {
+		return x.Queued
+	}
+	return 0
+}
+
+func (x *SubscriptionReviveResponse) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
 type ExportRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// "system", "patient" or "group".
@@ -1782,7 +2187,7 @@ type ExportRequest struct {
 
 func (x *ExportRequest) Reset() {
 	*x = ExportRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[27]
+	mi := &file_yba_records_v1_records_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1794,7 +2199,7 @@ func (x *ExportRequest) String() string {
 func (*ExportRequest) ProtoMessage() {}
 
 func (x *ExportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[27]
+	mi := &file_yba_records_v1_records_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1807,7 +2212,7 @@ func (x *ExportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
 func (*ExportRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{27}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ExportRequest) GetLevel() string {
@@ -1846,15 +2251,17 @@ func (x *ExportRequest) GetRequest() string {
 }
 
 type ExportResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Job           string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Job   string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	// Parameters that were ignored because the request is lenient.
+	Ignored       []string `protobuf:"bytes,2,rep,name=ignored,proto3" json:"ignored,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ExportResponse) Reset() {
 	*x = ExportResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[28]
+	mi := &file_yba_records_v1_records_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1866,7 +2273,7 @@ func (x *ExportResponse) String() string {
 func (*ExportResponse) ProtoMessage() {}
 
 func (x *ExportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[28]
+	mi := &file_yba_records_v1_records_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1879,7 +2286,7 @@ func (x *ExportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportResponse.ProtoReflect.Descriptor instead.
 func (*ExportResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{28}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ExportResponse) GetJob() string {
@@ -1887,6 +2294,13 @@ func (x *ExportResponse) GetJob() string {
 		return x.Job
 	}
 	return ""
+}
+
+func (x *ExportResponse) GetIgnored() []string {
+	if x != nil {
+		return x.Ignored
+	}
+	return nil
 }
 
 type ExportStatusRequest struct {
@@ -1898,7 +2312,7 @@ type ExportStatusRequest struct {
 
 func (x *ExportStatusRequest) Reset() {
 	*x = ExportStatusRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[29]
+	mi := &file_yba_records_v1_records_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1910,7 +2324,7 @@ func (x *ExportStatusRequest) String() string {
 func (*ExportStatusRequest) ProtoMessage() {}
 
 func (x *ExportStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[29]
+	mi := &file_yba_records_v1_records_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1923,7 +2337,7 @@ func (x *ExportStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportStatusRequest.ProtoReflect.Descriptor instead.
 func (*ExportStatusRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{29}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ExportStatusRequest) GetJob() string {
@@ -1948,7 +2362,7 @@ type ExportStatusResponse struct {
 
 func (x *ExportStatusResponse) Reset() {
 	*x = ExportStatusResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[30]
+	mi := &file_yba_records_v1_records_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1960,7 +2374,7 @@ func (x *ExportStatusResponse) String() string {
 func (*ExportStatusResponse) ProtoMessage() {}
 
 func (x *ExportStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[30]
+	mi := &file_yba_records_v1_records_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1973,7 +2387,7 @@ func (x *ExportStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportStatusResponse.ProtoReflect.Descriptor instead.
 func (*ExportStatusResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{30}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ExportStatusResponse) GetComplete() bool {
@@ -2019,7 +2433,7 @@ type ExportFileRequest struct {
 
 func (x *ExportFileRequest) Reset() {
 	*x = ExportFileRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[31]
+	mi := &file_yba_records_v1_records_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2031,7 +2445,7 @@ func (x *ExportFileRequest) String() string {
 func (*ExportFileRequest) ProtoMessage() {}
 
 func (x *ExportFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[31]
+	mi := &file_yba_records_v1_records_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2044,7 +2458,7 @@ func (x *ExportFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportFileRequest.ProtoReflect.Descriptor instead.
 func (*ExportFileRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{31}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ExportFileRequest) GetJob() string {
@@ -2087,7 +2501,7 @@ type ExportFileResponse struct {
 
 func (x *ExportFileResponse) Reset() {
 	*x = ExportFileResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[32]
+	mi := &file_yba_records_v1_records_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2099,7 +2513,7 @@ func (x *ExportFileResponse) String() string {
 func (*ExportFileResponse) ProtoMessage() {}
 
 func (x *ExportFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[32]
+	mi := &file_yba_records_v1_records_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2112,7 +2526,7 @@ func (x *ExportFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportFileResponse.ProtoReflect.Descriptor instead.
 func (*ExportFileResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{32}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ExportFileResponse) GetLines() []byte {
@@ -2138,7 +2552,7 @@ type ExportCancelRequest struct {
 
 func (x *ExportCancelRequest) Reset() {
 	*x = ExportCancelRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[33]
+	mi := &file_yba_records_v1_records_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2150,7 +2564,7 @@ func (x *ExportCancelRequest) String() string {
 func (*ExportCancelRequest) ProtoMessage() {}
 
 func (x *ExportCancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[33]
+	mi := &file_yba_records_v1_records_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2163,7 +2577,7 @@ func (x *ExportCancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportCancelRequest.ProtoReflect.Descriptor instead.
 func (*ExportCancelRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{33}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ExportCancelRequest) GetJob() string {
@@ -2181,7 +2595,7 @@ type ExportCancelResponse struct {
 
 func (x *ExportCancelResponse) Reset() {
 	*x = ExportCancelResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[34]
+	mi := &file_yba_records_v1_records_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2193,7 +2607,7 @@ func (x *ExportCancelResponse) String() string {
 func (*ExportCancelResponse) ProtoMessage() {}
 
 func (x *ExportCancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[34]
+	mi := &file_yba_records_v1_records_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2206,7 +2620,7 @@ func (x *ExportCancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportCancelResponse.ProtoReflect.Descriptor instead.
 func (*ExportCancelResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{34}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{40}
 }
 
 type ImportRequest struct {
@@ -2221,7 +2635,7 @@ type ImportRequest struct {
 
 func (x *ImportRequest) Reset() {
 	*x = ImportRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[35]
+	mi := &file_yba_records_v1_records_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2233,7 +2647,7 @@ func (x *ImportRequest) String() string {
 func (*ImportRequest) ProtoMessage() {}
 
 func (x *ImportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[35]
+	mi := &file_yba_records_v1_records_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2246,7 +2660,7 @@ func (x *ImportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportRequest.ProtoReflect.Descriptor instead.
 func (*ImportRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{35}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ImportRequest) GetLines() []byte {
@@ -2279,7 +2693,7 @@ type ImportResponse struct {
 
 func (x *ImportResponse) Reset() {
 	*x = ImportResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[36]
+	mi := &file_yba_records_v1_records_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2291,7 +2705,7 @@ func (x *ImportResponse) String() string {
 func (*ImportResponse) ProtoMessage() {}
 
 func (x *ImportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[36]
+	mi := &file_yba_records_v1_records_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2304,7 +2718,7 @@ func (x *ImportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportResponse.ProtoReflect.Descriptor instead.
 func (*ImportResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{36}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ImportResponse) GetCreated() int64 {
@@ -2356,7 +2770,7 @@ type ImportError struct {
 
 func (x *ImportError) Reset() {
 	*x = ImportError{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[37]
+	mi := &file_yba_records_v1_records_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2368,7 +2782,7 @@ func (x *ImportError) String() string {
 func (*ImportError) ProtoMessage() {}
 
 func (x *ImportError) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[37]
+	mi := &file_yba_records_v1_records_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2381,7 +2795,7 @@ func (x *ImportError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportError.ProtoReflect.Descriptor instead.
 func (*ImportError) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{37}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ImportError) GetLine() int64 {
@@ -2424,7 +2838,7 @@ type IndexingResponse_Progress struct {
 
 func (x *IndexingResponse_Progress) Reset() {
 	*x = IndexingResponse_Progress{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[38]
+	mi := &file_yba_records_v1_records_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2436,7 +2850,7 @@ func (x *IndexingResponse_Progress) String() string {
 func (*IndexingResponse_Progress) ProtoMessage() {}
 
 func (x *IndexingResponse_Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[38]
+	mi := &file_yba_records_v1_records_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2539,10 +2953,11 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x0ecompartment_id\x18\x05 \x01(\tR\rcompartmentId\"A\n" +
 	"\x0fTransactRequest\x12\x16\n" +
 	"\x06bundle\x18\x01 \x01(\fR\x06bundle\x12\x16\n" +
-	"\x06prefer\x18\x02 \x01(\tR\x06prefer\"C\n" +
+	"\x06prefer\x18\x02 \x01(\tR\x06prefer\"W\n" +
 	"\x11EverythingRequest\x12\x18\n" +
 	"\apatient\x18\x01 \x01(\tR\apatient\x12\x14\n" +
-	"\x05query\x18\x02 \x01(\tR\x05query\")\n" +
+	"\x05query\x18\x02 \x01(\tR\x05query\x12\x12\n" +
+	"\x04body\x18\x03 \x01(\fR\x04body\")\n" +
 	"\x13CapabilitiesRequest\x12\x12\n" +
 	"\x04form\x18\x01 \x01(\tR\x04form\"b\n" +
 	"\x12TerminologyRequest\x12\x12\n" +
@@ -2597,15 +3012,45 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"E\n" +
 	"\x19SubscriptionResendRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
-	"\anumbers\x18\x02 \x03(\x03R\anumbers\"\x85\x01\n" +
+	"\anumbers\x18\x02 \x03(\x03R\anumbers\"C\n" +
+	"\x19SubscriptionQueuesRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06failed\x18\x02 \x01(\bR\x06failed\"W\n" +
+	"\x1aSubscriptionQueuesResponse\x129\n" +
+	"\x06queues\x18\x01 \x03(\v2!.yba.records.v1.SubscriptionQueueR\x06queues\"\xae\x02\n" +
+	"\x11SubscriptionQueue\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05owner\x18\x02 \x01(\tR\x05owner\x12\x16\n" +
+	"\x06status\x18\x03 \x01(\tR\x06status\x12\x18\n" +
+	"\achannel\x18\x04 \x01(\tR\achannel\x12\x12\n" +
+	"\x04host\x18\x05 \x01(\tR\x04host\x12\x18\n" +
+	"\awaiting\x18\x06 \x01(\x03R\awaiting\x12\x12\n" +
+	"\x04dead\x18\a \x01(\x03R\x04dead\x12\x1a\n" +
+	"\bfailures\x18\b \x01(\x03R\bfailures\x12\x12\n" +
+	"\x04sent\x18\t \x01(\tR\x04sent\x12\x10\n" +
+	"\x03due\x18\n" +
+	" \x01(\tR\x03due\x12=\n" +
+	"\fdead_letters\x18\v \x03(\v2\x1a.yba.records.v1.DeadLetterR\vdeadLetters\"8\n" +
+	"\n" +
+	"DeadLetter\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x03R\x06number\x12\x12\n" +
+	"\x04time\x18\x02 \x01(\tR\x04time\"]\n" +
+	"\x19SubscriptionReviveRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06resend\x18\x02 \x01(\bR\x06resend\x12\x18\n" +
+	"\anumbers\x18\x03 \x03(\x03R\anumbers\"L\n" +
+	"\x1aSubscriptionReviveResponse\x12\x16\n" +
+	"\x06queued\x18\x01 \x01(\x03R\x06queued\x12\x16\n" +
+	"\x06status\x18\x02 \x01(\tR\x06status\"\x85\x01\n" +
 	"\rExportRequest\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\tR\x05level\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\tR\x05group\x12\x14\n" +
 	"\x05query\x18\x03 \x01(\tR\x05query\x12\x18\n" +
 	"\alenient\x18\x04 \x01(\bR\alenient\x12\x18\n" +
-	"\arequest\x18\x05 \x01(\tR\arequest\"\"\n" +
+	"\arequest\x18\x05 \x01(\tR\arequest\"<\n" +
 	"\x0eExportResponse\x12\x10\n" +
-	"\x03job\x18\x01 \x01(\tR\x03job\"'\n" +
+	"\x03job\x18\x01 \x01(\tR\x03job\x12\x18\n" +
+	"\aignored\x18\x02 \x03(\tR\aignored\"'\n" +
 	"\x13ExportStatusRequest\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\tR\x03job\"\x84\x01\n" +
 	"\x14ExportStatusResponse\x12\x1a\n" +
@@ -2637,7 +3082,7 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x04line\x18\x01 \x01(\x03R\x04line\x12\x14\n" +
 	"\x05class\x18\x02 \x01(\tR\x05class\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12\x0e\n" +
-	"\x02at\x18\x04 \x01(\tR\x02at2\xea\x14\n" +
+	"\x02at\x18\x04 \x01(\tR\x02at2\xc4\x16\n" +
 	"\aRecords\x12=\n" +
 	"\x04Read\x12\x1b.yba.records.v1.ReadRequest\x1a\x18.yba.records.v1.Resource\x12K\n" +
 	"\vReadVersion\x12\".yba.records.v1.ReadVersionRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
@@ -2670,7 +3115,9 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x11SubscriptionToken\x12(.yba.records.v1.SubscriptionTokenRequest\x1a\x18.yba.records.v1.Resource\x12Y\n" +
 	"\x12SubscriptionSecret\x12).yba.records.v1.SubscriptionSecretRequest\x1a\x18.yba.records.v1.Resource\x12c\n" +
 	"\x17SubscriptionDeadLetters\x12..yba.records.v1.SubscriptionDeadLettersRequest\x1a\x18.yba.records.v1.Resource\x12Y\n" +
-	"\x12SubscriptionResend\x12).yba.records.v1.SubscriptionResendRequest\x1a\x18.yba.records.v1.Resource\x12G\n" +
+	"\x12SubscriptionResend\x12).yba.records.v1.SubscriptionResendRequest\x1a\x18.yba.records.v1.Resource\x12k\n" +
+	"\x12SubscriptionQueues\x12).yba.records.v1.SubscriptionQueuesRequest\x1a*.yba.records.v1.SubscriptionQueuesResponse\x12k\n" +
+	"\x12SubscriptionRevive\x12).yba.records.v1.SubscriptionReviveRequest\x1a*.yba.records.v1.SubscriptionReviveResponse\x12G\n" +
 	"\x06Export\x12\x1d.yba.records.v1.ExportRequest\x1a\x1e.yba.records.v1.ExportResponse\x12Y\n" +
 	"\fExportStatus\x12#.yba.records.v1.ExportStatusRequest\x1a$.yba.records.v1.ExportStatusResponse\x12S\n" +
 	"\n" +
@@ -2690,7 +3137,7 @@ func file_yba_records_v1_records_proto_rawDescGZIP() []byte {
 	return file_yba_records_v1_records_proto_rawDescData
 }
 
-var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_yba_records_v1_records_proto_goTypes = []any{
 	(*ReadRequest)(nil),                    // 0: yba.records.v1.ReadRequest
 	(*ReadVersionRequest)(nil),             // 1: yba.records.v1.ReadVersionRequest
@@ -2719,98 +3166,110 @@ var file_yba_records_v1_records_proto_goTypes = []any{
 	(*SubscriptionSecretRequest)(nil),      // 24: yba.records.v1.SubscriptionSecretRequest
 	(*SubscriptionDeadLettersRequest)(nil), // 25: yba.records.v1.SubscriptionDeadLettersRequest
 	(*SubscriptionResendRequest)(nil),      // 26: yba.records.v1.SubscriptionResendRequest
-	(*ExportRequest)(nil),                  // 27: yba.records.v1.ExportRequest
-	(*ExportResponse)(nil),                 // 28: yba.records.v1.ExportResponse
-	(*ExportStatusRequest)(nil),            // 29: yba.records.v1.ExportStatusRequest
-	(*ExportStatusResponse)(nil),           // 30: yba.records.v1.ExportStatusResponse
-	(*ExportFileRequest)(nil),              // 31: yba.records.v1.ExportFileRequest
-	(*ExportFileResponse)(nil),             // 32: yba.records.v1.ExportFileResponse
-	(*ExportCancelRequest)(nil),            // 33: yba.records.v1.ExportCancelRequest
-	(*ExportCancelResponse)(nil),           // 34: yba.records.v1.ExportCancelResponse
-	(*ImportRequest)(nil),                  // 35: yba.records.v1.ImportRequest
-	(*ImportResponse)(nil),                 // 36: yba.records.v1.ImportResponse
-	(*ImportError)(nil),                    // 37: yba.records.v1.ImportError
-	(*IndexingResponse_Progress)(nil),      // 38: yba.records.v1.IndexingResponse.Progress
+	(*SubscriptionQueuesRequest)(nil),      // 27: yba.records.v1.SubscriptionQueuesRequest
+	(*SubscriptionQueuesResponse)(nil),     // 28: yba.records.v1.SubscriptionQueuesResponse
+	(*SubscriptionQueue)(nil),              // 29: yba.records.v1.SubscriptionQueue
+	(*DeadLetter)(nil),                     // 30: yba.records.v1.DeadLetter
+	(*SubscriptionReviveRequest)(nil),      // 31: yba.records.v1.SubscriptionReviveRequest
+	(*SubscriptionReviveResponse)(nil),     // 32: yba.records.v1.SubscriptionReviveResponse
+	(*ExportRequest)(nil),                  // 33: yba.records.v1.ExportRequest
+	(*ExportResponse)(nil),                 // 34: yba.records.v1.ExportResponse
+	(*ExportStatusRequest)(nil),            // 35: yba.records.v1.ExportStatusRequest
+	(*ExportStatusResponse)(nil),           // 36: yba.records.v1.ExportStatusResponse
+	(*ExportFileRequest)(nil),              // 37: yba.records.v1.ExportFileRequest
+	(*ExportFileResponse)(nil),             // 38: yba.records.v1.ExportFileResponse
+	(*ExportCancelRequest)(nil),            // 39: yba.records.v1.ExportCancelRequest
+	(*ExportCancelResponse)(nil),           // 40: yba.records.v1.ExportCancelResponse
+	(*ImportRequest)(nil),                  // 41: yba.records.v1.ImportRequest
+	(*ImportResponse)(nil),                 // 42: yba.records.v1.ImportResponse
+	(*ImportError)(nil),                    // 43: yba.records.v1.ImportError
+	(*IndexingResponse_Progress)(nil),      // 44: yba.records.v1.IndexingResponse.Progress
 }
 var file_yba_records_v1_records_proto_depIdxs = []int32{
 	18, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
-	38, // 1: yba.records.v1.IndexingResponse.types:type_name -> yba.records.v1.IndexingResponse.Progress
-	37, // 2: yba.records.v1.ImportResponse.errors:type_name -> yba.records.v1.ImportError
-	0,  // 3: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
-	1,  // 4: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
-	2,  // 5: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
-	4,  // 6: yba.records.v1.Records.Update:input_type -> yba.records.v1.UpdateRequest
-	5,  // 7: yba.records.v1.Records.Patch:input_type -> yba.records.v1.PatchRequest
-	6,  // 8: yba.records.v1.Records.Delete:input_type -> yba.records.v1.DeleteRequest
-	8,  // 9: yba.records.v1.Records.History:input_type -> yba.records.v1.HistoryRequest
-	9,  // 10: yba.records.v1.Records.Search:input_type -> yba.records.v1.SearchRequest
-	10, // 11: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
-	11, // 12: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
-	3,  // 13: yba.records.v1.Records.Validate:input_type -> yba.records.v1.ValidateRequest
-	12, // 14: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
-	13, // 15: yba.records.v1.Records.Expand:input_type -> yba.records.v1.TerminologyRequest
-	13, // 16: yba.records.v1.Records.Lookup:input_type -> yba.records.v1.TerminologyRequest
-	13, // 17: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
-	14, // 18: yba.records.v1.Records.Match:input_type -> yba.records.v1.OperationRequest
-	14, // 19: yba.records.v1.Records.Merge:input_type -> yba.records.v1.OperationRequest
-	14, // 20: yba.records.v1.Records.Unmerge:input_type -> yba.records.v1.OperationRequest
-	14, // 21: yba.records.v1.Records.LastN:input_type -> yba.records.v1.OperationRequest
-	14, // 22: yba.records.v1.Records.Meta:input_type -> yba.records.v1.OperationRequest
-	14, // 23: yba.records.v1.Records.MetaAdd:input_type -> yba.records.v1.OperationRequest
-	14, // 24: yba.records.v1.Records.MetaDelete:input_type -> yba.records.v1.OperationRequest
-	16, // 25: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
-	19, // 26: yba.records.v1.Records.Indexing:input_type -> yba.records.v1.IndexingRequest
-	21, // 27: yba.records.v1.Records.SubscriptionStatus:input_type -> yba.records.v1.SubscriptionStatusRequest
-	22, // 28: yba.records.v1.Records.SubscriptionEvents:input_type -> yba.records.v1.SubscriptionEventsRequest
-	23, // 29: yba.records.v1.Records.SubscriptionToken:input_type -> yba.records.v1.SubscriptionTokenRequest
-	24, // 30: yba.records.v1.Records.SubscriptionSecret:input_type -> yba.records.v1.SubscriptionSecretRequest
-	25, // 31: yba.records.v1.Records.SubscriptionDeadLetters:input_type -> yba.records.v1.SubscriptionDeadLettersRequest
-	26, // 32: yba.records.v1.Records.SubscriptionResend:input_type -> yba.records.v1.SubscriptionResendRequest
-	27, // 33: yba.records.v1.Records.Export:input_type -> yba.records.v1.ExportRequest
-	29, // 34: yba.records.v1.Records.ExportStatus:input_type -> yba.records.v1.ExportStatusRequest
-	31, // 35: yba.records.v1.Records.ExportFile:input_type -> yba.records.v1.ExportFileRequest
-	33, // 36: yba.records.v1.Records.ExportCancel:input_type -> yba.records.v1.ExportCancelRequest
-	35, // 37: yba.records.v1.Records.Import:input_type -> yba.records.v1.ImportRequest
-	7,  // 38: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
-	7,  // 39: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
-	7,  // 40: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
-	7,  // 41: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
-	7,  // 42: yba.records.v1.Records.Patch:output_type -> yba.records.v1.Resource
-	7,  // 43: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
-	15, // 44: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
-	15, // 45: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
-	15, // 46: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
-	15, // 47: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
-	7,  // 48: yba.records.v1.Records.Validate:output_type -> yba.records.v1.Resource
-	7,  // 49: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
-	7,  // 50: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
-	7,  // 51: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
-	7,  // 52: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
-	15, // 53: yba.records.v1.Records.Match:output_type -> yba.records.v1.Bundle
-	7,  // 54: yba.records.v1.Records.Merge:output_type -> yba.records.v1.Resource
-	7,  // 55: yba.records.v1.Records.Unmerge:output_type -> yba.records.v1.Resource
-	15, // 56: yba.records.v1.Records.LastN:output_type -> yba.records.v1.Bundle
-	7,  // 57: yba.records.v1.Records.Meta:output_type -> yba.records.v1.Resource
-	7,  // 58: yba.records.v1.Records.MetaAdd:output_type -> yba.records.v1.Resource
-	7,  // 59: yba.records.v1.Records.MetaDelete:output_type -> yba.records.v1.Resource
-	17, // 60: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
-	20, // 61: yba.records.v1.Records.Indexing:output_type -> yba.records.v1.IndexingResponse
-	15, // 62: yba.records.v1.Records.SubscriptionStatus:output_type -> yba.records.v1.Bundle
-	15, // 63: yba.records.v1.Records.SubscriptionEvents:output_type -> yba.records.v1.Bundle
-	7,  // 64: yba.records.v1.Records.SubscriptionToken:output_type -> yba.records.v1.Resource
-	7,  // 65: yba.records.v1.Records.SubscriptionSecret:output_type -> yba.records.v1.Resource
-	7,  // 66: yba.records.v1.Records.SubscriptionDeadLetters:output_type -> yba.records.v1.Resource
-	7,  // 67: yba.records.v1.Records.SubscriptionResend:output_type -> yba.records.v1.Resource
-	28, // 68: yba.records.v1.Records.Export:output_type -> yba.records.v1.ExportResponse
-	30, // 69: yba.records.v1.Records.ExportStatus:output_type -> yba.records.v1.ExportStatusResponse
-	32, // 70: yba.records.v1.Records.ExportFile:output_type -> yba.records.v1.ExportFileResponse
-	34, // 71: yba.records.v1.Records.ExportCancel:output_type -> yba.records.v1.ExportCancelResponse
-	36, // 72: yba.records.v1.Records.Import:output_type -> yba.records.v1.ImportResponse
-	38, // [38:73] is the sub-list for method output_type
-	3,  // [3:38] is the sub-list for method input_type
-	3,  // [3:3] is the sub-list for extension type_name
-	3,  // [3:3] is the sub-list for extension extendee
-	0,  // [0:3] is the sub-list for field type_name
+	44, // 1: yba.records.v1.IndexingResponse.types:type_name -> yba.records.v1.IndexingResponse.Progress
+	29, // 2: yba.records.v1.SubscriptionQueuesResponse.queues:type_name -> yba.records.v1.SubscriptionQueue
+	30, // 3: yba.records.v1.SubscriptionQueue.dead_letters:type_name -> yba.records.v1.DeadLetter
+	43, // 4: yba.records.v1.ImportResponse.errors:type_name -> yba.records.v1.ImportError
+	0,  // 5: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
+	1,  // 6: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
+	2,  // 7: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
+	4,  // 8: yba.records.v1.Records.Update:input_type -> yba.records.v1.UpdateRequest
+	5,  // 9: yba.records.v1.Records.Patch:input_type -> yba.records.v1.PatchRequest
+	6,  // 10: yba.records.v1.Records.Delete:input_type -> yba.records.v1.DeleteRequest
+	8,  // 11: yba.records.v1.Records.History:input_type -> yba.records.v1.HistoryRequest
+	9,  // 12: yba.records.v1.Records.Search:input_type -> yba.records.v1.SearchRequest
+	10, // 13: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
+	11, // 14: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
+	3,  // 15: yba.records.v1.Records.Validate:input_type -> yba.records.v1.ValidateRequest
+	12, // 16: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
+	13, // 17: yba.records.v1.Records.Expand:input_type -> yba.records.v1.TerminologyRequest
+	13, // 18: yba.records.v1.Records.Lookup:input_type -> yba.records.v1.TerminologyRequest
+	13, // 19: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
+	14, // 20: yba.records.v1.Records.Match:input_type -> yba.records.v1.OperationRequest
+	14, // 21: yba.records.v1.Records.Merge:input_type -> yba.records.v1.OperationRequest
+	14, // 22: yba.records.v1.Records.Unmerge:input_type -> yba.records.v1.OperationRequest
+	14, // 23: yba.records.v1.Records.LastN:input_type -> yba.records.v1.OperationRequest
+	14, // 24: yba.records.v1.Records.Meta:input_type -> yba.records.v1.OperationRequest
+	14, // 25: yba.records.v1.Records.MetaAdd:input_type -> yba.records.v1.OperationRequest
+	14, // 26: yba.records.v1.Records.MetaDelete:input_type -> yba.records.v1.OperationRequest
+	16, // 27: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
+	19, // 28: yba.records.v1.Records.Indexing:input_type -> yba.records.v1.IndexingRequest
+	21, // 29: yba.records.v1.Records.SubscriptionStatus:input_type -> yba.records.v1.SubscriptionStatusRequest
+	22, // 30: yba.records.v1.Records.SubscriptionEvents:input_type -> yba.records.v1.SubscriptionEventsRequest
+	23, // 31: yba.records.v1.Records.SubscriptionToken:input_type -> yba.records.v1.SubscriptionTokenRequest
+	24, // 32: yba.records.v1.Records.SubscriptionSecret:input_type -> yba.records.v1.SubscriptionSecretRequest
+	25, // 33: yba.records.v1.Records.SubscriptionDeadLetters:input_type -> yba.records.v1.SubscriptionDeadLettersRequest
+	26, // 34: yba.records.v1.Records.SubscriptionResend:input_type -> yba.records.v1.SubscriptionResendRequest
+	27, // 35: yba.records.v1.Records.SubscriptionQueues:input_type -> yba.records.v1.SubscriptionQueuesRequest
+	31, // 36: yba.records.v1.Records.SubscriptionRevive:input_type -> yba.records.v1.SubscriptionReviveRequest
+	33, // 37: yba.records.v1.Records.Export:input_type -> yba.records.v1.ExportRequest
+	35, // 38: yba.records.v1.Records.ExportStatus:input_type -> yba.records.v1.ExportStatusRequest
+	37, // 39: yba.records.v1.Records.ExportFile:input_type -> yba.records.v1.ExportFileRequest
+	39, // 40: yba.records.v1.Records.ExportCancel:input_type -> yba.records.v1.ExportCancelRequest
+	41, // 41: yba.records.v1.Records.Import:input_type -> yba.records.v1.ImportRequest
+	7,  // 42: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
+	7,  // 43: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
+	7,  // 44: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
+	7,  // 45: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
+	7,  // 46: yba.records.v1.Records.Patch:output_type -> yba.records.v1.Resource
+	7,  // 47: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
+	15, // 48: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
+	15, // 49: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
+	15, // 50: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
+	15, // 51: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
+	7,  // 52: yba.records.v1.Records.Validate:output_type -> yba.records.v1.Resource
+	7,  // 53: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
+	7,  // 54: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
+	7,  // 55: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
+	7,  // 56: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
+	15, // 57: yba.records.v1.Records.Match:output_type -> yba.records.v1.Bundle
+	7,  // 58: yba.records.v1.Records.Merge:output_type -> yba.records.v1.Resource
+	7,  // 59: yba.records.v1.Records.Unmerge:output_type -> yba.records.v1.Resource
+	15, // 60: yba.records.v1.Records.LastN:output_type -> yba.records.v1.Bundle
+	7,  // 61: yba.records.v1.Records.Meta:output_type -> yba.records.v1.Resource
+	7,  // 62: yba.records.v1.Records.MetaAdd:output_type -> yba.records.v1.Resource
+	7,  // 63: yba.records.v1.Records.MetaDelete:output_type -> yba.records.v1.Resource
+	17, // 64: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
+	20, // 65: yba.records.v1.Records.Indexing:output_type -> yba.records.v1.IndexingResponse
+	15, // 66: yba.records.v1.Records.SubscriptionStatus:output_type -> yba.records.v1.Bundle
+	15, // 67: yba.records.v1.Records.SubscriptionEvents:output_type -> yba.records.v1.Bundle
+	7,  // 68: yba.records.v1.Records.SubscriptionToken:output_type -> yba.records.v1.Resource
+	7,  // 69: yba.records.v1.Records.SubscriptionSecret:output_type -> yba.records.v1.Resource
+	7,  // 70: yba.records.v1.Records.SubscriptionDeadLetters:output_type -> yba.records.v1.Resource
+	7,  // 71: yba.records.v1.Records.SubscriptionResend:output_type -> yba.records.v1.Resource
+	28, // 72: yba.records.v1.Records.SubscriptionQueues:output_type -> yba.records.v1.SubscriptionQueuesResponse
+	32, // 73: yba.records.v1.Records.SubscriptionRevive:output_type -> yba.records.v1.SubscriptionReviveResponse
+	34, // 74: yba.records.v1.Records.Export:output_type -> yba.records.v1.ExportResponse
+	36, // 75: yba.records.v1.Records.ExportStatus:output_type -> yba.records.v1.ExportStatusResponse
+	38, // 76: yba.records.v1.Records.ExportFile:output_type -> yba.records.v1.ExportFileResponse
+	40, // 77: yba.records.v1.Records.ExportCancel:output_type -> yba.records.v1.ExportCancelResponse
+	42, // 78: yba.records.v1.Records.Import:output_type -> yba.records.v1.ImportResponse
+	42, // [42:79] is the sub-list for method output_type
+	5,  // [5:42] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_yba_records_v1_records_proto_init() }
@@ -2824,7 +3283,7 @@ func file_yba_records_v1_records_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_yba_records_v1_records_proto_rawDesc), len(file_yba_records_v1_records_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   39,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

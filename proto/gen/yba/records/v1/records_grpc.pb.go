@@ -49,6 +49,8 @@ const (
 	Records_SubscriptionSecret_FullMethodName      = "/yba.records.v1.Records/SubscriptionSecret"
 	Records_SubscriptionDeadLetters_FullMethodName = "/yba.records.v1.Records/SubscriptionDeadLetters"
 	Records_SubscriptionResend_FullMethodName      = "/yba.records.v1.Records/SubscriptionResend"
+	Records_SubscriptionQueues_FullMethodName      = "/yba.records.v1.Records/SubscriptionQueues"
+	Records_SubscriptionRevive_FullMethodName      = "/yba.records.v1.Records/SubscriptionRevive"
 	Records_Export_FullMethodName                  = "/yba.records.v1.Records/Export"
 	Records_ExportStatus_FullMethodName            = "/yba.records.v1.Records/ExportStatus"
 	Records_ExportFile_FullMethodName              = "/yba.records.v1.Records/ExportFile"
@@ -125,6 +127,12 @@ type RecordsClient interface {
 	SubscriptionDeadLetters(ctx context.Context, in *SubscriptionDeadLettersRequest, opts ...grpc.CallOption) (*Resource, error)
 	// SubscriptionResend puts dead letters back into the queue.
 	SubscriptionResend(ctx context.Context, in *SubscriptionResendRequest, opts ...grpc.CallOption) (*Resource, error)
+	// SubscriptionQueues tells who runs the installation how deliveries stand:
+	// no criteria, no path of an endpoint and no record, which may name people.
+	SubscriptionQueues(ctx context.Context, in *SubscriptionQueuesRequest, opts ...grpc.CallOption) (*SubscriptionQueuesResponse, error)
+	// SubscriptionRevive lets a Subscription that failed shake hands again, and
+	// puts its dead letters back into the queue where that is asked for.
+	SubscriptionRevive(ctx context.Context, in *SubscriptionReviveRequest, opts ...grpc.CallOption) (*SubscriptionReviveResponse, error)
 	// Export begins a bulk export (https://hl7.org/fhir/uv/bulkdata/export.html).
 	Export(ctx context.Context, in *ExportRequest, opts ...grpc.CallOption) (*ExportResponse, error)
 	// ExportStatus tells how far an export is, and at its end what it consists of.
@@ -445,6 +453,26 @@ func (c *recordsClient) SubscriptionResend(ctx context.Context, in *Subscription
 	return out, nil
 }
 
+func (c *recordsClient) SubscriptionQueues(ctx context.Context, in *SubscriptionQueuesRequest, opts ...grpc.CallOption) (*SubscriptionQueuesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SubscriptionQueuesResponse)
+	err := c.cc.Invoke(ctx, Records_SubscriptionQueues_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *recordsClient) SubscriptionRevive(ctx context.Context, in *SubscriptionReviveRequest, opts ...grpc.CallOption) (*SubscriptionReviveResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SubscriptionReviveResponse)
+	err := c.cc.Invoke(ctx, Records_SubscriptionRevive_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *recordsClient) Export(ctx context.Context, in *ExportRequest, opts ...grpc.CallOption) (*ExportResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ExportResponse)
@@ -564,6 +592,12 @@ type RecordsServer interface {
 	SubscriptionDeadLetters(context.Context, *SubscriptionDeadLettersRequest) (*Resource, error)
 	// SubscriptionResend puts dead letters back into the queue.
 	SubscriptionResend(context.Context, *SubscriptionResendRequest) (*Resource, error)
+	// SubscriptionQueues tells who runs the installation how deliveries stand:
+	// no criteria, no path of an endpoint and no record, which may name people.
+	SubscriptionQueues(context.Context, *SubscriptionQueuesRequest) (*SubscriptionQueuesResponse, error)
+	// SubscriptionRevive lets a Subscription that failed shake hands again, and
+	// puts its dead letters back into the queue where that is asked for.
+	SubscriptionRevive(context.Context, *SubscriptionReviveRequest) (*SubscriptionReviveResponse, error)
 	// Export begins a bulk export (https://hl7.org/fhir/uv/bulkdata/export.html).
 	Export(context.Context, *ExportRequest) (*ExportResponse, error)
 	// ExportStatus tells how far an export is, and at its end what it consists of.
@@ -672,6 +706,12 @@ func (UnimplementedRecordsServer) SubscriptionDeadLetters(context.Context, *Subs
 }
 func (UnimplementedRecordsServer) SubscriptionResend(context.Context, *SubscriptionResendRequest) (*Resource, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method SubscriptionResend not implemented")
+}
+func (UnimplementedRecordsServer) SubscriptionQueues(context.Context, *SubscriptionQueuesRequest) (*SubscriptionQueuesResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method SubscriptionQueues not implemented")
+}
+func (UnimplementedRecordsServer) SubscriptionRevive(context.Context, *SubscriptionReviveRequest) (*SubscriptionReviveResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method SubscriptionRevive not implemented")
 }
 func (UnimplementedRecordsServer) Export(context.Context, *ExportRequest) (*ExportResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Export not implemented")
@@ -1248,6 +1288,42 @@ func _Records_SubscriptionResend_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Records_SubscriptionQueues_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SubscriptionQueuesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).SubscriptionQueues(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_SubscriptionQueues_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).SubscriptionQueues(ctx, req.(*SubscriptionQueuesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Records_SubscriptionRevive_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SubscriptionReviveRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).SubscriptionRevive(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_SubscriptionRevive_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).SubscriptionRevive(ctx, req.(*SubscriptionReviveRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Records_Export_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ExportRequest)
 	if err := dec(in); err != nil {
@@ -1464,6 +1540,14 @@ var Records_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SubscriptionResend",
 			Handler:    _Records_SubscriptionResend_Handler,
+		},
+		{
+			MethodName: "SubscriptionQueues",
+			Handler:    _Records_SubscriptionQueues_Handler,
+		},
+		{
+			MethodName: "SubscriptionRevive",
+			Handler:    _Records_SubscriptionRevive_Handler,
 		},
 		{
 			MethodName: "Export",

@@ -62,6 +62,37 @@ func TestOrdersByAnyKeys(t *testing.T) {
 	}
 }
 
+// TestAListByOneTextHasThatTextsOrder searches those of whom several names,
+// and several spellings of one name, begin as asked: each comes once, at the
+// place of its least, however long the pages are.
+func TestAListByOneTextHasThatTextsOrder(t *testing.T) {
+	r, ctx := loose(t)
+	for _, p := range [][2]string{
+		{"a", `{"text":"Nguyễn Zung"},{"text":"Nguyễn Ái"},{"text":"nguyen ai"}`},
+		{"b", `{"text":"Nguyen Bình"},{"text":"An"}`},
+		{"c", `{"text":"Ngô Cúc"},{"text":"Nguyễn Bình"}`},
+		{"d", `{"text":"Trần Nguyễn"}`},
+		{"e", `{"text":"Ng"}`},
+		{"f", `{"text":"Ng"}`},
+	} {
+		put(ctx, t, r, "Patient", p[0], `{"name":[`+p[1]+`]}`)
+	}
+	for _, tt := range []struct{ query, want string }{
+		{"name=ng", "e f c a b"},
+		{"name=Nguyễn", "a b c"},
+		{"name=nguyen b", "b c"},
+		{"name=t", "d"},
+		{"name=ng&_sort=-name", "a c b f e"},
+	} {
+		for _, size := range []string{"1", "2", "20"} {
+			got, total := ask(ctx, t, r, "Patient?"+tt.query, size)
+			if total != len(got) || strings.Join(got, " ") != tt.want {
+				t.Errorf("%s in pages of %s: %v of %d, not %s", tt.query, size, got, total, tt.want)
+			}
+		}
+	}
+}
+
 // TestPagesStayWholeWhileOthersWrite inserts before and behind the place where
 // a reader stands: what was there is read once, whatever comes.
 func TestPagesStayWholeWhileOthersWrite(t *testing.T) {

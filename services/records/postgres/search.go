@@ -20,7 +20,8 @@ type Page struct {
 }
 
 // search builds one search. f is the row that stands for the resource: a
-// token's, a reference's or the current row; each has patient, key and at.
+// token's, a reference's, a text's or the current row; each has patient and
+// key, all but the text's have at.
 type search struct {
 	*sqlText
 	s     *Store
@@ -144,6 +145,11 @@ func (b *search) build(ctx context.Context, page bool) (none bool, err error) {
 		}
 	case rest[driver].Param.Type == "token":
 		b.from = "records.tokens f"
+	case rest[driver].Param.Type == "string":
+		b.from = "records.strings f"
+		if page {
+			b.where = append(b.where, b.first(rest[driver]))
+		}
 	default:
 		b.from = "records.refs f"
 	}
@@ -215,6 +221,9 @@ func (b *search) compartments(ctx context.Context) (keys []int64, rest []record.
 // driver chooses the filter whose index yields matches in the list's order,
 // -1 for none.
 func (b *search) driver(list []record.Filter) int {
+	if b.q.Sort[0].By == "text" {
+		return 0 // the only one
+	}
 	if len(b.q.Sort) != 1 || b.q.Sort[0].By != "at" {
 		return -1
 	}
@@ -231,6 +240,14 @@ func (b *search) driver(list []record.Filter) int {
 		}
 	}
 	return best
+}
+
+// first is the condition that of the texts of a resource that begin as the
+// filter wants row f has the least, so that each resource comes once.
+func (b *search) first(f record.Filter) string {
+	o := b.alias()
+	return "NOT EXISTS (SELECT FROM records.strings " + o + " WHERE " + same(o, "f") + " AND " + b.params(f, o) +
+		" AND " + o + ".folded >= " + b.arg(f.Values[0].Text) + " AND " + o + ".folded < f.folded)"
 }
 
 // named reports whether the filter is a patient's, whose compartment is the

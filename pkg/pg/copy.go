@@ -102,18 +102,22 @@ func (l *Line) Text(v string) *Line {
 
 func (l *Line) escaped(v string) {
 	for i := range len(v) {
-		switch c := v[i]; c {
-		case '\\':
-			l.b = append(l.b, `\\`...)
-		case '\n':
-			l.b = append(l.b, `\n`...)
-		case '\r':
-			l.b = append(l.b, `\r`...)
-		case '\t':
-			l.b = append(l.b, `\t`...)
-		default:
-			l.b = append(l.b, c)
-		}
+		l.escape(v[i])
+	}
+}
+
+func (l *Line) escape(c byte) {
+	switch c {
+	case '\\':
+		l.b = append(l.b, `\\`...)
+	case '\n':
+		l.b = append(l.b, `\n`...)
+	case '\r':
+		l.b = append(l.b, `\r`...)
+	case '\t':
+		l.b = append(l.b, `\t`...)
+	default:
+		l.b = append(l.b, c)
 	}
 }
 
@@ -125,11 +129,13 @@ func (l *Line) Texts(list []string) *Line {
 		if i > 0 {
 			l.b = append(l.b, ',')
 		}
-		// In an array's own quotes a quote and a backslash are escaped, and
-		// COPY wants each backslash twice.
-		v = strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(v)
 		l.b = append(l.b, '"')
-		l.escaped(v)
+		for j := range len(v) {
+			if c := v[j]; c == '"' || c == '\\' {
+				l.escape('\\') // within an array's quotes; COPY undoes its own escapes first
+			}
+			l.escape(v[j])
+		}
 		l.b = append(l.b, '"')
 	}
 	l.b = append(l.b, '}')

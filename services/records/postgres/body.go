@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"bytes"
+	"database/sql"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -57,10 +59,19 @@ func (p *packer) unpack(body []byte, encoding int16) (_ []byte, splices []record
 	case plain:
 		return body, splices, nil
 	case zstd1:
-		body, err = p.dec.DecodeAll(body, make([]byte, 0, len(body)*4))
+		body, err = p.dec.DecodeAll(body, nil) // it knows how much it needs
 		return body, splices, err
 	}
 	return nil, nil, fmt.Errorf("records: a body has the unknown encoding %d: this program is older than its data", encoding)
+}
+
+// own unpacks a body that is the driver's until the next row is read.
+func (p *packer) own(body sql.RawBytes, encoding int16) ([]byte, []record.Splice, error) {
+	out, splices, err := p.unpack(body, encoding)
+	if encoding&zstd1 == 0 {
+		out = bytes.Clone(out)
+	}
+	return out, splices, err
 }
 
 // appendSplices writes the table: the number of values, and of each its place,

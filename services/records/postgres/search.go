@@ -139,7 +139,11 @@ func (b *search) build(ctx context.Context, page bool) (none bool, err error) {
 	case driver < 0:
 		b.from = "records.current f"
 		if b.q.Type != "" {
-			b.where = append(b.where, "f.type = "+b.arg(b.q.Number))
+			number := b.arg(b.q.Number)
+			if len(patients) > 0 {
+				number = hidden(number, "smallint")
+			}
+			b.where = append(b.where, "f.type = "+number)
 		} else if len(b.q.Types) > 0 {
 			b.where = append(b.where, "f.type = ANY("+b.numbers(b.q.Types)+")")
 		}
@@ -147,9 +151,6 @@ func (b *search) build(ctx context.Context, page bool) (none bool, err error) {
 		b.from = "records.tokens f"
 	case rest[driver].Param.Type == "string":
 		b.from = "records.strings f"
-		if page {
-			b.where = append(b.where, b.first(rest[driver]))
-		}
 	default:
 		b.from = "records.refs f"
 	}
@@ -166,9 +167,12 @@ func (b *search) build(ctx context.Context, page bool) (none bool, err error) {
 			continue
 		}
 		var c string
-		if i == driver {
+		switch {
+		case i == driver && page && b.q.Sort[0].By == "text":
+			c = b.texts(f)
+		case i == driver:
 			c, err = b.condition(ctx, f, "f")
-		} else {
+		default:
 			c, err = b.holds(ctx, f, "f")
 		}
 		if err != nil {
@@ -242,13 +246,22 @@ func (b *search) driver(list []record.Filter) int {
 	return best
 }
 
-// first is the condition that of the texts of a resource that begin as the
-// filter wants row f has the least, so that each resource comes once.
-func (b *search) first(f record.Filter) string {
+// texts is the condition on row f of a list in the order of a text: it begins
+// as the filter wants, and of those of its resource that do it is the least,
+// so that each resource comes once.
+func (b *search) texts(f record.Filter) string {
+	from, to := hidden(b.arg(f.Values[0].Text), "text"), hidden(b.arg(f.Values[0].Text+lastRune), "text")
 	o := b.alias()
-	return "NOT EXISTS (SELECT FROM records.strings " + o + " WHERE " + same(o, "f") + " AND " + b.params(f, o) +
-		" AND " + o + ".folded >= " + b.arg(f.Values[0].Text) + " AND " + o + ".folded < f.folded)"
+	return b.params(f, "f") + " AND f.folded >= " + from + " AND f.folded < " + to +
+		" AND NOT EXISTS (SELECT FROM records.strings " + o + " WHERE " + same(o, "f") + " AND " + b.params(f, o) +
+		" AND " + o + ".folded >= " + from + " AND " + o + ".folded < f.folded)"
 }
+
+// hidden keeps the value of an argument from the planner, where the way does
+// not depend on it: PostgreSQL plans a kept statement afresh each time that
+// the values promise less than the average does, which costs more than such a
+// statement itself.
+func hidden(arg, typ string) string { return "(SELECT " + arg + "::" + typ + ")" }
 
 // named reports whether the filter is a patient's, whose compartment is the
 // better way.

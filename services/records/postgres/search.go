@@ -174,6 +174,9 @@ func (b *search) build(ctx context.Context, page bool) (none bool, err error) {
 			c, err = b.condition(ctx, f, "f")
 		default:
 			c, err = b.holds(ctx, f, "f")
+			if bound := b.own(f); bound != "" {
+				c += " AND " + bound
+			}
 		}
 		if err != nil {
 			return false, err

@@ -83,7 +83,7 @@ func (s *Store) page(ctx context.Context, tx *sql.Tx, x *record.Indexer, q *reco
 	}
 	if more {
 		last := list[len(list)-1]
-		page.Next = &record.Cursor{Key: last.Key, Search: q.Digest, Value: *last.SortValue}
+		page.Next = &record.Cursor{Key: last.Key, Value: *last.SortValue}
 	}
 	page.Matches = list
 	return nil

@@ -12,10 +12,10 @@ import (
 	"github.com/yba-health/yba/pkg/vitext"
 )
 
-// extraction is the version of what this file and extract.go make of a
+// extraction is the version of what this file, extract.go and home.go make of a
 // resource. It is part of every parameter's digest: raise it whenever they
 // make other rows of the same bytes, so that stored resources are indexed again.
-const extraction = "3"
+const extraction = "4"
 
 // exists makes the boolean that "X.exists() and X != false" is: false also
 // without the element.

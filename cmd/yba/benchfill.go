@@ -3,8 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/url"
 	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,6 +84,25 @@ func (b *bench) fillStore(ctx context.Context, client *fhirclient.Client, say fu
 	m := measure{Name: "fill, resources", Connections: fillConnections, Count: n, PerSecond: float64(n) / time.Since(begin).Seconds()}
 	m.spent(before, b.processors(ctx))
 	return m, spread(patients, sampled), nil
+}
+
+// somePatients picks people of a store that is full already: in the order of
+// ids, which are random, those come from everywhere.
+func (b *bench) somePatients(ctx context.Context, client *fhirclient.Client) ([]string, error) {
+	var list []string
+	for body, err := range client.Search(ctx, "Patient", url.Values{"_sort": {"_id"}, "_count": {strconv.Itoa(sampled)}, "_elements": {"id"}}) {
+		if err != nil {
+			return nil, fmt.Errorf("looking for patients: %w", err)
+		}
+		var p struct{ ID string }
+		if err := json.Unmarshal(body, &p); err != nil {
+			return nil, fmt.Errorf("a patient cannot be read: %w", err)
+		}
+		if list = append(list, p.ID); len(list) == sampled {
+			break
+		}
+	}
+	return list, nil
 }
 
 // held counts what the store holds, by the types of the bundles.

@@ -25,7 +25,7 @@ type Auditor struct {
 }
 
 const (
-	auditBatch  = 500
+	auditBatch  = 2000
 	auditBuffer = 20_000
 	auditEvery  = 50 * time.Millisecond
 )

@@ -122,15 +122,26 @@ func (t *touched) add(x touch) {
 	if len(t.list) >= maxTouched {
 		x.target = ""
 	}
-	if _, twice := t.seen[x]; twice {
+	if len(t.list) < fewTouched {
+		if !slices.Contains(t.list, x) {
+			t.list = append(t.list, x)
+		}
 		return
 	}
 	if t.seen == nil {
 		t.seen = map[touch]struct{}{}
+		for _, y := range t.list {
+			t.seen[y] = struct{}{}
+		}
 	}
-	t.seen[x] = struct{}{}
-	t.list = append(t.list, x)
+	if _, twice := t.seen[x]; !twice {
+		t.seen[x] = struct{}{}
+		t.list = append(t.list, x)
+	}
 }
+
+// fewTouched are compared one by one; most operations touch one.
+const fewTouched = 8
 
 // entries returns what was touched so far.
 func (t *touched) entries() []touch {

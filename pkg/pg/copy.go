@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -66,4 +68,83 @@ func Copy(ctx context.Context, conn *sql.Conn, table, columns string, rows []str
 		}
 		return nil
 	})
+}
+
+// Line builds lines for Copy, column by column. The zero value is empty.
+type Line struct{ b []byte }
+
+func (l *Line) sep() {
+	if len(l.b) > 0 {
+		l.b = append(l.b, '\t')
+	}
+}
+
+// Int adds a number.
+func (l *Line) Int(n int64) *Line {
+	l.sep()
+	l.b = strconv.AppendInt(l.b, n, 10)
+	return l
+}
+
+// Bytes adds a bytea.
+func (l *Line) Bytes(v []byte) *Line {
+	l.sep()
+	l.b = hex.AppendEncode(append(l.b, `\\x`...), v)
+	return l
+}
+
+// Text adds a text. It must not be the first column: an empty one begins no line.
+func (l *Line) Text(v string) *Line {
+	l.sep()
+	l.escaped(v)
+	return l
+}
+
+func (l *Line) escaped(v string) {
+	for i := range len(v) {
+		l.escape(v[i])
+	}
+}
+
+func (l *Line) escape(c byte) {
+	switch c {
+	case '\\':
+		l.b = append(l.b, `\\`...)
+	case '\n':
+		l.b = append(l.b, `\n`...)
+	case '\r':
+		l.b = append(l.b, `\r`...)
+	case '\t':
+		l.b = append(l.b, `\t`...)
+	default:
+		l.b = append(l.b, c)
+	}
+}
+
+// Texts adds an array of texts.
+func (l *Line) Texts(list []string) *Line {
+	l.sep()
+	l.b = append(l.b, '{')
+	for i, v := range list {
+		if i > 0 {
+			l.b = append(l.b, ',')
+		}
+		l.b = append(l.b, '"')
+		for j := range len(v) {
+			if c := v[j]; c == '"' || c == '\\' {
+				l.escape('\\') // within an array's quotes; COPY undoes its own escapes first
+			}
+			l.escape(v[j])
+		}
+		l.b = append(l.b, '"')
+	}
+	l.b = append(l.b, '}')
+	return l
+}
+
+// End returns the line and begins the next.
+func (l *Line) End() string {
+	line := string(l.b)
+	l.b = l.b[:0]
+	return line
 }

@@ -251,9 +251,10 @@ func (e *Embedded) start(bin, dir, socket string, as *syscall.Credential, volati
 	// A page that changes for the first time after a checkpoint goes to the log
 	// as a whole; with random index pages that is most of the log, so
 	// checkpoints come rarely.
+	memory := machineMemory()
 	set := []string{
 		"listen_addresses=", "unix_socket_directories=" + socket, "max_connections=120",
-		"shared_buffers=256MB", "max_wal_size=4GB", "min_wal_size=512MB", "checkpoint_timeout=15min", "checkpoint_completion_target=0.9",
+		"shared_buffers=" + strconv.FormatInt(buffers(memory), 10) + "MB", "max_wal_size=4GB", "min_wal_size=512MB", "checkpoint_timeout=15min", "checkpoint_completion_target=0.9",
 		"wal_compression=on", "random_page_cost=1.1", "effective_cache_size=2GB", "jit=off",
 		"autovacuum_vacuum_scale_factor=0.02", "autovacuum_analyze_scale_factor=0.01",
 		"log_min_messages=error", "log_min_error_statement=panic", "timezone=UTC",

@@ -119,6 +119,7 @@ func TestAnEntryIsKeptWhateverItHolds(t *testing.T) {
 	w.append([]*accessv1.AuditEntry{
 		{At: "yesterday", Operation: "records.Read", Reason: "a\x00b\xff", Target: strings.Repeat("ế", 5000)},
 		{At: "0001-01-01T00:00:00Z", Roles: []string{"nul\x00"}},
+		{Roles: []string{"", `a"b`, `\`, "{,}", "NULL"}, Name: `\.`, Target: "a\tb\nc", Reason: `\N`},
 		{},
 	})
 	if err := w.verify(); err != nil {

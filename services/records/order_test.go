@@ -62,6 +62,37 @@ func TestOrdersByAnyKeys(t *testing.T) {
 	}
 }
 
+// TestAListByOneTextHasThatTextsOrder searches those of whom several names,
+// and several spellings of one name, begin as asked: each comes once, at the
+// place of its least, however long the pages are.
+func TestAListByOneTextHasThatTextsOrder(t *testing.T) {
+	r, ctx := loose(t)
+	for _, p := range [][2]string{
+		{"a", `{"text":"Nguyễn Zung"},{"text":"Nguyễn Ái"},{"text":"nguyen ai"}`},
+		{"b", `{"text":"Nguyen Bình"},{"text":"An"}`},
+		{"c", `{"text":"Ngô Cúc"},{"text":"Nguyễn Bình"}`},
+		{"d", `{"text":"Trần Nguyễn"}`},
+		{"e", `{"text":"Ng"}`},
+		{"f", `{"text":"Ng"}`},
+	} {
+		put(ctx, t, r, "Patient", p[0], `{"name":[`+p[1]+`]}`)
+	}
+	for _, tt := range []struct{ query, want string }{
+		{"name=ng", "e f c a b"},
+		{"name=Nguyễn", "a b c"},
+		{"name=nguyen b", "b c"},
+		{"name=t", "d"},
+		{"name=ng&_sort=-name", "a c b f e"},
+	} {
+		for _, size := range []string{"1", "2", "20"} {
+			got, total := ask(ctx, t, r, "Patient?"+tt.query, size)
+			if total != len(got) || strings.Join(got, " ") != tt.want {
+				t.Errorf("%s in pages of %s: %v of %d, not %s", tt.query, size, got, total, tt.want)
+			}
+		}
+	}
+}
+
 // TestPagesStayWholeWhileOthersWrite inserts before and behind the place where
 // a reader stands: what was there is read once, whatever comes.
 func TestPagesStayWholeWhileOthersWrite(t *testing.T) {
@@ -140,5 +171,41 @@ func TestPartsOfResources(t *testing.T) {
 	f := search(ctx, t, r, "Observation", "_include=Observation:subject&_elements=note,Group.name")
 	if s := string(f.body); !strings.Contains(s, `"gn"`) || strings.Contains(s, `"quantity"`) || !strings.Contains(s, `"note"`) || strings.Contains(s, `"method"`) {
 		t.Errorf("elements by type: %s", s)
+	}
+}
+
+// TestADateFindsTheSameInEveryOrder asks for dates of every form by every
+// comparison. In the order of the resource's own date an index bounds the
+// list; by ids nothing does.
+func TestADateFindsTheSameInEveryOrder(t *testing.T) {
+	r, ctx := loose(t)
+	for i, effective := range []string{
+		`"effectiveDateTime":"2024"`, `"effectiveDateTime":"2024-05"`, `"effectiveDateTime":"2024-05-10"`, `"effectiveDateTime":"2024-05-10T08:00:00+07:00"`,
+		`"effectiveInstant":"2024-05-31T23:59:59.999+07:00"`, `"effectivePeriod":{"start":"2024-04-20","end":"2024-05-10"}`, `"effectivePeriod":{"start":"2024-05-10","end":"2024-06-10"}`,
+		`"effectivePeriod":{"end":"2024-05-10"}`, `"effectivePeriod":{"start":"2024-05-10"}`, `"effectivePeriod":{"end":"2024-05"}`, `"effectivePeriod":{"start":"2023","end":"2025"}`,
+		`"effectiveTiming":{"event":["2024-05-09","2024-05-11"]}`, `"effectiveDateTime":"2024-06-01"`, `"effectiveDateTime":"2024-05-01"`, `"language":"vi"`,
+	} {
+		put(ctx, t, r, "Observation", fmt.Sprintf("o%02d", i), `{"status":"final","code":{"coding":[{"code":"x"}]},`+effective+`}`)
+	}
+	sizes := map[int]bool{}
+	for _, prefix := range []string{"", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"} {
+		for _, date := range []string{"2024", "2024-05", "2024-05-10", "2024-05-10T08:00:00%2B07:00", "2024-06-01", "2023", "2025"} {
+			for _, query := range []string{"Observation?date=", "Observation?code=x&date="} {
+				query += prefix + date
+				own, total := ask(ctx, t, r, query, "4")
+				byID, _ := ask(ctx, t, r, query+"&_sort=_id", "20")
+				upwards, _ := ask(ctx, t, r, query+"&_sort=date", "20")
+				plain, _ := ask(ctx, t, r, strings.Replace(query, "date=", "date=1000,", 1)+"&_sort=_id", "20") // two values have no bound
+				slices.Sort(own)
+				slices.Sort(upwards)
+				if !slices.Equal(own, plain) || !slices.Equal(byID, plain) || !slices.Equal(upwards, plain) || total != len(plain) {
+					t.Errorf("%s: newest first %v of %d, by id %v, oldest first %v, without a bound %v", query, own, total, byID, upwards, plain)
+				}
+				sizes[len(plain)] = true
+			}
+		}
+	}
+	if len(sizes) < 6 {
+		t.Errorf("the dates tell too little apart: %v", sizes)
 	}
 }

@@ -49,6 +49,9 @@ func unchanged(req *recordsv1.ReadRequest, x *record.Stored) bool {
 	if req.GetIfNoneMatch() != "" {
 		return matches(req.GetIfNoneMatch(), x.Version)
 	}
+	if req.GetIfModifiedSince() == "" {
+		return false
+	}
 	since, err := http.ParseTime(req.GetIfModifiedSince())
 	if err != nil {
 		if since, err = time.Parse(time.RFC3339, req.GetIfModifiedSince()); err != nil {

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/lib/pq"
@@ -17,10 +16,6 @@ import (
 // auditLock is the advisory lock that the writer of the chain holds.
 const auditLock = 0x7962612d61756474 // "yba-audt"
 
-// rolesJoint joins roles in the parameter, since UNNEST flattens arrays of
-// arrays; role names have no such character.
-const rolesJoint = "\x1f"
-
 // AppendAudit implements audit.Store.
 func (s *Store) AppendAudit(ctx context.Context, entries []audit.Entry) error {
 	if len(entries) == 0 {
@@ -28,57 +23,31 @@ func (s *Store) AppendAudit(ctx context.Context, entries []audit.Entry) error {
 	}
 	s.audit.Lock()
 	defer s.audit.Unlock()
-	return pg.InTx(ctx, s.db, sql.LevelReadCommitted, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(auditLock)); err != nil {
+	return pg.InConn(ctx, s.db, sql.LevelReadCommitted, func(conn *sql.Conn) error {
+		if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(auditLock)); err != nil {
 			return err
 		}
 		var last int64
 		var hash []byte
-		err := tx.QueryRowContext(ctx, `SELECT seq, hash FROM access.audit ORDER BY seq DESC LIMIT 1`).Scan(&last, &hash)
+		err := conn.QueryRowContext(ctx, `SELECT seq, hash FROM access.audit ORDER BY seq DESC LIMIT 1`).Scan(&last, &hash)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
 		audit.Link(last, hash, entries)
-		return insertAudit(ctx, tx, entries)
+		return pg.Copy(ctx, conn, "access.audit", auditColumns, auditLines(entries))
 	})
 }
 
-func insertAudit(ctx context.Context, tx *sql.Tx, entries []audit.Entry) error {
-	n := len(entries)
-	seqs, times := make([]int64, n), make([]string, n)
-	previous, hashes := make([][]byte, n), make([][]byte, n)
-	texts := make([][]string, 10)
-	for i := range texts {
-		texts[i] = make([]string, n)
-	}
+// auditLines writes entries as COPY takes them, in the order of auditColumns.
+// A list of 20 people has 20 entries: COPY costs half of what INSERT does.
+func auditLines(entries []audit.Entry) []string {
+	lines := make([]string, len(entries))
+	var l pg.Line
 	for i, e := range entries {
-		seqs[i], times[i] = e.Seq, e.At.Format(time.RFC3339Nano)
-		previous[i], hashes[i] = nonNilBytes(e.Previous), e.Hash
-		for j, v := range []string{
-			e.Operation, e.Account, e.Name, strings.Join(e.Roles, rolesJoint), e.Service, e.Facility, e.Patient, e.Target, e.Outcome, e.Reason,
-		} {
-			texts[j][i] = v
-		}
+		lines[i] = l.Int(e.Seq).Text(e.At.Format(time.RFC3339Nano)).Text(e.Operation).Text(e.Account).Text(e.Name).Texts(e.Roles).
+			Text(e.Service).Text(e.Facility).Text(e.Patient).Text(e.Target).Text(e.Outcome).Text(e.Reason).Bytes(e.Previous).Bytes(e.Hash).End()
 	}
-	args := []any{pq.Array(seqs), pq.Array(times)}
-	for _, t := range texts {
-		args = append(args, pq.Array(t))
-	}
-	args = append(args, pq.Array(previous), pq.Array(hashes))
-	_, err := tx.ExecContext(ctx, `INSERT INTO access.audit
-		(seq, at, operation, account, name, roles, service, facility, patient, target, outcome, reason, previous, hash)
-		SELECT seq, at, operation, account, name, string_to_array(roles, E'\x1f'), service, facility, patient, target, outcome, reason, previous, hash
-		FROM unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-			$10::text[], $11::text[], $12::text[], $13::bytea[], $14::bytea[])
-			AS t(seq, at, operation, account, name, roles, service, facility, patient, target, outcome, reason, previous, hash)`, args...)
-	return err
-}
-
-func nonNilBytes(b []byte) []byte {
-	if b == nil {
-		return []byte{}
-	}
-	return b
+	return lines
 }
 
 const auditColumns = `seq, at, operation, account, name, roles, service, facility, patient, target, outcome, reason, previous, hash`

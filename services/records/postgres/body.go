@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"bytes"
+	"database/sql"
 	_ "embed"
 	"encoding/binary"
 	"errors"
@@ -81,7 +83,7 @@ func (p *packer) unpack(body []byte, encoding int16) (_ []byte, splices []record
 	case plain:
 		return body, splices, nil
 	case zstd1:
-		body, err = p.dec.DecodeAll(body, make([]byte, 0, len(body)*4))
+		body, err = p.dec.DecodeAll(body, nil) // it knows how much it needs
 		return body, splices, err
 	case phrased:
 		if n, err := s2.DecodedLen(body); err != nil || n > longest {
@@ -94,6 +96,15 @@ func (p *packer) unpack(body []byte, encoding int16) (_ []byte, splices []record
 }
 
 var errPhrases = errors.New("records: a body is damaged")
+
+// own unpacks a body that is the driver's until the next row is read.
+func (p *packer) own(body sql.RawBytes, encoding int16) ([]byte, []record.Splice, error) {
+	out, splices, err := p.unpack(body, encoding)
+	if encoding&^spliced == plain {
+		out = bytes.Clone(out)
+	}
+	return out, splices, err
+}
 
 // appendSplices writes the table: the number of values, and of each its place,
 // counted from the one before, its size with the form in the lowest bit, and

@@ -61,10 +61,12 @@ func (b *search) value(ctx context.Context, f record.Filter, v record.Value, t s
 	return b.quantity(ctx, v, t)
 }
 
-// begins compares the beginning of a text. U+10FFFF sorts after everything in
-// the C collation of UTF-8.
+// lastRune sorts after everything in the C collation of UTF-8.
+const lastRune = "\U0010FFFF"
+
+// begins compares the beginning of a text.
 func (b *search) begins(column, text string) string {
-	return "(" + column + " >= " + b.arg(text) + " AND " + column + " < " + b.arg(text+"\U0010FFFF") + ")"
+	return "(" + column + " >= " + b.arg(text) + " AND " + column + " < " + b.arg(text+lastRune) + ")"
 }
 
 func (b *search) token(ctx context.Context, f record.Filter, v record.Value, t string) (string, error) {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
-	"encoding/hex"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/yba-health/yba/pkg/pg"
@@ -37,7 +35,7 @@ func (s *Store) copies(by record.Author, writes []record.Write) ([]copied, value
 	versions := copied{table: "versions", columns: intoVersions}
 	current := copied{table: "current", columns: intoCurrent}
 	people := copied{table: "compartments", columns: intoCompartments}
-	var l copyLine
+	var l pg.Line
 	var packed []byte
 	var large values
 	for i := range writes {
@@ -45,15 +43,15 @@ func (s *Store) copies(by record.Author, writes []record.Write) ([]copied, value
 		var encoding int16
 		body, splices := large.split(x)
 		packed, encoding = s.packer.pack(packed[:0], body, splices)
-		l.int(x.Patient).int(x.Key).int(int64(x.Type)).text(x.ID).int(x.Version).int(x.Updated.UnixMicro()).
-			text(by.Actor).text(by.Reason).text(x.Op[:1]).int(int64(encoding)).bytes(packed)
-		versions.rows = append(versions.rows, l.end())
-		l.int(x.Patient).int(x.Key).int(int64(x.Type)).text(x.ID).int(x.At).int(x.Version).int(x.Updated.UnixMicro()).
-			int(int64(encoding)).bytes(packed)
-		current.rows = append(current.rows, l.end())
+		l.Int(x.Patient).Int(x.Key).Int(int64(x.Type)).Text(x.ID).Int(x.Version).Int(x.Updated.UnixMicro()).
+			Text(by.Actor).Text(by.Reason).Text(x.Op[:1]).Int(int64(encoding)).Bytes(packed)
+		versions.rows = append(versions.rows, l.End())
+		l.Int(x.Patient).Int(x.Key).Int(int64(x.Type)).Text(x.ID).Int(x.At).Int(x.Version).Int(x.Updated.UnixMicro()).
+			Int(int64(encoding)).Bytes(packed)
+		current.rows = append(current.rows, l.End())
 		if s.defs.TypeOf(x.Type) == "Patient" {
-			l.int(x.Key).text(x.ID).text(x.Commune)
-			people.rows = append(people.rows, l.end())
+			l.Int(x.Key).Text(x.ID).Text(x.Commune)
+			people.rows = append(people.rows, l.End())
 		}
 	}
 	tables, _ := s.indexed(writes)
@@ -61,8 +59,8 @@ func (s *Store) copies(by record.Author, writes []record.Write) ([]copied, value
 	slices.SortFunc(locking, inOrder)
 	for i := range locking {
 		x := &locking[i]
-		l.int(int64(x.Type)).text(x.ID).int(x.Key).int(x.Patient).int(x.Version).text("f")
-		directory.rows = append(directory.rows, l.end())
+		l.Int(int64(x.Type)).Text(x.ID).Int(x.Key).Int(x.Patient).Int(x.Version).Text("f")
+		directory.rows = append(directory.rows, l.End())
 	}
 	list := []copied{directory, versions, current, people}
 	for _, t := range tables {
@@ -93,79 +91,31 @@ func (t *table) copied() copied {
 		}
 	}
 	c.columns = strings.Join(names, ", ")
-	var l copyLine
+	var l pg.Line
 	for r := range c.rows {
 		for i, o := range order {
 			n := binary.BigEndian.Uint32(rest[i])
 			v := rest[i][4 : 4+n]
 			rest[i] = rest[i][4+n:]
-			l.element(t.add[o].of, v)
+			addElement(&l, t.add[o].of, v)
 		}
-		c.rows[r] = l.end()
+		c.rows[r] = l.End()
 	}
 	slices.Sort(c.rows)
 	return c
 }
 
-// copyLine builds a line of COPY.
-type copyLine struct{ b []byte }
-
-func (l *copyLine) sep() {
-	if len(l.b) > 0 {
-		l.b = append(l.b, '\t')
-	}
-}
-
-func (l *copyLine) int(n int64) *copyLine {
-	l.sep()
-	l.b = strconv.AppendInt(l.b, n, 10)
-	return l
-}
-
-// bytes comes last in every table.
-func (l *copyLine) bytes(v []byte) {
-	l.sep()
-	l.b = hex.AppendEncode(append(l.b, `\\x`...), v)
-}
-
-// text must not be the first column: an empty one begins no line.
-func (l *copyLine) text(v string) *copyLine {
-	l.sep()
-	for i := range len(v) {
-		switch c := v[i]; c {
-		case '\\':
-			l.b = append(l.b, `\\`...)
-		case '\n':
-			l.b = append(l.b, `\n`...)
-		case '\r':
-			l.b = append(l.b, `\r`...)
-		case '\t':
-			l.b = append(l.b, `\t`...)
-		default:
-			l.b = append(l.b, c)
-		}
-	}
-	return l
-}
-
-// element adds an element of a binary array.
-func (l *copyLine) element(of element, v []byte) {
+// addElement adds an element of a binary array.
+func addElement(l *pg.Line, of element, v []byte) {
 	//nolint:gosec // the bits are those of a signed number
 	switch of {
 	case int8s:
-		l.int(int64(binary.BigEndian.Uint64(v)))
+		l.Int(int64(binary.BigEndian.Uint64(v)))
 	case int4s:
-		l.int(int64(int32(binary.BigEndian.Uint32(v))))
+		l.Int(int64(int32(binary.BigEndian.Uint32(v))))
 	case int2s:
-		l.int(int64(int16(binary.BigEndian.Uint16(v))))
+		l.Int(int64(int16(binary.BigEndian.Uint16(v))))
 	default:
-		l.text(string(v))
+		l.Text(string(v))
 	}
-}
-
-// end returns the line and begins the next.
-func (l *copyLine) end() string {
-	line := string(l.b)
-	l.b = l.b[:0]
-	return line
 }

@@ -34,6 +34,28 @@ func (b *search) dates(low, high string, v record.Value) string {
 	return "(" + low + " >= " + from() + " AND " + high + " <= " + to() + ")"
 }
 
+// own bounds the resource's own date by a filter on the parameter that it is
+// from, so that a list in its order begins and ends in the index where the
+// filter does. The date is one end of the only range: its beginning, or its end
+// where the beginning is unknown. It therefore lies within what the range has
+// to lie in. What only overlaps, as ge and le ask, may begin and end anywhere.
+func (b *search) own(f record.Filter) string {
+	p := f.Param
+	if !direct(f) || p.Type != "date" || f.Modifier != "" || !p.Single || len(f.Values) != 1 || len(f.Also) > 0 || b.q.Type == "" || p.Code != b.x.Main(b.q.Type) {
+		return ""
+	}
+	v := f.Values[0]
+	switch v.Prefix {
+	case "eq":
+		return "f.at >= " + b.arg(v.Low) + "::bigint AND f.at <= " + b.arg(v.High) + "::bigint"
+	case "sa":
+		return "f.at >= " + b.arg(v.High) + "::bigint"
+	case "eb":
+		return "f.at <= " + b.arg(v.Low) + "::bigint"
+	}
+	return ""
+}
+
 // number compares a column with a number of a search
 // (https://hl7.org/fhir/R4/search.html#number): equality leaves the digits
 // open that are not given, comparisons take the number as it stands.

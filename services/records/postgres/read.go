@@ -79,40 +79,6 @@ func (s *Store) whole(ctx context.Context, tx *sql.Tx) func(*record.Stored, erro
 	}
 }
 
-func (s *Store) read(ctx context.Context, tx *sql.Tx, typ int16, id string, r record.Reach) (*record.Stored, error) {
-	q := &sqlText{}
-	q.WriteString(`SELECT d.key, d.patient, d.version, d.deleted, c.updated, c.encoding, c.body
-		FROM records.directory d LEFT JOIN records.current c ON c.patient = d.patient AND c.key = d.key
-		WHERE d.type = ` + q.arg(typ) + ` AND d.id = ` + q.arg(id) + ` AND ` + q.reach("d.patient", r))
-	rows, err := s.query(ctx, s.on(tx), true, q.String(), q.args...)
-	if err != nil {
-		return nil, pg.Fault(err)
-	}
-	defer rows.Close()
-	if !rows.Next() {
-		if err := rows.Err(); err != nil {
-			return nil, pg.Fault(err)
-		}
-		return nil, fault.New(fault.NotFound, "there is no such resource", nil)
-	}
-	x := record.Stored{Type: typ, ID: id}
-	var updated sql.NullInt64
-	var encoding sql.NullInt16
-	var body sql.RawBytes
-	if err := rows.Scan(&x.Key, &x.Patient, &x.Version, &x.Deleted, &updated, &encoding, &body); err != nil {
-		return nil, pg.Fault(err)
-	}
-	x.Updated = time.UnixMicro(updated.Int64).UTC()
-	if x.Body, x.Splices, err = s.packer.unpack(body, encoding.Int16); err != nil {
-		return nil, err
-	}
-	if encoding.Int16&zstd1 == 0 {
-		x.Body = append([]byte(nil), x.Body...) // RawBytes is the driver's
-	}
-	rows.Close()
-	return s.named(ctx, tx, x)
-}
-
 func (s *Store) on(tx *sql.Tx) querier {
 	if tx != nil {
 		return tx
@@ -138,14 +104,14 @@ func (s *Store) scanVersion(rows *sql.Rows, more ...any) (record.Stored, error) 
 	var at int64
 	var op string
 	var encoding int16
-	var body []byte
+	var body sql.RawBytes
 	err := rows.Scan(append([]any{&x.Key, &x.Patient, &x.Type, &x.ID, &x.Version, &at, &op, &x.Actor, &x.Seq, &encoding, &body}, more...)...)
 	if err != nil {
 		return x, pg.Fault(err)
 	}
 	x.Updated, x.Op = time.UnixMicro(at).UTC(), ops[op]
 	x.Deleted = x.Op == "delete"
-	x.Body, x.Splices, err = s.packer.unpack(body, encoding)
+	x.Body, x.Splices, err = s.packer.own(body, encoding)
 	return x, err
 }
 
@@ -321,7 +287,7 @@ func (s *Store) current(ctx context.Context, tx *sql.Tx, how reading, q *sqlText
 		var x record.Stored
 		var updated int64
 		var encoding int16
-		var body []byte
+		var body sql.RawBytes
 		to := []any{&x.Key, &x.Patient, &x.Type, &x.ID, &x.Version, &updated, &encoding, &body}
 		if how.sorted {
 			to = append(to, &x.SortValue)
@@ -330,7 +296,7 @@ func (s *Store) current(ctx context.Context, tx *sql.Tx, how reading, q *sqlText
 			return nil, false, pg.Fault(err)
 		}
 		x.Updated = time.UnixMicro(updated).UTC()
-		if x.Body, x.Splices, err = s.packer.unpack(body, encoding); err != nil {
+		if x.Body, x.Splices, err = s.packer.own(body, encoding); err != nil {
 			return nil, false, err
 		}
 		if cut = how.bounded && !left.take(&x, how.lean, len(list) == 0); cut {

@@ -20,7 +20,8 @@ type Page struct {
 }
 
 // search builds one search. f is the row that stands for the resource: a
-// token's, a reference's or the current row; each has patient, key and at.
+// token's, a reference's, a text's or the current row; each has patient and
+// key, all but the text's have at.
 type search struct {
 	*sqlText
 	s     *Store
@@ -138,12 +139,18 @@ func (b *search) build(ctx context.Context, page bool) (none bool, err error) {
 	case driver < 0:
 		b.from = "records.current f"
 		if b.q.Type != "" {
-			b.where = append(b.where, "f.type = "+b.arg(b.q.Number))
+			number := b.arg(b.q.Number)
+			if len(patients) > 0 {
+				number = hidden(number, "smallint")
+			}
+			b.where = append(b.where, "f.type = "+number)
 		} else if len(b.q.Types) > 0 {
 			b.where = append(b.where, "f.type = ANY("+b.numbers(b.q.Types)+")")
 		}
 	case rest[driver].Param.Type == "token":
 		b.from = "records.tokens f"
+	case rest[driver].Param.Type == "string":
+		b.from = "records.strings f"
 	default:
 		b.from = "records.refs f"
 	}
@@ -160,10 +167,16 @@ func (b *search) build(ctx context.Context, page bool) (none bool, err error) {
 			continue
 		}
 		var c string
-		if i == driver {
+		switch {
+		case i == driver && page && b.q.Sort[0].By == "text":
+			c = b.texts(f)
+		case i == driver:
 			c, err = b.condition(ctx, f, "f")
-		} else {
+		default:
 			c, err = b.holds(ctx, f, "f")
+			if bound := b.own(f); bound != "" {
+				c += " AND " + bound
+			}
 		}
 		if err != nil {
 			return false, err
@@ -215,6 +228,9 @@ func (b *search) compartments(ctx context.Context) (keys []int64, rest []record.
 // driver chooses the filter whose index yields matches in the list's order,
 // -1 for none.
 func (b *search) driver(list []record.Filter) int {
+	if b.q.Sort[0].By == "text" {
+		return 0 // the only one
+	}
 	if len(b.q.Sort) != 1 || b.q.Sort[0].By != "at" {
 		return -1
 	}
@@ -232,6 +248,23 @@ func (b *search) driver(list []record.Filter) int {
 	}
 	return best
 }
+
+// texts is the condition on row f of a list in the order of a text: it begins
+// as the filter wants, and of those of its resource that do it is the least,
+// so that each resource comes once.
+func (b *search) texts(f record.Filter) string {
+	from, to := hidden(b.arg(f.Values[0].Text), "text"), hidden(b.arg(f.Values[0].Text+lastRune), "text")
+	o := b.alias()
+	return b.params(f, "f") + " AND f.folded >= " + from + " AND f.folded < " + to +
+		" AND NOT EXISTS (SELECT FROM records.strings " + o + " WHERE " + same(o, "f") + " AND " + b.params(f, o) +
+		" AND " + o + ".folded >= " + from + " AND " + o + ".folded < f.folded)"
+}
+
+// hidden keeps the value of an argument from the planner, where the way does
+// not depend on it: PostgreSQL plans a kept statement afresh each time that
+// the values promise less than the average does, which costs more than such a
+// statement itself.
+func hidden(arg, typ string) string { return "(SELECT " + arg + "::" + typ + ")" }
 
 // named reports whether the filter is a patient's, whose compartment is the
 // better way.

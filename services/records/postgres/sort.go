@@ -50,6 +50,8 @@ func (b *search) order() (joins string) {
 		switch s.By {
 		case "at":
 			k.expression = "f.at"
+		case "text":
+			k.expression, k.typ = "f.folded", "text"
 		case "_lastUpdated":
 			k.expression = "f.updated"
 		case "_id":

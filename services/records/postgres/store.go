@@ -38,6 +38,7 @@ type Store struct {
 	stmts    statements
 	bell     *bell
 	group    group
+	lookups  lookups
 	// writers admits at most half as many transactions as there are
 	// connections: one in a transaction may need a second connection for the
 	// dictionary, and must not wait for another that does the same.

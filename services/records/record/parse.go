@@ -68,6 +68,21 @@ func (x *Indexer) ParseSearch(place Place, raw string, lenient bool) (*Query, er
 	return q, x.check(q, place, used)
 }
 
+// Text returns the filter of a search by the beginning of one text and nothing
+// else, such as Patient?name=ng, nil for every other search. Without _sort its
+// list has the order of those texts, in which an index finds them: in any
+// other one every match has to be looked up before the first page is known.
+func (q *Query) Text() *Filter {
+	if len(q.Filters) != 1 {
+		return nil
+	}
+	f := &q.Filters[0]
+	if f.Param == nil || f.Param.Type != "string" || f.Modifier != "" || len(f.Values) != 1 || len(f.Also)+len(f.Peers)+len(f.Targets)+len(f.Any) > 0 {
+		return nil
+	}
+	return f
+}
+
 func of(typ string) string {
 	if typ == "" {
 		return "a search of several types"
@@ -86,6 +101,9 @@ func (x *Indexer) check(q *Query, place Place, used []string) error {
 	if q.Summary == "text" && len(q.Includes) > 0 {
 		// https://hl7.org/fhir/R4/search.html#summary
 		return fault.New(fault.Invalid, "_summary=text cannot be asked for together with _include or _revinclude", nil)
+	}
+	if q.Text() != nil && !q.sorted {
+		q.Sort = []Sort{{By: "text"}}
 	}
 	q.Self = strings.Join(used, "&")
 	q.Digest = digest(place.Compartment+"/"+place.ID+"/"+place.Type, used)

@@ -115,11 +115,13 @@ type Value struct {
 type Sort struct {
 	// Param is nil for the default order (by the resource's own date) and for
 	// _lastUpdated and _id.
-	Param      *fhir.Parameter
-	Number     int16
-	Also       []int16
-	Narrowed   int16
-	By         string // at, _lastUpdated, _id, or the parameter's type
+	Param    *fhir.Parameter
+	Number   int16
+	Also     []int16
+	Narrowed int16
+	// By is at, text (that of the only filter), _lastUpdated, _id, or the
+	// parameter's type.
+	By         string
 	Descending bool
 }
 

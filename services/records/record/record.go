@@ -1,6 +1,7 @@
 package record
 
 import (
+	"slices"
 	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -89,6 +90,11 @@ type Reach struct {
 	Shared   bool
 	Patients []int64
 	Communes []string
+}
+
+// Equal reports whether two scopes are the same, written alike.
+func (r Reach) Equal(o Reach) bool {
+	return r.All == o.All && r.Shared == o.Shared && slices.Equal(r.Patients, o.Patients) && slices.Equal(r.Communes, o.Communes)
 }
 
 // Merge is what a merge of two Patients changed: of each resource the version

@@ -121,7 +121,7 @@ func (r *Records) parameters(b *strings.Builder, number func(typ, code string) i
 func (r *Records) offered(number func(typ, code string) int16, typ string) []string {
 	var codes []string
 	for code := range r.defs.Parameters(typ) {
-		if number(typ, code) != 0 || code == "_id" || code == "_lastUpdated" {
+		if number(typ, code) != 0 || slices.Contains([]string{"_id", "_lastUpdated", "_text", "_content"}, code) {
 			codes = append(codes, code)
 		}
 	}

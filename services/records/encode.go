@@ -11,6 +11,7 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/kit"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/record"
 	"github.com/yba-health/yba/services/records/terminology"
 )
 
@@ -132,7 +133,11 @@ func outcome(f *fault.Error) []byte {
 	if invalid, ok := errors.AsType[*fhir.InvalidError](f); ok {
 		return fhir.Outcome(invalid.Issues...)
 	}
-	return fhir.Outcome(fhir.Issue{Severity: "error", Code: issueOf[f.Class], Diagnostics: f.Message, Expression: f.At})
+	code := issueOf[f.Class]
+	if errors.Is(f, terminology.ErrTooCostly) || errors.Is(f, record.ErrTooCostly) {
+		code = "too-costly"
+	}
+	return fhir.Outcome(fhir.Issue{Severity: "error", Code: code, Diagnostics: f.Message, Expression: f.At})
 }
 
 func statusLine(c fault.Class) string {
@@ -146,10 +151,6 @@ func encodeError(ctx context.Context, err error, w http.ResponseWriter) {
 	if f.Class == fault.Unauthenticated {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	body := outcome(f)
-	if errors.Is(err, terminology.ErrTooCostly) {
-		body = fhir.Outcome(fhir.Issue{Severity: "error", Code: "too-costly", Diagnostics: f.Message, Expression: f.At})
-	}
 	// A client that left is no error.
-	_ = write(ctx, w, kit.StatusOf[f.Class], body)
+	_ = write(ctx, w, kit.StatusOf[f.Class], outcome(f))
 }

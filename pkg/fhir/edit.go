@@ -71,6 +71,9 @@ func (e *Edits) Bytes() []byte {
 // InstantLayout is how the server writes instants: UTC with milliseconds.
 const InstantLayout = "2006-01-02T15:04:05.000Z"
 
+// Instant writes a time as the server writes instants.
+func Instant(t time.Time) string { return t.UTC().Format(InstantLayout) }
+
 // Stamp sets id, meta.versionId and meta.lastUpdated of a resource
 // (https://hl7.org/fhir/R4/resource.html#Meta). Everything else stays.
 func (e *Edits) Stamp(resource Value, id string, version int64, at time.Time) {

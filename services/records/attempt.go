@@ -10,12 +10,13 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
 )
 
 // write carries out all changes or none.
 func (r *Records) write(ctx context.Context, list []*change) error {
-	if deidentified(ctx) {
+	if caller.Deidentified(ctx) {
 		return fault.New(fault.Forbidden, "records without names cannot be changed", nil)
 	}
 	plain := true
@@ -66,7 +67,7 @@ func (r *Records) attempt(ctx context.Context, tx *sql.Tx, list []*change) error
 	if err != nil {
 		return err
 	}
-	if err := r.store.Put(ctx, tx, author(ctx), b.writes, needs); err != nil {
+	if err := r.store.Put(ctx, tx, caller.Author(ctx), b.writes, needs); err != nil {
 		return b.failed(err, needs)
 	}
 	return nil
@@ -117,7 +118,7 @@ func (b *batch) lock(ctx context.Context) error {
 			continue
 		}
 		if err := b.check(c); err != nil {
-			return c.fail(hidden(ctx, err))
+			return c.fail(caller.Hidden(ctx, err))
 		}
 		if c.verb == "patch" {
 			if err := b.patched(ctx, c); err != nil {

@@ -121,7 +121,7 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 	if c.typ == "Patient" {
 		w.Commune = own
 	}
-	if personal(c.typ) {
+	if record.Personal(c.typ) {
 		if err := b.r.subscribable(ctx, c); err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 	}
 	owner := b.x.Patient(doc.Root(), c.id)
 	if at, found := b.x.Elsewhere(doc.Root()); owner == "" && found {
-		return elsewhere(at)
+		return record.Elsewhere(at)
 	}
 	ref, proxied, err := b.x.Proxy(doc.Root())
 	switch {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
 )
 
@@ -32,18 +33,18 @@ func (r *Records) binary(ctx context.Context, id, v string, raw bool) (*opened, 
 	if err != nil {
 		return nil, err
 	}
-	absent := hidden(ctx, fault.New(fault.NotFound, "there is no such version", nil))
+	absent := caller.Hidden(ctx, fault.New(fault.NotFound, "there is no such version", nil))
 	number := int64(0)
 	if v != "" {
 		if number = numbered(v); number < 1 || !fhir.ValidID(id) {
 			return nil, absent
 		}
 	}
-	if deidentified(ctx) && raw {
+	if caller.Deidentified(ctx) && raw {
 		return nil, fault.New(fault.Forbidden, "the content of a Binary is not read without names", nil)
 	}
 	if id, err = r.real(ctx, "Binary", id); err != nil {
-		return nil, hidden(ctx, err)
+		return nil, caller.Hidden(ctx, err)
 	}
 	reach, err := r.reach(ctx)
 	if err != nil {
@@ -51,14 +52,14 @@ func (r *Records) binary(ctx context.Context, id, v string, raw bool) (*opened, 
 	}
 	x, err := r.store.Outline(ctx, n, id, number, reach)
 	if err != nil {
-		return nil, hidden(ctx, err)
+		return nil, caller.Hidden(ctx, err)
 	}
 	r.touch(ctx, x)
 	if x.Deleted {
 		return nil, fault.New(fault.Gone, "the resource was deleted; its history is kept", nil)
 	}
 	b := &opened{Stored: x, store: r.store, body: x.Body}
-	if deidentified(ctx) {
+	if caller.Deidentified(ctx) {
 		b.body, _, err = r.shown(ctx, x)
 		b.Splices = nil
 		return b, err

@@ -260,7 +260,7 @@ func TestABinaryLiesInTheCompartmentOfItsSecurityContext(t *testing.T) {
 	if w := raw(h, "them", "GET", "/Binary/together", nil); w.Code != 200 {
 		t.Errorf("written with its context: %d %s", w.Code, w.Body)
 	}
-	resp, err := r.Import(ctx, &recordsv1.ImportRequest{Lines: []byte(`{"resourceType":"Binary","id":"imported","contentType":"text/plain","securityContext":{"reference":"DocumentReference/` + doc + `"},"data":"AAAA"}
+	resp, err := around(t, r).Import(ctx, &recordsv1.ImportRequest{Lines: []byte(`{"resourceType":"Binary","id":"imported","contentType":"text/plain","securityContext":{"reference":"DocumentReference/` + doc + `"},"data":"AAAA"}
 {"resourceType":"Binary","id":"lost","contentType":"text/plain","securityContext":{"reference":"DocumentReference/nothing"},"data":"AAAA"}`)})
 	if err != nil || resp.GetFailed() != 1 {
 		t.Fatal(err, resp)

@@ -30,7 +30,7 @@ func (r *Records) Capabilities(ctx context.Context, req *recordsv1.CapabilitiesR
 		return nil, fault.New(fault.Invalid, `the form is empty, "openapi" or "smart"`, nil).In("form")
 	}
 	var b strings.Builder
-	b.WriteString(`{"resourceType":"CapabilityStatement","status":"active","date":` + fhir.Quote(stamp(r.now())) +
+	b.WriteString(`{"resourceType":"CapabilityStatement","status":"active","date":` + fhir.Quote(fhir.Instant(r.now())) +
 		`,"kind":"instance","software":{"name":"yba records"},"implementation":{"description":"Y Bạ","url":` + fhir.Quote(r.baseOf(ctx)) +
 		`},"fhirVersion":"4.0.1","format":["json","application/fhir+json"],"patchFormat":["application/json-patch+json","application/fhir+json"],` +
 		`"rest":[{"mode":"server","security":{"cors":false,"service":[{"coding":[` +
@@ -59,7 +59,7 @@ func (r *Records) Capabilities(ctx context.Context, req *recordsv1.CapabilitiesR
 		b.WriteByte('}')
 	}
 	b.WriteString(`],"compartment":["` + strings.Join(compartments, `","`) + `"],"interaction":[` + codeList(interactions(true)) + `]` + operationList(named("")) + `}]}`)
-	return &recordsv1.Resource{Type: "CapabilityStatement", Body: []byte(b.String()), LastUpdated: stamp(r.now())}, nil
+	return &recordsv1.Resource{Type: "CapabilityStatement", Body: []byte(b.String()), LastUpdated: fhir.Instant(r.now())}, nil
 }
 
 // documentation tells what a type has of its own.

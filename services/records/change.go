@@ -3,8 +3,6 @@ package records
 import (
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/fhir/patch"
@@ -84,13 +82,6 @@ func (c *change) fail(err error) error {
 		return g.In(c.place)
 	}
 	return f.In(c.place)
-}
-
-// newID returns an id that no resource has; it begins with the time, so that
-// index pages fill one after another.
-func newID() (string, error) {
-	u, err := uuid.NewV7()
-	return u.String(), err
 }
 
 // parse reads and validates a resource of the given type.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 )
@@ -46,7 +47,7 @@ func (r *Records) Changes(ctx context.Context, req *recordsv1.ChangesRequest) (*
 		}
 		resp.Changes[i] = &recordsv1.Change{
 			Seq: x.Seq, Type: r.defs.TypeOf(x.Type), Id: x.ID, Version: x.Version, Patient: x.PatientID,
-			At: stamp(x.Updated), Actor: x.Actor, Op: x.Op, Body: body,
+			At: fhir.Instant(x.Updated), Actor: x.Actor, Op: x.Op, Body: body,
 		}
 	}
 	return resp, nil

@@ -7,6 +7,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
 )
 
@@ -43,9 +44,9 @@ func (b *batch) compartments(ctx context.Context) error {
 			if !b.scope.GetAll() {
 				return c.fail(outside())
 			}
-			return c.fail(notHere(c.typ))
+			return c.fail(record.NotHere(c.typ))
 		}
-		if personal(c.typ) {
+		if record.Personal(c.typ) {
 			home.Key = b.account(ctx, c)
 		} else if closed := w.Patient == record.Closed; closed && !b.scope.GetAll() {
 			return c.fail(outside())
@@ -54,7 +55,7 @@ func (b *batch) compartments(ctx context.Context) error {
 		} else if err := b.allowed(c, owner, home.Commune, b.own[i]); err != nil {
 			return c.fail(err)
 		}
-		if c.old != nil && c.old.PatientID != owner && !personal(c.typ) && !guard.Covers(b.scope, c.old.PatientID, there[c.old.PatientID].Commune) {
+		if c.old != nil && c.old.PatientID != owner && !record.Personal(c.typ) && !guard.Covers(b.scope, c.old.PatientID, there[c.old.PatientID].Commune) {
 			return c.fail(outside())
 		}
 		w.Patient = home.Key
@@ -96,7 +97,7 @@ func (b *batch) proxied(ctx context.Context) error {
 	}
 	for i, c := range b.changes {
 		if c.verb != "delete" {
-			homes[record.Ref{Type: c.number, Target: c.id}] = record.Home{Patient: b.owners[i], Nobodys: personal(c.typ) || b.writes[i].Patient == record.Closed}
+			homes[record.Ref{Type: c.number, Target: c.id}] = record.Home{Patient: b.owners[i], Nobodys: record.Personal(c.typ) || b.writes[i].Patient == record.Closed}
 		}
 	}
 	for i, ref := range b.proxies {
@@ -105,7 +106,7 @@ func (b *batch) proxied(ctx context.Context) error {
 			if !b.scope.GetAll() {
 				return b.changes[i].fail(outside())
 			}
-			return b.changes[i].fail(noContext())
+			return b.changes[i].fail(record.NoContext())
 		}
 		b.owners[i] = home.Patient
 	}
@@ -117,25 +118,8 @@ func (b *batch) touches(ref record.Ref) bool {
 	return slices.ContainsFunc(b.changes, func(c *change) bool { return c.number == ref.Type && c.id == ref.Target })
 }
 
-func noContext() error {
-	f := fault.New(fault.Unprocessable, "what the securityContext refers to is not here, or in nobody's record: write it first, or in the same transaction", nil)
-	f.At = "Binary.securityContext"
-	return f
-}
-
 func outside() error {
 	return fault.New(fault.Forbidden, "there is no such record that you may reach", nil)
-}
-
-func notHere(typ string) error {
-	return fault.Newf(fault.Unprocessable, "the Patient that the %s belongs to is not here", typ)
-}
-
-// elsewhere refuses what would lie in no compartment, and be open to all.
-func elsewhere(at fhir.Value) error {
-	f := fault.New(fault.Unprocessable, "a Patient is referred to as Patient/id; what belongs to a person on another server cannot be kept here", nil)
-	f.At = at.Path()
-	return f
 }
 
 // existing reads the compartments that the writes touch. With the scope of
@@ -192,7 +176,7 @@ func (b *batch) account(ctx context.Context, c *change) int64 {
 	if c.old != nil {
 		return c.old.Patient
 	}
-	return account(author(ctx).Actor)
+	return account(caller.Author(ctx).Actor)
 }
 
 // mine reports whether a shared resource lay in the scope's communes before.
@@ -227,8 +211,8 @@ func (b *batch) within(ctx context.Context) error {
 			continue
 		}
 		owner := c.old.PatientID
-		if personal(c.typ) {
-			if c.old.Patient != account(author(ctx).Actor) {
+		if record.Personal(c.typ) {
+			if c.old.Patient != account(caller.Author(ctx).Actor) {
 				return c.fail(outside())
 			}
 			continue

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
 )
 
@@ -96,7 +97,7 @@ func (b *batch) matchOne(ctx context.Context, c *change) error {
 	case err != nil:
 		return err
 	case x == nil && c.verb == "patch":
-		return hidden(ctx, fault.New(fault.NotFound, "the condition matches nothing", nil))
+		return caller.Hidden(ctx, fault.New(fault.NotFound, "the condition matches nothing", nil))
 	case x == nil:
 		return nil
 	case c.verb == "create":

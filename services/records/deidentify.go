@@ -10,7 +10,7 @@ import (
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
-	"github.com/yba-health/yba/pkg/guard"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
 )
 
@@ -29,7 +29,7 @@ var allowed = strings.Fields(`resourceType meta versionId lastUpdated id status 
 
 // shown returns the bytes and the id that the caller may see of x.
 func (r *Records) shown(ctx context.Context, x *record.Stored) ([]byte, string, error) {
-	if !deidentified(ctx) {
+	if !caller.Deidentified(ctx) {
 		body, err := r.whole(ctx, x)
 		return body, x.ID, err
 	}
@@ -48,11 +48,6 @@ func (r *Records) shown(ctx context.Context, x *record.Stored) ([]byte, string, 
 	}
 	out := strip(nil, doc.Root(), "", func(s string) string { return pseudonym(key, s) })
 	return out, id, nil
-}
-
-func deidentified(ctx context.Context) bool {
-	s := guard.ScopeOf(ctx)
-	return s.GetDeidentified() && !s.GetAll()
 }
 
 // strip writes the allowed part of v.
@@ -166,7 +161,7 @@ func (r *Records) pseudonymKey(ctx context.Context) ([]byte, error) {
 // real refuses reading by id in the de-identified scope: whoever knows an id
 // would learn whose pseudonym it is.
 func (r *Records) real(ctx context.Context, _, id string) (string, error) {
-	if deidentified(ctx) {
+	if caller.Deidentified(ctx) {
 		return "", fault.New(fault.NotFound, "there is no such resource", nil)
 	}
 	if !fhir.ValidID(id) {
@@ -208,7 +203,7 @@ func anonymousBy(p *fhir.Parameter, modifier string) bool {
 
 // anonymous refuses searches that could single out a person.
 func anonymous(ctx context.Context, q *record.Query) error {
-	if !deidentified(ctx) {
+	if !caller.Deidentified(ctx) {
 		return nil
 	}
 	if len(q.Texts) > 0 {

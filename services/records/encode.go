@@ -11,6 +11,7 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/kit"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
 	"github.com/yba-health/yba/services/records/terminology"
 )
@@ -70,7 +71,7 @@ func encodeWrite(ctx context.Context, w http.ResponseWriter, response any) error
 	if x.GetCreated() {
 		status = http.StatusCreated
 	}
-	base, _ := ctx.Value(baseKey{}).(string)
+	base := caller.Base(ctx, "")
 	w.Header().Set("Location", base+"/"+x.GetType()+"/"+x.GetId()+"/_history/"+strconv.FormatInt(x.GetVersion(), 10))
 	asked, _ := ctx.Value(headersKey{}).(headers)
 	switch prefer := preference(asked.prefer, "return"); {

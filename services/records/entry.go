@@ -8,6 +8,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
+	"github.com/yba-health/yba/services/records/record"
 )
 
 // entry is one entry of a batch or transaction.
@@ -110,7 +111,7 @@ func both(a, b []string) []string {
 
 func (r *Records) readCreate(ctx context.Context, c *change, v fhir.Value) (err error) {
 	c.verb = "create"
-	if c.id, err = newID(); err != nil {
+	if c.id, err = record.NewID(); err != nil {
 		return err
 	}
 	if cond := v.Get("request").Get("ifNoneExist"); cond.Str() != "" {

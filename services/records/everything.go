@@ -9,6 +9,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
 )
 
@@ -56,7 +57,7 @@ func (r *Records) Everything(ctx context.Context, req *recordsv1.EverythingReque
 			return nil, fault.New(fault.Invalid, "$everything has the parameters _count, _since and _type", nil)
 		}
 	}
-	if deidentified(ctx) {
+	if caller.Deidentified(ctx) {
 		return nil, fault.New(fault.Forbidden, "records without names are not read by person", nil)
 	}
 	reach, err := r.reach(ctx)
@@ -65,11 +66,11 @@ func (r *Records) Everything(ctx context.Context, req *recordsv1.EverythingReque
 	}
 	id, err := r.real(ctx, "Patient", req.GetPatient())
 	if err != nil {
-		return nil, hidden(ctx, err)
+		return nil, caller.Hidden(ctx, err)
 	}
 	x, err := r.store.Read(ctx, nil, r.defs.Number("Patient"), id, reach)
 	if err != nil {
-		return nil, hidden(ctx, err)
+		return nil, caller.Hidden(ctx, err)
 	}
 	if x.Deleted {
 		r.touch(ctx, x)

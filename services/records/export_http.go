@@ -13,16 +13,15 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/bulk"
+	"github.com/yba-health/yba/services/records/caller"
 )
 
 // bulkOperation begins the canonicals of the bulk data operations.
 const bulkOperation = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"
 
-// Where an export's status and files are, below the base.
-const (
-	exportStatus = "/$export-status"
-	exportFile   = "/$export-file"
-)
+// exportStatus is where an export's status is, below the base.
+const exportStatus = "/$export-status"
 
 // decodeExport reads the kick-off request, whose parameters stand in the
 // address or in a Parameters resource.
@@ -32,7 +31,7 @@ func decodeExport(level string) kithttp.DecodeRequestFunc {
 		if !prefers(asked.prefer, "respond-async") && r.Header.Get("Authorization") != "" {
 			return nil, fault.New(fault.Invalid, "$export answers later: send Prefer: respond-async", nil)
 		}
-		base, _ := ctx.Value(baseKey{}).(string)
+		base := caller.Base(ctx, "")
 		req := &recordsv1.ExportRequest{
 			Level: level, Group: r.PathValue("id"), Query: r.URL.RawQuery, Lenient: lenient(r),
 			Request: base + strings.TrimPrefix(r.URL.RequestURI(), prefix),
@@ -87,7 +86,7 @@ func encodeExport(ctx context.Context, w http.ResponseWriter, response any) erro
 	if !ok {
 		return errAnswer
 	}
-	base, _ := ctx.Value(baseKey{}).(string)
+	base := caller.Base(ctx, "")
 	w.Header().Set("Content-Location", base+exportStatus+"?job="+x.GetJob())
 	return write(ctx, w, http.StatusAccepted, fhir.Outcome(fhir.Issue{Severity: "information", Code: "informational", Diagnostics: "the export has begun"}))
 }
@@ -149,7 +148,7 @@ func streamExport(f *rest) http.Handler {
 				panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's own way to break a connection, and no other one works for HTTP/2
 			}
 			if first {
-				w.Header().Set("Content-Type", ndjson)
+				w.Header().Set("Content-Type", bulk.NDJSON)
 				w.Header().Set("Cache-Control", "no-store")
 			}
 			if r.Method == http.MethodHead {

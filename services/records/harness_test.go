@@ -14,8 +14,8 @@ import (
 	"github.com/yba-health/yba/pkg/guard"
 	"github.com/yba-health/yba/pkg/pg/pgtest"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/bulk"
 	"github.com/yba-health/yba/services/records/postgres"
-	"github.com/yba-health/yba/services/records/terminology"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
@@ -57,18 +57,26 @@ func serve(t testing.TB, db *sql.DB, dsn string) *Records {
 	}
 	c := config.Default()
 	c.Data = t.TempDir()
-	chosen, err := newSettings(c, defs)
+	o, err := Wire(Deps{
+		Config: c, Definitions: defs, Store: store, Now: time.Now, Log: slog.New(slog.DiscardHandler), Base: "http://test/fhir/R4",
+		Enter: func(ctx context.Context, _ string) (context.Context, error) { return ctx, nil },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	terms := terminology.New(store.Terms())
-	store.Base, store.Expander = "http://test/fhir/R4", expander{terms}
-	r := &Records{
-		store: store, defs: defs, terms: terms, settings: chosen, now: time.Now,
-		log: slog.New(slog.DiscardHandler), base: "http://test/fhir/R4", exports: newExports(),
+	return o.Records
+}
+
+// around are all operations over r, whose settings a test may have changed.
+func around(t testing.TB, r *Records) *Operations {
+	t.Helper()
+	store, ok := r.store.(bulk.Store)
+	if !ok {
+		store = nil // a store made by the test, which is not asked
 	}
-	r.enter = func(ctx context.Context, _ string) (context.Context, error) { return ctx, nil }
-	return r
+	return &Operations{Records: r, Bulk: bulk.New(bulk.Deps{
+		Store: store, Definitions: r.defs, Now: r.now, Log: r.log, Base: r.base, Enter: r.enter, Reach: r.reach, Shown: r.shown, Valid: r.valid,
+	})}
 }
 
 func all(ctx context.Context) context.Context {

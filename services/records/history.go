@@ -9,6 +9,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/postgres"
 	"github.com/yba-health/yba/services/records/record"
 )
@@ -37,7 +38,7 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 		return nil, err
 	}
 	if len(list) == 0 && req.GetId() != "" && h.Before == 0 && h.Since == 0 && h.During == nil {
-		return nil, hidden(ctx, fault.New(fault.NotFound, "there is no such resource", nil))
+		return nil, caller.Hidden(ctx, fault.New(fault.NotFound, "there is no such resource", nil))
 	}
 	base := r.baseOf(ctx)
 	b := fhir.Bundle{Type: "history"}
@@ -49,7 +50,7 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 	}
 	self += "/_history?_count=" + strconv.Itoa(h.Limit)
 	if h.Since > 0 {
-		self += "&_since=" + url.QueryEscape(stamp(time.UnixMicro(h.Since)))
+		self += "&_since=" + url.QueryEscape(fhir.Instant(time.UnixMicro(h.Since)))
 	}
 	if at, err := url.ParseQuery(req.GetQuery()); err == nil && at.Has("_at") {
 		self += "&_at=" + url.QueryEscape(at.Get("_at"))
@@ -74,7 +75,7 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 		ref := r.defs.TypeOf(x.Type) + "/" + id
 		e := fhir.BundleEntry{
 			FullURL: base + "/" + ref, Resource: body, Method: "PUT", URL: ref, Status: "200",
-			ETag: etag(x.Version), LastModified: stamp(x.Updated),
+			ETag: etag(x.Version), LastModified: fhir.Instant(x.Updated),
 		}
 		switch x.Op {
 		case "create":
@@ -128,7 +129,7 @@ func (r *Records) historyQuery(ctx context.Context, req *recordsv1.HistoryReques
 	}
 	if req.GetId() != "" {
 		if _, err = r.real(ctx, req.GetType(), req.GetId()); err != nil {
-			return h, hidden(ctx, err)
+			return h, caller.Hidden(ctx, err)
 		}
 	}
 	values, err := url.ParseQuery(req.GetQuery())

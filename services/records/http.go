@@ -14,6 +14,7 @@ import (
 	"github.com/yba-health/yba/pkg/guard"
 	"github.com/yba-health/yba/pkg/kit"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/caller"
 )
 
 // Limits of what the FHIR face reads, in bytes.
@@ -115,7 +116,7 @@ func (f *rest) before(ctx context.Context, r *http.Request) context.Context {
 	ctx = context.WithValue(ctx, headersKey{}, headers{
 		prefer: r.Header.Values("Prefer"), head: r.Method == http.MethodHead, conditional: r.PathValue("id") == "",
 	})
-	return WithBase(ctx, base+prefix)
+	return caller.WithBase(ctx, base+prefix)
 }
 
 type headersKey struct{}

@@ -32,13 +32,18 @@ func (gate) Append(context.Context, *accessv1.AppendRequest, ...grpc.CallOption)
 // faceOf returns the FHIR face of r, to which access lets people in.
 func faceOf(t testing.TB, r *Records, access accessv1.AccessClient) http.Handler {
 	t.Helper()
-	table, err := r.operations()
+	return faceOver(t, around(t, r), access)
+}
+
+func faceOver(t testing.TB, o *Operations, access accessv1.AccessClient) http.Handler {
+	t.Helper()
+	table, err := o.table()
 	if err != nil {
 		t.Fatal(err)
 	}
 	auditor := guard.NewAuditor(access, slog.New(slog.DiscardHandler))
 	t.Cleanup(auditor.Close)
-	face, err := newREST(r, table, guard.New(access, auditor, slog.New(slog.DiscardHandler), prometheus.NewRegistry()), "")
+	face, err := newREST(o.Records, table, guard.New(access, auditor, slog.New(slog.DiscardHandler), prometheus.NewRegistry()), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +55,10 @@ func faceOf(t testing.TB, r *Records, access accessv1.AccessClient) http.Handler
 // overHTTP returns how to call the FHIR face of r, as the bearer of "good".
 func overHTTP(t testing.TB, r *Records) func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
-	mux := faceOf(t, r, gate{})
+	return through(faceOf(t, r, gate{}))
+}
+
+func through(mux http.Handler) func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
 	return func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
 		req := httptest.NewRequest(method, path, strings.NewReader(body))
 		req.Header.Set("Authorization", "Bearer good")

@@ -14,6 +14,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/bulk"
 )
 
 // The pieces in which a file goes through the guard into the store: so many
@@ -22,10 +23,6 @@ const (
 	pieceLines = 1000
 	pieceBytes = 4 << 20
 )
-
-// ndjson is the media type of a file with a resource in each line
-// (https://hl7.org/fhir/R4/nd-json.html).
-const ndjson = "application/fhir+ndjson"
 
 // pieceWait is how long the sender may take for one piece. The whole may take
 // as long as it likes.
@@ -80,9 +77,9 @@ func streamImport(f *rest) http.Handler {
 func importBody(r *http.Request) (io.Reader, error) {
 	ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	switch strings.ToLower(strings.TrimSpace(ct)) {
-	case ndjson, "application/ndjson", "application/x-ndjson":
+	case bulk.NDJSON, "application/bulk.NDJSON", "application/x-bulk.NDJSON":
 	default:
-		return nil, fault.New(fault.Invalid, "$import reads Content-Type "+ndjson, nil)
+		return nil, fault.New(fault.Invalid, "$import reads Content-Type "+bulk.NDJSON, nil)
 	}
 	switch r.Header.Get("Content-Encoding") {
 	case "", "identity":
@@ -151,7 +148,7 @@ func addTo(sum, part *recordsv1.ImportResponse) {
 	sum.Unchanged += part.GetUnchanged()
 	sum.Failed += part.GetFailed()
 	sum.Errors = append(sum.Errors, part.GetErrors()...)
-	sum.Errors = sum.Errors[:min(len(sum.Errors), maxImportErrors)]
+	sum.Errors = sum.Errors[:min(len(sum.Errors), bulk.MaxErrors)]
 }
 
 // partly says in an error how far the file got: those lines are stored.

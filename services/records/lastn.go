@@ -9,6 +9,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
 )
 
@@ -25,7 +26,7 @@ func (r *Records) LastN(ctx context.Context, req *recordsv1.OperationRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	if deidentified(ctx) {
+	if caller.Deidentified(ctx) {
 		return nil, fault.New(fault.Forbidden, "records without names are not read by person", nil)
 	}
 	values := url.Values{}

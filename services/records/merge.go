@@ -12,6 +12,7 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
 )
 
@@ -46,7 +47,7 @@ func (r *Records) Merge(ctx context.Context, req *recordsv1.OperationRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	if deidentified(ctx) {
+	if caller.Deidentified(ctx) {
 		return nil, fault.New(fault.Forbidden, "records without names cannot be changed", nil)
 	}
 	m := &merging{r: r, ctx: ctx}
@@ -114,7 +115,7 @@ func (r *Records) chosen(ctx context.Context, p parameters, name string) (*recor
 		if err == nil && x.Deleted {
 			err = fault.New(fault.NotFound, "there is no such resource", nil)
 		}
-		return x, hidden(ctx, err)
+		return x, caller.Hidden(ctx, err)
 	}
 	var query []string
 	for _, v := range p.all(name + "-identifier") {
@@ -137,7 +138,7 @@ func (r *Records) chosen(ctx context.Context, p parameters, name string) (*recor
 	case err != nil:
 		return nil, err
 	case len(page.Matches) == 0:
-		return nil, hidden(ctx, fault.New(fault.NotFound, "there is no such resource", nil))
+		return nil, caller.Hidden(ctx, fault.New(fault.NotFound, "there is no such resource", nil))
 	case len(page.Matches) > 1:
 		return nil, fault.New(fault.Unprocessable, "the identifiers are those of several Patients; name one by reference", nil).In(name + "-identifier")
 	}
@@ -159,7 +160,7 @@ func (m *merging) run() error {
 	}
 	m.source, m.target = found[source], found[target]
 	if m.source == nil || m.target == nil || m.source.Deleted || m.target.Deleted {
-		return hidden(m.ctx, fault.New(fault.NotFound, "there is no such resource", nil))
+		return caller.Hidden(m.ctx, fault.New(fault.NotFound, "there is no such resource", nil))
 	}
 	for _, x := range []*record.Stored{m.source, m.target} {
 		if err := m.fill(x); err != nil {
@@ -175,7 +176,7 @@ func (m *merging) run() error {
 	if err := r.attempt(m.ctx, m.tx, m.changes); err != nil {
 		return err
 	}
-	kept := record.Merge{Source: m.source.Key, Target: m.target.Key, At: r.now().UTC().Truncate(time.Millisecond), By: author(m.ctx)}
+	kept := record.Merge{Source: m.source.Key, Target: m.target.Key, At: r.now().UTC().Truncate(time.Millisecond), By: caller.Author(m.ctx)}
 	for _, c := range m.changes {
 		if c.stored.Version != c.old.Version {
 			kept.Moved = append(kept.Moved, record.Moved{Key: c.old.Key, Before: c.old.Version, After: c.stored.Version})

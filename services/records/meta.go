@@ -6,6 +6,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/caller"
 )
 
 // labels are the parts of Meta that the $meta operations are about
@@ -24,7 +25,7 @@ func (r *Records) Meta(ctx context.Context, req *recordsv1.OperationRequest) (*r
 	}
 	id, err := r.real(ctx, req.GetType(), req.GetId())
 	if err != nil {
-		return nil, hidden(ctx, err)
+		return nil, caller.Hidden(ctx, err)
 	}
 	reach, err := r.reach(ctx)
 	if err != nil {
@@ -32,7 +33,7 @@ func (r *Records) Meta(ctx context.Context, req *recordsv1.OperationRequest) (*r
 	}
 	x, err := r.store.Read(ctx, nil, n, id, reach)
 	if err != nil {
-		return nil, hidden(ctx, err)
+		return nil, caller.Hidden(ctx, err)
 	}
 	r.touch(ctx, x)
 	if x.Deleted {

@@ -14,7 +14,6 @@ import (
 	"github.com/yba-health/yba/pkg/kit"
 	"github.com/yba-health/yba/pkg/projection"
 	"github.com/yba-health/yba/services/records/postgres"
-	"github.com/yba-health/yba/services/records/terminology"
 	termstore "github.com/yba-health/yba/services/records/terminology/postgres"
 )
 
@@ -23,10 +22,11 @@ var Module = app.Module{Name: "records", Paths: []string{"/fhir/R4"}, Migrations
 
 // service is the running service.
 type service struct {
-	records *Records
-	table   kit.Table
-	rest    *rest
-	terms   *termstore.Store
+	*Operations
+
+	table kit.Table
+	rest  *rest
+	terms *termstore.Store
 
 	stop context.CancelFunc
 	done sync.WaitGroup
@@ -41,43 +41,38 @@ func New(d app.Deps) (app.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := newSettings(d.Config, defs)
-	if err != nil {
-		return nil, err
-	}
 	store, err := postgres.New(d.DB, d.DSN, defs, d.Log)
 	if err != nil {
 		return nil, err
 	}
-	base := strings.TrimSuffix(d.Config.PublicURL, "/")
-	terms := store.Terms()
-	r := &Records{
-		store: store, defs: defs, terms: terminology.New(terms), settings: chosen, now: d.Now, log: d.Log,
-		base: d.Config.BaseURL() + prefix, exports: newExports(),
-	}
-	store.Base, store.Expander = r.base, expander{r.terms}
-	r.enter = func(ctx context.Context, method string) (context.Context, error) {
-		return d.Guard.Enter(ctx, "records."+method, guard.Rules{}, nil)
+	o, err := Wire(Deps{
+		Config: d.Config, Definitions: defs, Store: store, Now: d.Now, Log: d.Log, Base: d.Config.BaseURL() + prefix,
+		Enter: func(ctx context.Context, method string) (context.Context, error) {
+			return d.Guard.Enter(ctx, "records."+method, guard.Rules{}, nil)
+		},
+	})
+	if err != nil {
+		return nil, err
 	}
 	private, err := networks(d.Config.HookNets)
 	if err != nil {
 		return nil, err
 	}
-	h := newHooks(r, store, private, d.Log, d.Metrics)
+	h := newHooks(o.Records, store, private, d.Log, d.Metrics)
 	h.act = func(ctx context.Context, owner string) (context.Context, error) {
 		return d.Guard.Enter(guard.Behalf(ctx, owner), told, guard.Rules{}, nil)
 	}
 	h.note = func(ctx context.Context, patient, target string) { d.Guard.Note(ctx, told, patient, target, nil) }
-	r.hooks = h
-	table, err := r.operations()
+	o.hooks = h
+	table, err := o.table()
 	if err != nil {
 		return nil, err
 	}
-	face, err := newREST(r, table, d.Guard, base)
+	face, err := newREST(o.Records, table, d.Guard, strings.TrimSuffix(d.Config.PublicURL, "/"))
 	if err != nil {
 		return nil, err
 	}
-	s := &service{records: r, table: table, rest: face, terms: terms}
+	s := &service{Operations: o, table: table, rest: face, terms: store.Terms()}
 	closing, end := context.WithCancel(context.Background())
 	s.closing, face.notifications = end, h.serveSocket(closing)
 	s.followers = []*projection.Follower{{
@@ -110,19 +105,19 @@ func (s *service) Routes(mux *http.ServeMux) { s.rest.routes(mux) }
 func (s *service) Start(ctx context.Context) error {
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.done.Go(func() {
-		if err := s.records.store.Run(ctx); err != nil && ctx.Err() == nil {
-			s.records.log.Error("notices of changes stopped; readers fall back on looking every second", "error", err)
+		if err := s.store.Run(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error("notices of changes stopped; readers fall back on looking every second", "error", err)
 		}
 	})
-	s.done.Go(func() { s.records.reindex(ctx) })
-	s.done.Go(func() { s.records.work(ctx) })
+	s.done.Go(func() { s.reindex(ctx) })
+	s.done.Go(func() { s.Work(ctx) })
 	for _, f := range s.followers {
 		f.Start(ctx)
 	}
 	s.done.Go(func() {
 		// The first user should not wait for it.
 		if err := s.terms.Ready(ctx); err != nil && ctx.Err() == nil {
-			s.records.log.Error("the base terminology could not be loaded; the first use tries again", "error", err)
+			s.log.Error("the base terminology could not be loaded; the first use tries again", "error", err)
 		}
 	})
 	return nil

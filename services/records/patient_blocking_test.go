@@ -93,7 +93,7 @@ func TestCandidatesAreFoundByWhatIsLeft(t *testing.T) {
 func TestTheFHIRFaceOffersTheOperationsOnPatients(t *testing.T) {
 	r, ctx := open(t)
 	d := doubled(ctx, t, r)
-	table, err := r.operations()
+	table, err := around(t, r).table()
 	if err != nil {
 		t.Fatal(err)
 	}

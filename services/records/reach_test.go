@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
-	"github.com/yba-health/yba/services/records/record"
 )
 
 // placed stores a whole resource under an id.
@@ -135,44 +133,6 @@ func TestAnEntryReachesNoFurtherThanItsOperation(t *testing.T) {
 				t.Errorf("a %s: %v %s, not %s", kind, err, got, want)
 			}
 		}
-	}
-}
-
-// stale is a store that once does not know what is there, as if it had been
-// asked before it was written.
-type stale struct {
-	Store
-	asked atomic.Bool
-}
-
-func (s *stale) Known(ctx context.Context, refs []record.Ref) (map[record.Ref]bool, error) {
-	if !s.asked.Swap(true) {
-		return nil, nil
-	}
-	return s.Store.Known(ctx, refs)
-}
-
-func (s *stale) PatientKeys(ctx context.Context, ids []string) (map[string]int64, error) {
-	if !s.asked.Load() {
-		return nil, nil
-	}
-	return s.Store.PatientKeys(ctx, ids)
-}
-
-// TestAnImportThatLosesARaceFindsTheRightCompartment imports a Patient whom
-// another import has just stored: what comes with the Patient must lie in the
-// compartment that is there.
-func TestAnImportThatLosesARaceFindsTheRightCompartment(t *testing.T) {
-	r, ctx := open(t)
-	an := withID(person("Lê", "An", "1", "95012", "1950"), "an")
-	load(ctx, t, r, an)
-	r.store = &stale{Store: r.store}
-	got := load(ctx, t, r, an, withID(observation("an", "1", "2026", "1"), "o1"))
-	if counts(got) != [4]int64{1, 0, 1, 0} {
-		t.Errorf("created, updated, unchanged, failed: %v %v", counts(got), got.GetErrors())
-	}
-	if x := search(nurse(t.Context(), "95012"), t, r, "Observation", "patient=an"); x.entries != 1 {
-		t.Error("the observation lies in a compartment that nobody has")
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
 )
 
@@ -21,7 +22,7 @@ func (r *Records) Read(ctx context.Context, req *recordsv1.ReadRequest) (*record
 	}
 	id, err := r.real(ctx, req.GetType(), req.GetId())
 	if err != nil {
-		return nil, hidden(ctx, err)
+		return nil, caller.Hidden(ctx, err)
 	}
 	reach, err := r.reach(ctx)
 	if err != nil {
@@ -29,7 +30,7 @@ func (r *Records) Read(ctx context.Context, req *recordsv1.ReadRequest) (*record
 	}
 	x, err := r.store.Outline(ctx, n, id, 0, reach)
 	if err != nil {
-		return nil, hidden(ctx, err)
+		return nil, caller.Hidden(ctx, err)
 	}
 	r.touch(ctx, x)
 	if x.Deleted {
@@ -76,11 +77,11 @@ func (r *Records) ReadVersion(ctx context.Context, req *recordsv1.ReadVersionReq
 	}
 	v := numbered(req.GetVersion())
 	if v < 1 || !fhir.ValidID(req.GetId()) {
-		return nil, hidden(ctx, fault.New(fault.NotFound, "there is no such version", nil))
+		return nil, caller.Hidden(ctx, fault.New(fault.NotFound, "there is no such version", nil))
 	}
 	id, err := r.real(ctx, req.GetType(), req.GetId())
 	if err != nil {
-		return nil, hidden(ctx, err)
+		return nil, caller.Hidden(ctx, err)
 	}
 	reach, err := r.reach(ctx)
 	if err != nil {
@@ -88,7 +89,7 @@ func (r *Records) ReadVersion(ctx context.Context, req *recordsv1.ReadVersionReq
 	}
 	x, err := r.store.Outline(ctx, n, id, v, reach)
 	if err != nil {
-		return nil, hidden(ctx, err)
+		return nil, caller.Hidden(ctx, err)
 	}
 	r.touch(ctx, x)
 	if x.Deleted {

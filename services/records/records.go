@@ -11,6 +11,7 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
 	"github.com/yba-health/yba/services/records/terminology"
 )
@@ -31,8 +32,7 @@ type Records struct {
 	// that runs, and returns a context with its scope.
 	enter func(ctx context.Context, method string) (context.Context, error)
 
-	hooks   *hooks
-	exports exports
+	hooks *hooks
 
 	pseudonyms struct {
 		sync.Mutex
@@ -47,7 +47,7 @@ func (r *Records) reach(ctx context.Context) (record.Reach, error) {
 		return record.Reach{All: true, Shared: true}, nil
 	}
 	reach := record.Reach{Shared: s.GetShared(), Communes: s.GetCommunes()}
-	if actor := author(ctx).Actor; actor != "" {
+	if actor := caller.Author(ctx).Actor; actor != "" {
 		// What belongs to the account itself.
 		reach.Patients = append(reach.Patients, account(actor))
 	}
@@ -65,18 +65,6 @@ func (r *Records) reach(ctx context.Context) (record.Reach, error) {
 	return reach, nil
 }
 
-// restricted reports whether the caller sees less than everything.
-func restricted(ctx context.Context) bool { return !guard.ScopeOf(ctx).GetAll() }
-
-// hidden makes what is absent and what is out of reach answer alike for a
-// caller who does not see everything. The refusal stands in the audit log.
-func hidden(ctx context.Context, err error) error {
-	if fault.Is(err, fault.NotFound) && restricted(ctx) {
-		return fault.New(fault.Forbidden, "there is no such record that you may reach", err)
-	}
-	return err
-}
-
 func (r *Records) number(typ string) (int16, error) {
 	n := r.defs.Number(typ)
 	if n == 0 {
@@ -84,21 +72,6 @@ func (r *Records) number(typ string) (int16, error) {
 	}
 	return n, nil
 }
-
-// author says who writes, and why: the user's own reason, and the service
-// that acts for them.
-func author(ctx context.Context) record.Author {
-	p := guard.PrincipalOf(ctx)
-	by := record.Author{Actor: p.GetAccount(), Reason: guard.ReasonOf(ctx)}
-	if by.Actor == "" && p.GetService() != "" {
-		by.Actor = "service:" + p.GetService()
-	} else if p.GetService() != "" {
-		by.Reason = strings.TrimSpace("service:" + p.GetService() + " " + by.Reason)
-	}
-	return by
-}
-
-func stamp(t time.Time) string { return t.UTC().Format(fhir.InstantLayout) }
 
 // answer makes the proto's resource of a stored one, without what identifies
 // a person where the scope says so, and cut down as the query asks.
@@ -119,7 +92,7 @@ func (r *Records) answer(ctx context.Context, x *record.Stored, query string) (*
 	}
 	a := &recordsv1.Resource{Type: r.defs.TypeOf(x.Type), Id: id, Version: x.Version, Body: body, Deleted: x.Deleted}
 	if !x.Updated.IsZero() {
-		a.LastUpdated = stamp(x.Updated)
+		a.LastUpdated = fhir.Instant(x.Updated)
 	}
 	return a, nil
 }

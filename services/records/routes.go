@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	kithttp "github.com/go-kit/kit/transport/http"
+
+	"github.com/yba-health/yba/services/records/bulk"
 )
 
 // route is one interaction or operation of the FHIR face. The mux, the
@@ -158,7 +160,7 @@ func routes() []route {
 		on("POST /Group/{id}/$export", "Export", "$export", "Begin a bulk export of a Group's members", decodeExport("group"), encodeExport).defined(bulkOperation + "group-export"),
 		on("GET "+exportStatus, "ExportStatus", "", "Tell how far a bulk export is", decodeExportStatus, encodeExportStatus),
 		on("DELETE "+exportStatus, "ExportCancel", "", "Cancel a bulk export and forget it", decodeExportCancel, encodeExportCancel),
-		{method: "GET", path: exportFile, operation: "ExportFile", summary: "Download a file of a bulk export", stream: streamExport},
+		{method: "GET", path: bulk.FilePath, operation: "ExportFile", summary: "Download a file of a bulk export", stream: streamExport},
 		{method: "POST", path: "/$import", operation: "Import", code: "$import", definition: ownOperation + "import", summary: "Store the resources of an NDJSON file", stream: streamImport},
 	}
 }

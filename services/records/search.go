@@ -8,23 +8,12 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
 )
 
-// baseKey carries the address of the FHIR face that the request came to.
-type baseKey struct{}
-
-// WithBase returns a context in which links begin with base.
-func WithBase(ctx context.Context, base string) context.Context {
-	return context.WithValue(ctx, baseKey{}, base)
-}
-
-func (r *Records) baseOf(ctx context.Context) string {
-	if b, ok := ctx.Value(baseKey{}).(string); ok {
-		return b
-	}
-	return r.base
-}
+// baseOf begins the links of an answer.
+func (r *Records) baseOf(ctx context.Context) string { return caller.Base(ctx, r.base) }
 
 // Search answers a FHIR search (https://hl7.org/fhir/R4/search.html) of a
 // type, of a compartment, or of every type.

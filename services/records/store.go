@@ -97,31 +97,6 @@ type Store interface {
 	// newest first; more tells that there are others beyond the page.
 	LastN(ctx context.Context, q *record.Query, limit int, r record.Reach) (list []record.Stored, more bool, err error)
 
-	// Known returns those of refs that are there, deletions included.
-	Known(ctx context.Context, refs []record.Ref) (map[record.Ref]bool, error)
-	// Add stores the first versions of resources, all or none; raced tells
-	// that one of them is there already.
-	Add(ctx context.Context, by record.Author, writes []record.Write) (raced bool, err error)
-
-	// AddJob keeps a new export and fixes its snapshot.
-	AddJob(ctx context.Context, j *record.Job, keep time.Duration, patients []int64) error
-	// Job returns an export; fault.NotFound when it is not there.
-	Job(ctx context.Context, id string) (*record.Job, error)
-	// Files returns what an export consists of so far.
-	Files(ctx context.Context, job string) ([]record.JobFile, error)
-	// RemoveJob forgets an export.
-	RemoveJob(ctx context.Context, id string) error
-	// ClaimJob returns an export that nobody works at, nil when there is none.
-	ClaimJob(ctx context.Context, lease time.Duration) (*record.Job, error)
-	// AdvanceJob moves an export on and adds a file, both or none.
-	AdvanceJob(ctx context.Context, j *record.Job, place int, after, state string, f *record.JobFile, lease time.Duration) error
-	// CountExport counts the next part of an export within all the reaches.
-	CountExport(ctx context.Context, j *record.Job, typ int16, after string, limit int, reaches []record.Reach) (f *record.JobFile, whole bool, err error)
-	// ReadExport returns a page of a file within all the reaches.
-	ReadExport(ctx context.Context, j *record.Job, f *record.JobFile, deleted bool, after string, limit int, reaches []record.Reach) (list []record.Stored, more bool, err error)
-	// FirstRead returns those patients of whom an account had nothing yet.
-	FirstRead(ctx context.Context, job, account string, patients []int64) ([]int64, error)
-
 	// Changes returns rows of the log after cursor and the next cursor.
 	Changes(ctx context.Context, cursor string, types []int16, limit int, wait time.Duration) ([]record.Stored, string, error)
 	// Reindex makes index rows again where the program makes other ones than

@@ -20,6 +20,7 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
 	"github.com/yba-health/yba/services/records/subscription"
 )
@@ -114,10 +115,6 @@ func account(actor string) int64 {
 	return -1 - int64(binary.BigEndian.Uint64(sum[:8])>>1)
 }
 
-// personal reports whether resources of the type belong to the account that
-// made them: a Subscription holds what its owner wants to know, and of whom.
-func personal(typ string) bool { return typ == "Subscription" }
-
 // subscribable refuses what cannot be delivered. The server alone says that a
 // Subscription is active or failed: a changed endpoint must shake hands again.
 func (r *Records) subscribable(ctx context.Context, c *change) error {
@@ -183,7 +180,7 @@ func (h *hooks) reach(ctx context.Context, owner string) (_ context.Context, rea
 	if fault.Is(err, fault.Forbidden) || fault.Is(err, fault.Unauthenticated) {
 		return ctx, reach, false, nil
 	}
-	if err != nil || deidentified(ctx) {
+	if err != nil || caller.Deidentified(ctx) {
 		return ctx, reach, false, err
 	}
 	reach, err = h.r.reach(ctx)

@@ -15,6 +15,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
 	"github.com/yba-health/yba/services/records/subscription"
 )
@@ -32,15 +33,15 @@ func (r *Records) reached(ctx context.Context, id string) (*subscription.Kept, *
 	if err != nil {
 		return nil, nil, err
 	}
-	if deidentified(ctx) {
-		return nil, nil, hidden(ctx, fault.New(fault.NotFound, "there is no such Subscription", nil))
+	if caller.Deidentified(ctx) {
+		return nil, nil, caller.Hidden(ctx, fault.New(fault.NotFound, "there is no such Subscription", nil))
 	}
 	x, err := r.store.Read(ctx, nil, r.defs.Number("Subscription"), id, reach)
 	if err == nil && x.Deleted {
 		err = fault.New(fault.NotFound, "there is no such Subscription", nil)
 	}
 	if err != nil {
-		return nil, nil, hidden(ctx, err)
+		return nil, nil, caller.Hidden(ctx, err)
 	}
 	k, err := r.hooks.store.Get(ctx, id)
 	if err != nil {
@@ -100,7 +101,7 @@ func (r *Records) SubscriptionStatus(ctx context.Context, req *recordsv1.Subscri
 // own returns the ids of the Subscriptions within the caller's scope.
 func (r *Records) own(ctx context.Context) ([]string, error) {
 	reach, err := r.reach(ctx)
-	if err != nil || deidentified(ctx) {
+	if err != nil || caller.Deidentified(ctx) {
 		return nil, err
 	}
 	x, err := r.store.Indexer(ctx)
@@ -203,11 +204,11 @@ func (r *Records) SubscriptionToken(ctx context.Context, req *recordsv1.Subscrip
 	}
 	token := base64.RawURLEncoding.EncodeToString(raw)
 	until := r.now().Add(tokenLife)
-	if err := r.hooks.store.Issue(ctx, digest(token), k.ID, author(ctx).Actor, until); err != nil {
+	if err := r.hooks.store.Issue(ctx, digest(token), k.ID, caller.Author(ctx).Actor, until); err != nil {
 		return nil, err
 	}
 	return &recordsv1.Resource{Type: "Parameters", Body: []byte(`{"resourceType":"Parameters","parameter":[{"name":"token","valueString":"` + token +
-		`"},{"name":"expiration","valueDateTime":"` + stamp(until) + `"},{"name":"subscription","valueString":` + fhir.Quote(k.ID) +
+		`"},{"name":"expiration","valueDateTime":"` + fhir.Instant(until) + `"},{"name":"subscription","valueString":` + fhir.Quote(k.ID) +
 		`},{"name":"websocket-url","valueUrl":` + fhir.Quote("ws"+strings.TrimPrefix(r.baseOf(ctx), "http")+socketPath) + `}]}`)}, nil
 }
 
@@ -246,7 +247,7 @@ func (r *Records) SubscriptionDeadLetters(ctx context.Context, req *recordsv1.Su
 	letters := make([]string, len(list))
 	for i, e := range list {
 		letters[i] = `{"name":"dead-letter","part":[{"name":"event-number","valueString":"` +
-			strconv.FormatInt(e.Number, 10) + `"},{"name":"timestamp","valueInstant":"` + stamp(e.At) + `"}]}`
+			strconv.FormatInt(e.Number, 10) + `"},{"name":"timestamp","valueInstant":"` + fhir.Instant(e.At) + `"}]}`
 	}
 	body := `{"resourceType":"Parameters"}`
 	if len(letters) > 0 {

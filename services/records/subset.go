@@ -7,6 +7,7 @@ import (
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
 )
 
@@ -36,7 +37,7 @@ func (r *Records) subset(body []byte, s fhir.Subset) ([]byte, error) {
 // part returns what the caller may see of a part of x. Values that are kept
 // apart are read only if the part shows one.
 func (r *Records) part(ctx context.Context, x *record.Stored, s fhir.Subset) ([]byte, string, error) {
-	if len(x.Splices) > 0 && !s.Whole() && !deidentified(ctx) {
+	if len(x.Splices) > 0 && !s.Whole() && !caller.Deidentified(ctx) {
 		body, err := r.subset(x.Marked(), s)
 		if err != nil || !bytes.Contains(body, []byte(record.Marker)) {
 			return body, x.ID, err

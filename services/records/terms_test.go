@@ -414,7 +414,7 @@ func TestTerminologyOverHTTP(t *testing.T) {
 		many = append(many, `{"code":"`+strconv.Itoa(i)+`"}`)
 	}
 	create(ctx, t, r, "CodeSystem", `{"resourceType":"CodeSystem","url":"http://test/many","status":"active","content":"complete","concept":[`+strings.Join(many, ",")+`]}`)
-	table, err := r.operations()
+	table, err := around(t, r).table()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -148,7 +148,7 @@ func (r *Records) respond(ctx context.Context, e *entry, prefer string, left *in
 	}
 	e.answer = fhir.BundleEntry{Status: "200 OK", ETag: etag(c.stored.Version)}
 	if !c.stored.Updated.IsZero() {
-		e.answer.LastModified = stamp(c.stored.Updated)
+		e.answer.LastModified = fhir.Instant(c.stored.Updated)
 	}
 	if c.created {
 		e.answer.Status = "201 Created"

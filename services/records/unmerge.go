@@ -8,6 +8,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
 )
 
@@ -23,7 +24,7 @@ func (r *Records) Unmerge(ctx context.Context, req *recordsv1.OperationRequest) 
 	if err != nil {
 		return nil, err
 	}
-	if deidentified(ctx) {
+	if caller.Deidentified(ctx) {
 		return nil, fault.New(fault.Forbidden, "records without names cannot be changed", nil)
 	}
 	u := &unmerging{merging: merging{r: r, ctx: ctx}}
@@ -100,7 +101,7 @@ func (u *unmerging) run() error {
 	if u.later, err = r.store.Since(u.ctx, u.tx, u.target.Key, u.merge.At, maxListed, reach); err != nil {
 		return err
 	}
-	return r.store.CloseMerge(u.ctx, u.tx, u.merge, r.now().UTC().Truncate(time.Millisecond), author(u.ctx))
+	return r.store.CloseMerge(u.ctx, u.tx, u.merge, r.now().UTC().Truncate(time.Millisecond), caller.Author(u.ctx))
 }
 
 // restore gives back to a locked resource what it was before the merge.

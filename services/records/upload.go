@@ -84,7 +84,7 @@ func (r *Records) upload(ctx context.Context, u *upload) (*recordsv1.Resource, e
 	}
 	c := &change{verb: "create", typ: u.typ, number: n, id: u.id}
 	if u.id == "" {
-		if c.id, err = newID(); err == nil && u.ifNoneExist != "" {
+		if c.id, err = record.NewID(); err == nil && u.ifNoneExist != "" {
 			c.match, err = r.criteria(ctx, c.typ, u.ifNoneExist)
 		}
 	} else {
@@ -135,7 +135,7 @@ func (r *Records) upload(ctx context.Context, u *upload) (*recordsv1.Resource, e
 	}
 	a := &recordsv1.Resource{Type: c.typ, Id: c.id, Version: c.stored.Version, Created: c.created}
 	if !c.stored.Updated.IsZero() {
-		a.LastUpdated = stamp(c.stored.Updated)
+		a.LastUpdated = fhir.Instant(c.stored.Updated)
 	}
 	return a, nil
 }

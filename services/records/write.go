@@ -6,6 +6,8 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/caller"
+	"github.com/yba-health/yba/services/records/record"
 )
 
 // Create stores a new resource (https://hl7.org/fhir/R4/http.html#create).
@@ -19,7 +21,7 @@ func (r *Records) Create(ctx context.Context, req *recordsv1.CreateRequest) (*re
 		return nil, err
 	}
 	c := &change{verb: "create", typ: req.GetType(), number: n, body: v}
-	if c.id, err = newID(); err != nil {
+	if c.id, err = record.NewID(); err != nil {
 		return nil, err
 	}
 	if req.GetIfNoneExist() != "" {
@@ -99,7 +101,7 @@ func (r *Records) target(ctx context.Context, c *change, query string) (err erro
 		return sameID(c.body, c.id)
 	case c.id != "":
 		if !fhir.ValidID(c.id) {
-			return hidden(ctx, fault.New(fault.NotFound, "there is no such resource", nil))
+			return caller.Hidden(ctx, fault.New(fault.NotFound, "there is no such resource", nil))
 		}
 		return nil
 	}
@@ -114,7 +116,7 @@ func (r *Records) target(ctx context.Context, c *change, query string) (err erro
 			c.id, c.own = id.Str(), true
 			return nil
 		}
-		c.id, err = newID()
+		c.id, err = record.NewID()
 	}
 	return err
 }

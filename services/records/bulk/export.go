@@ -1,4 +1,4 @@
-package records
+package bulk
 
 import (
 	"bytes"
@@ -16,8 +16,12 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
 )
+
+// FilePath is where files are downloaded, below the base.
+const FilePath = "/$export-file"
 
 // keepExport is how long an export can be downloaded.
 const keepExport = 24 * time.Hour
@@ -27,12 +31,12 @@ const exportPage = 1000
 
 // Export begins a bulk export (https://hl7.org/fhir/uv/bulkdata/export.html).
 // What it consists of is fixed now; nothing is copied.
-func (r *Records) Export(ctx context.Context, req *recordsv1.ExportRequest) (*recordsv1.ExportResponse, error) {
+func (b *Bulk) Export(ctx context.Context, req *recordsv1.ExportRequest) (*recordsv1.ExportResponse, error) {
 	j := &record.Job{ID: uuid.NewString(), Level: req.GetLevel(), Request: req.GetRequest(), Account: reader(ctx)}
-	if err := r.exportQuery(ctx, j, req); err != nil {
+	if err := b.exportQuery(ctx, j, req); err != nil {
 		return nil, err
 	}
-	members, err := r.members(ctx, j, req.GetGroup())
+	members, err := b.members(ctx, j, req.GetGroup())
 	if err != nil {
 		return nil, err
 	}
@@ -47,11 +51,11 @@ func (r *Records) Export(ctx context.Context, req *recordsv1.ExportRequest) (*re
 	if j.Scope, err = protojson.Marshal(guard.ScopeOf(ctx)); err != nil {
 		return nil, err
 	}
-	if err := r.store.AddJob(ctx, j, keepExport, members); err != nil {
+	if err := b.Store.AddJob(ctx, j, keepExport, members); err != nil {
 		return nil, err
 	}
 	guard.Touch(ctx, "", exportTarget(j.ID))
-	r.exports.ring()
+	b.ring()
 	return &recordsv1.ExportResponse{Job: j.ID}, nil
 }
 
@@ -59,9 +63,9 @@ func (r *Records) Export(ctx context.Context, req *recordsv1.ExportRequest) (*re
 func exportTarget(job string) string { return "$export/" + job }
 
 // reader is who is given an export's data.
-func reader(ctx context.Context) string { return author(ctx).Actor }
+func reader(ctx context.Context) string { return caller.Author(ctx).Actor }
 
-func (r *Records) exportQuery(ctx context.Context, j *record.Job, req *recordsv1.ExportRequest) error {
+func (b *Bulk) exportQuery(ctx context.Context, j *record.Job, req *recordsv1.ExportRequest) error {
 	values, err := url.ParseQuery(req.GetQuery())
 	if err != nil {
 		return fault.New(fault.Invalid, "the query is not URL-encoded", nil)
@@ -69,8 +73,8 @@ func (r *Records) exportQuery(ctx context.Context, j *record.Job, req *recordsv1
 	for name, v := range values {
 		switch name {
 		case "_outputFormat":
-			if !slices.Contains([]string{ndjson, "application/ndjson", "ndjson"}, v[0]) {
-				return fault.New(fault.Invalid, "the only _outputFormat is "+ndjson, nil).In(name)
+			if !slices.Contains([]string{NDJSON, "application/ndjson", "ndjson"}, v[0]) {
+				return fault.New(fault.Invalid, "the only _outputFormat is "+NDJSON, nil).In(name)
 			}
 		case "_since":
 			low, _, err := fhir.TimeRange(v[0], record.Zone)
@@ -80,8 +84,8 @@ func (r *Records) exportQuery(ctx context.Context, j *record.Job, req *recordsv1
 			j.Since = low.UnixMicro()
 		case "_type":
 			for t := range strings.SplitSeq(strings.Join(v, ","), ",") {
-				n := r.defs.Number(t)
-				if n != 0 && (j.Level == "system" || r.compartmental(t)) {
+				n := b.Definitions.Number(t)
+				if n != 0 && (j.Level == "system" || b.compartmental(t)) {
 					j.Types = append(j.Types, n)
 				} else if !req.GetLenient() {
 					return fault.New(fault.Invalid, "_type lists resource types, at the level of patients those of their compartments", nil).In(name)
@@ -99,50 +103,50 @@ func (r *Records) exportQuery(ctx context.Context, j *record.Job, req *recordsv1
 		}
 	}
 	// A time or a Group could single out a person.
-	if deidentified(ctx) && (j.Since > 0 || j.Level == "group") {
+	if caller.Deidentified(ctx) && (j.Since > 0 || j.Level == "group") {
 		return fault.New(fault.Forbidden, "records without names are exported as a whole, without _since and without a Group", nil)
 	}
 	if j.Types == nil {
-		for _, t := range r.defs.Types {
-			if j.Level == "system" || r.compartmental(t) {
-				j.Types = append(j.Types, r.defs.Number(t))
+		for _, t := range b.Definitions.Types {
+			if j.Level == "system" || b.compartmental(t) {
+				j.Types = append(j.Types, b.Definitions.Number(t))
 			}
 		}
 	}
 	// Patients first, so that the files can be imported in their order.
-	patient := r.defs.Number("Patient")
-	slices.SortFunc(j.Types, func(a, b int16) int {
-		if (a == patient) != (b == patient) {
-			return map[bool]int{true: -1, false: 1}[a == patient]
+	patient := b.Definitions.Number("Patient")
+	slices.SortFunc(j.Types, func(x, y int16) int {
+		if (x == patient) != (y == patient) {
+			return map[bool]int{true: -1, false: 1}[x == patient]
 		}
-		return strings.Compare(r.defs.TypeOf(a), r.defs.TypeOf(b))
+		return strings.Compare(b.Definitions.TypeOf(x), b.Definitions.TypeOf(y))
 	})
 	j.Types = slices.Compact(j.Types)
 	return nil
 }
 
 // compartmental reports whether resources of the type lie in patients' compartments.
-func (r *Records) compartmental(typ string) bool {
-	return typ == "Patient" || len(r.defs.Compartment(typ)) > 0
+func (b *Bulk) compartmental(typ string) bool {
+	return typ == "Patient" || len(b.Definitions.Compartment(typ)) > 0
 }
 
 // members returns the patients of a Group, as it is now and as the caller may read it.
-func (r *Records) members(ctx context.Context, j *record.Job, group string) ([]int64, error) {
+func (b *Bulk) members(ctx context.Context, j *record.Job, group string) ([]int64, error) {
 	if j.Level != "group" {
 		return nil, nil
 	}
-	reach, err := r.reach(ctx)
+	reach, err := b.Reach(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := r.real(ctx, "Group", group); err != nil {
-		return nil, hidden(ctx, err)
+	if !fhir.ValidID(group) {
+		return nil, caller.Hidden(ctx, fault.New(fault.NotFound, "there is no such resource", nil))
 	}
-	x, err := r.store.Read(ctx, nil, r.defs.Number("Group"), group, reach)
+	x, err := b.Store.Read(ctx, nil, b.Definitions.Number("Group"), group, reach)
 	if err != nil {
-		return nil, hidden(ctx, err)
+		return nil, caller.Hidden(ctx, err)
 	}
-	r.touch(ctx, x)
+	guard.Touch(ctx, x.PatientID, "Group/"+x.ID)
 	if x.Deleted {
 		return nil, fault.New(fault.Gone, "the Group was deleted; its history is kept", nil)
 	}
@@ -158,7 +162,7 @@ func (r *Records) members(ctx context.Context, j *record.Job, group string) ([]i
 			ids = append(ids, id)
 		}
 	}
-	keys, err := r.store.PatientKeys(ctx, ids)
+	keys, err := b.Store.PatientKeys(ctx, ids)
 	list := make([]int64, 0, len(keys))
 	for _, k := range keys {
 		list = append(list, k)
@@ -168,20 +172,20 @@ func (r *Records) members(ctx context.Context, j *record.Job, group string) ([]i
 
 // job returns an export that the caller may see: whose it is, and who
 // reaches everything.
-func (r *Records) job(ctx context.Context, id string) (*record.Job, error) {
+func (b *Bulk) job(ctx context.Context, id string) (*record.Job, error) {
 	if _, err := uuid.Parse(id); err != nil {
-		return nil, hidden(ctx, fault.New(fault.NotFound, "there is no such export", nil))
+		return nil, caller.Hidden(ctx, fault.New(fault.NotFound, "there is no such export", nil))
 	}
-	j, err := r.store.Job(ctx, id)
-	if err == nil && j.Account != reader(ctx) && restricted(ctx) {
+	j, err := b.Store.Job(ctx, id)
+	if err == nil && j.Account != reader(ctx) && caller.Restricted(ctx) {
 		err = fault.New(fault.NotFound, "there is no such export", nil)
 	}
-	return j, hidden(ctx, err)
+	return j, caller.Hidden(ctx, err)
 }
 
 // ExportStatus tells how far an export is, and at its end what it consists of.
-func (r *Records) ExportStatus(ctx context.Context, req *recordsv1.ExportStatusRequest) (*recordsv1.ExportStatusResponse, error) {
-	j, err := r.job(ctx, req.GetJob())
+func (b *Bulk) ExportStatus(ctx context.Context, req *recordsv1.ExportStatusRequest) (*recordsv1.ExportStatusResponse, error) {
+	j, err := b.job(ctx, req.GetJob())
 	if err != nil {
 		return nil, err
 	}
@@ -189,13 +193,13 @@ func (r *Records) ExportStatus(ctx context.Context, req *recordsv1.ExportStatusR
 	if j.State == "refused" {
 		return nil, fault.New(fault.Forbidden, "who asked for the export may not export any more", nil)
 	}
-	resp := &recordsv1.ExportStatusResponse{Complete: j.State == "complete", Expires: stamp(j.Expires)}
-	files, err := r.store.Files(ctx, j.ID)
+	resp := &recordsv1.ExportStatusResponse{Complete: j.State == "complete", Expires: fhir.Instant(j.Expires)}
+	files, err := b.Store.Files(ctx, j.ID)
 	if err != nil {
 		return nil, err
 	}
 	if resp.GetComplete() {
-		resp.Manifest = r.manifest(ctx, j, files)
+		resp.Manifest = b.manifest(ctx, j, files)
 		return resp, nil
 	}
 	n := int64(0)
@@ -208,48 +212,48 @@ func (r *Records) ExportStatus(ctx context.Context, req *recordsv1.ExportStatusR
 
 // manifest is the answer of a complete export
 // (https://hl7.org/fhir/uv/bulkdata/export.html#response---complete-status).
-func (r *Records) manifest(ctx context.Context, j *record.Job, files []record.JobFile) []byte {
-	base := r.baseOf(ctx)
+func (b *Bulk) manifest(ctx context.Context, j *record.Job, files []record.JobFile) []byte {
+	base := caller.Base(ctx, b.Base)
 	list := func(deleted bool) string {
 		var out []string
 		for _, f := range files {
-			n, typ, query := f.Count, r.defs.TypeOf(f.Type), "?job="+j.ID+"&file="+strconv.Itoa(f.File)
+			n, typ, query := f.Count, b.Definitions.TypeOf(f.Type), "?job="+j.ID+"&file="+strconv.Itoa(f.File)
 			if deleted {
 				n, typ, query = f.Deleted, "Bundle", query+"&deleted=true"
 			}
 			if n > 0 {
-				out = append(out, `{"type":"`+typ+`","url":`+fhir.Quote(base+exportFile+query)+`,"count":`+strconv.FormatInt(n, 10)+`}`)
+				out = append(out, `{"type":"`+typ+`","url":`+fhir.Quote(base+FilePath+query)+`,"count":`+strconv.FormatInt(n, 10)+`}`)
 			}
 		}
 		return "[" + strings.Join(out, ",") + "]"
 	}
-	return []byte(`{"transactionTime":"` + stamp(j.Horizon) + `","request":` + fhir.Quote(j.Request) +
+	return []byte(`{"transactionTime":"` + fhir.Instant(j.Horizon) + `","request":` + fhir.Quote(j.Request) +
 		`,"requiresAccessToken":true,"output":` + list(false) + `,"deleted":` + list(true) + `,"error":[]}`)
 }
 
 // reaches returns what the export may show: the scope of asking and that of now.
-func (r *Records) reaches(ctx context.Context, j *record.Job) ([]record.Reach, *guard.Scope, error) {
+func (b *Bulk) reaches(ctx context.Context, j *record.Job) ([]record.Reach, *guard.Scope, error) {
 	asked := &guard.Scope{}
 	if err := protojson.Unmarshal(j.Scope, asked); err != nil {
 		return nil, nil, err
 	}
-	now, err := r.reach(ctx)
+	now, err := b.Reach(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	then, err := r.reach(guard.WithScope(ctx, asked))
+	then, err := b.Reach(guard.WithScope(ctx, asked))
 	return []record.Reach{now, then}, asked, err
 }
 
 // ExportFile returns a page of a file. The log is read anew for it, with the
 // caller's scope as it is now, so that no file can outlive a right.
-func (r *Records) ExportFile(ctx context.Context, req *recordsv1.ExportFileRequest) (*recordsv1.ExportFileResponse, error) {
-	j, err := r.job(ctx, req.GetJob())
+func (b *Bulk) ExportFile(ctx context.Context, req *recordsv1.ExportFileRequest) (*recordsv1.ExportFileResponse, error) {
+	j, err := b.job(ctx, req.GetJob())
 	if err != nil {
 		return nil, err
 	}
 	guard.Touch(ctx, "", exportTarget(j.ID))
-	files, err := r.store.Files(ctx, j.ID)
+	files, err := b.Store.Files(ctx, j.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -263,15 +267,15 @@ func (r *Records) ExportFile(ctx context.Context, req *recordsv1.ExportFileReque
 	} else if !fhir.ValidID(after) {
 		return nil, fault.New(fault.Invalid, "after is not what a page gave as next", nil)
 	}
-	reaches, asked, err := r.reaches(ctx, j)
+	reaches, asked, err := b.reaches(ctx, j)
 	if err != nil {
 		return nil, err
 	}
-	list, more, err := r.store.ReadExport(ctx, j, f, req.GetDeleted(), max(after, f.After), exportPage, reaches)
+	list, more, err := b.Store.ReadExport(ctx, j, f, req.GetDeleted(), max(after, f.After), exportPage, reaches)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.told(ctx, j, list); err != nil {
+	if err := b.told(ctx, j, list); err != nil {
 		return nil, err
 	}
 	shown := ctx
@@ -280,7 +284,7 @@ func (r *Records) ExportFile(ctx context.Context, req *recordsv1.ExportFileReque
 	}
 	var out bytes.Buffer
 	for i := range list {
-		if err := r.exportLine(shown, &out, &list[i]); err != nil {
+		if err := b.exportLine(shown, &out, &list[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -292,14 +296,14 @@ func (r *Records) ExportFile(ctx context.Context, req *recordsv1.ExportFileReque
 }
 
 // exportLine writes a resource as one line, or its deletion as a Bundle.
-func (r *Records) exportLine(ctx context.Context, out *bytes.Buffer, x *record.Stored) error {
-	body, id, err := r.shown(ctx, x)
+func (b *Bulk) exportLine(ctx context.Context, out *bytes.Buffer, x *record.Stored) error {
+	body, id, err := b.Shown(ctx, x)
 	if err != nil {
 		return err
 	}
 	if x.Deleted {
 		body = []byte(`{"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE","url":"` +
-			r.defs.TypeOf(x.Type) + "/" + id + `"}}]}`)
+			b.Definitions.TypeOf(x.Type) + "/" + id + `"}}]}`)
 	}
 	begun := out.Len()
 	out.Write(body)
@@ -317,7 +321,7 @@ func (r *Records) exportLine(ctx context.Context, out *bytes.Buffer, x *record.S
 // told notes for the audit log whose records are handed out: each patient
 // once for an export and who downloads it, since a file of a province would
 // else drown every log. The page itself is noted too.
-func (r *Records) told(ctx context.Context, j *record.Job, list []record.Stored) error {
+func (b *Bulk) told(ctx context.Context, j *record.Job, list []record.Stored) error {
 	ids := map[int64]string{}
 	var keys []int64
 	for i := range list {
@@ -330,7 +334,7 @@ func (r *Records) told(ctx context.Context, j *record.Job, list []record.Stored)
 		return nil
 	}
 	slices.Sort(keys)
-	first, err := r.store.FirstRead(ctx, j.ID, reader(ctx), keys)
+	first, err := b.Store.FirstRead(ctx, j.ID, reader(ctx), keys)
 	for _, k := range first {
 		guard.Touch(ctx, ids[k], exportTarget(j.ID))
 	}
@@ -339,11 +343,11 @@ func (r *Records) told(ctx context.Context, j *record.Job, list []record.Stored)
 
 // ExportCancel ends an export and forgets it. There are no files to remove:
 // they are read from the log.
-func (r *Records) ExportCancel(ctx context.Context, req *recordsv1.ExportCancelRequest) (*recordsv1.ExportCancelResponse, error) {
-	j, err := r.job(ctx, req.GetJob())
+func (b *Bulk) ExportCancel(ctx context.Context, req *recordsv1.ExportCancelRequest) (*recordsv1.ExportCancelResponse, error) {
+	j, err := b.job(ctx, req.GetJob())
 	if err != nil {
 		return nil, err
 	}
 	guard.Touch(ctx, "", exportTarget(j.ID))
-	return &recordsv1.ExportCancelResponse{}, r.store.RemoveJob(ctx, j.ID)
+	return &recordsv1.ExportCancelResponse{}, b.Store.RemoveJob(ctx, j.ID)
 }

@@ -1,8 +1,9 @@
-package records
+package bulk_test
 
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -14,11 +15,17 @@ import (
 	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	"github.com/yba-health/yba/pkg/pg/pgtest"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
-	"github.com/yba-health/yba/services/records/postgres"
+	"github.com/yba-health/yba/services/records/bulk"
+	"github.com/yba-health/yba/services/records/caller"
+	"github.com/yba-health/yba/services/records/record"
+	"github.com/yba-health/yba/services/records/recordstest"
 )
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
 
 var lastUpdated = regexp.MustCompile(`"lastUpdated":"[^"]*"`)
 
@@ -37,7 +44,7 @@ type manifest struct {
 }
 
 // begin asks for an export.
-func begin(ctx context.Context, t testing.TB, r *Records, level, query string) string {
+func begin(ctx context.Context, t testing.TB, r *recordstest.Service, level, query string) string {
 	t.Helper()
 	group := ""
 	if g, ok := strings.CutPrefix(level, "group/"); ok {
@@ -51,21 +58,21 @@ func begin(ctx context.Context, t testing.TB, r *Records, level, query string) s
 }
 
 // steps carries out at most n steps of whatever job is there.
-func steps(ctx context.Context, t testing.TB, r *Records, n int) {
+func steps(ctx context.Context, t testing.TB, r *recordstest.Service, n int) {
 	t.Helper()
-	j, err := r.store.ClaimJob(ctx, r.exports.lease)
+	j, err := r.Store.ClaimJob(ctx, r.Lease)
 	if err != nil || j == nil {
 		t.Fatalf("no job: %v", err)
 	}
 	for i := 0; i < n && j.State == "active"; i++ {
-		if err := r.step(ctx, j); err != nil {
+		if err := bulk.Step(ctx, r.Bulk, j); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
 // completed runs a job to its end and returns its manifest.
-func completed(ctx context.Context, t testing.TB, r *Records, job string) manifest {
+func completed(ctx context.Context, t testing.TB, r *recordstest.Service, job string) manifest {
 	t.Helper()
 	steps(ctx, t, r, 1<<20)
 	s, err := r.ExportStatus(ctx, &recordsv1.ExportStatusRequest{Job: job})
@@ -80,9 +87,9 @@ func completed(ctx context.Context, t testing.TB, r *Records, job string) manife
 }
 
 // lines downloads all files of a job in ctx: the resources and the deletions.
-func lines(ctx context.Context, t testing.TB, r *Records, job string) (output, deleted []string) {
+func lines(ctx context.Context, t testing.TB, r *recordstest.Service, job string) (output, deleted []string) {
 	t.Helper()
-	files, err := r.store.Files(ctx, job)
+	files, err := r.Store.Files(ctx, job)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,22 +139,22 @@ func idsOf(t testing.TB, list []string) string {
 
 // province is two patients of two communes, one observation each, Groups in
 // the compartment of Ba, who is their first member, and what is shared.
-func province(ctx context.Context, t testing.TB, r *Records) {
+func province(ctx context.Context, t testing.TB, r *recordstest.Service) {
 	t.Helper()
-	load(ctx, t, r,
+	r.Load(ctx, t,
 		`{"resourceType":"Organization","id":"hq","name":"Sở"}`,
-		withID(person("Lê", "An", "1", "95012", "1950"), "an"),
-		withID(person("Lê", "Ba", "2", "95013", "1950"), "ba"),
-		withID(observation("an", "1", "2026", "1"), "oan"),
-		withID(observation("ba", "1", "2026", "1"), "oba"),
+		recordstest.Person("an", "Lê", "An", "1", "95012", "1950"),
+		recordstest.Person("ba", "Lê", "Ba", "2", "95013", "1950"),
+		recordstest.Observation("oan", "an", "1", "2026", "1"),
+		recordstest.Observation("oba", "ba", "1", "2026", "1"),
 		`{"resourceType":"Group","id":"g","type":"person","actual":true,"member":[{"entity":{"reference":"Patient/ba"}},{"entity":{"reference":"Patient/an"},"inactive":true}]}`,
 		`{"resourceType":"Group","id":"h","type":"person","actual":true,"member":[{"entity":{"reference":"Patient/ba"}},{"entity":{"reference":"Patient/an"}}]}`)
 }
 
 func TestAnExportHoldsWhatItsLevelTypesAndScopeSay(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := recordstest.Open(t)
 	province(ctx, t, r)
-	a, b := nurse(t.Context(), "95012"), nurse(t.Context(), "95013")
+	a, b := recordstest.Nurse(t.Context(), "95012"), recordstest.Nurse(t.Context(), "95013")
 	for _, tt := range []struct {
 		ctx                context.Context
 		level, query, want string
@@ -161,7 +168,7 @@ func TestAnExportHoldsWhatItsLevelTypesAndScopeSay(t *testing.T) {
 		{a, "patient", "", "Observation/oan Patient/an"},
 		{b, "group/h", "_type=Patient,Observation", "Observation/oba Patient/ba"},
 	} {
-		r.enter = func(context.Context, string) (context.Context, error) { return tt.ctx, nil }
+		r.Enters = func(context.Context) (context.Context, error) { return tt.ctx, nil }
 		job := begin(tt.ctx, t, r, tt.level, tt.query)
 		m := completed(tt.ctx, t, r, job)
 		got, _ := lines(tt.ctx, t, r, job)
@@ -179,10 +186,10 @@ func TestAnExportHoldsWhatItsLevelTypesAndScopeSay(t *testing.T) {
 }
 
 func TestAnExportIsOnlyForWhoAsked(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := recordstest.Open(t)
 	province(ctx, t, r)
-	a, b := nurse(t.Context(), "95012"), nurse(t.Context(), "95013")
-	r.enter = func(context.Context, string) (context.Context, error) { return a, nil }
+	a, b := recordstest.Nurse(t.Context(), "95012"), recordstest.Nurse(t.Context(), "95013")
+	r.Enters = func(context.Context) (context.Context, error) { return a, nil }
 	job := begin(a, t, r, "system", "")
 	completed(a, t, r, job)
 	var said []string
@@ -206,26 +213,26 @@ func TestAnExportIsOnlyForWhoAsked(t *testing.T) {
 // TestARightThatEndsEndsTheExport takes the commune from the nurse, or the
 // patient from the commune, before the count, and before the download.
 func TestARightThatEndsEndsTheExport(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := recordstest.Open(t)
 	province(ctx, t, r)
-	a := nurse(t.Context(), "95012")
-	poor := scoped(a, &guard.Scope{Shared: true, Communes: []string{"95013@2025-07-01"}})
-	r.enter = func(context.Context, string) (context.Context, error) { return poor, nil }
+	a := recordstest.Nurse(t.Context(), "95012")
+	poor := guard.WithScope(a, &guard.Scope{Shared: true, Communes: []string{"95013@2025-07-01"}})
+	r.Enters = func(context.Context) (context.Context, error) { return poor, nil }
 	job := begin(a, t, r, "patient", "")
 	if m := completed(a, t, r, job); len(m.Output) != 0 {
 		t.Errorf("counted with a scope that was lost, or found later: %v", m)
 	}
-	r.enter = func(context.Context, string) (context.Context, error) { return a, nil }
+	r.Enters = func(context.Context) (context.Context, error) { return a, nil }
 	job = begin(a, t, r, "patient", "")
 	completed(a, t, r, job)
 	if got, _ := lines(poor, t, r, job); len(got) != 0 {
 		t.Errorf("downloaded after the loss, or what was won: %v", got)
 	}
-	load(ctx, t, r, withID(person("Lê", "An", "1", "95013", "1950"), "an"))
+	r.Load(ctx, t, recordstest.Person("an", "Lê", "An", "1", "95013", "1950"))
 	if got, _ := lines(a, t, r, job); len(got) != 0 {
 		t.Errorf("downloaded after the patient had moved: %v", got)
 	}
-	r.enter = func(ctx context.Context, _ string) (context.Context, error) {
+	r.Enters = func(ctx context.Context) (context.Context, error) {
 		return ctx, fault.New(fault.Forbidden, "no", nil)
 	}
 	job = begin(a, t, r, "patient", "")
@@ -236,10 +243,10 @@ func TestARightThatEndsEndsTheExport(t *testing.T) {
 }
 
 func TestAnExportShowsTheMomentOfAsking(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := recordstest.Open(t)
 	province(ctx, t, r)
 	job := begin(ctx, t, r, "system", "_type=Organization,Observation")
-	load(ctx, t, r,
+	r.Load(ctx, t,
 		`{"resourceType":"Organization","id":"hq","name":"later"}`,
 		`{"resourceType":"Organization","id":"new","name":"later"}`)
 	if _, err := r.Delete(ctx, &recordsv1.DeleteRequest{Type: "Observation", Id: "oan"}); err != nil {
@@ -253,12 +260,12 @@ func TestAnExportShowsTheMomentOfAsking(t *testing.T) {
 }
 
 func TestAnExportSinceATimeTellsWhatWasDeleted(t *testing.T) {
-	r, ctx := open(t)
-	r.now = func() time.Time { return time.Now().Add(-time.Hour) }
+	r, ctx := recordstest.Open(t)
+	r.Clock = func() time.Time { return time.Now().Add(-time.Hour) }
 	province(ctx, t, r)
 	since := time.Now().Add(-time.Minute).UTC().Format(time.RFC3339)
-	r.now = time.Now
-	load(ctx, t, r, `{"resourceType":"Organization","id":"new","name":"later"}`)
+	r.Clock = time.Now
+	r.Load(ctx, t, `{"resourceType":"Organization","id":"new","name":"later"}`)
 	if _, err := r.Delete(ctx, &recordsv1.DeleteRequest{Type: "Observation", Id: "oan"}); err != nil {
 		t.Fatal(err)
 	}
@@ -273,8 +280,8 @@ func TestAnExportSinceATimeTellsWhatWasDeleted(t *testing.T) {
 		t.Errorf("the manifest says %v", m.Deleted)
 	}
 	// A nurse of the other commune is not told of it.
-	b := nurse(t.Context(), "95013")
-	r.enter = func(context.Context, string) (context.Context, error) { return b, nil }
+	b := recordstest.Nurse(t.Context(), "95013")
+	r.Enters = func(context.Context) (context.Context, error) { return b, nil }
 	job = begin(b, t, r, "system", "_since="+since)
 	completed(b, t, r, job)
 	if _, deleted := lines(b, t, r, job); deleted != nil {
@@ -282,20 +289,39 @@ func TestAnExportSinceATimeTellsWhatWasDeleted(t *testing.T) {
 	}
 }
 
+// holding writes an Organization and keeps its transaction open: it closes
+// held and waits for release.
+func holding(ctx context.Context, r *recordstest.Service, id string, held chan<- struct{}, release <-chan struct{}) error {
+	x, err := r.Store.Indexer(ctx)
+	if err != nil {
+		return err
+	}
+	keys, err := r.Store.Keys(ctx, 1)
+	if err != nil {
+		return err
+	}
+	body := []byte(`{"resourceType":"Organization","id":"` + id + `","meta":{"versionId":"1"},"name":"late"}`)
+	doc, err := fhir.Parse(body)
+	if err != nil {
+		return err
+	}
+	w := record.Write{Key: keys[0], Type: r.Definitions.Number("Organization"), ID: id, Version: 1, Updated: r.Clock(), Op: "create", Body: body}
+	w.Rows, w.At = x.Extract(doc.Root())
+	return r.Store.InTx(ctx, func(tx *sql.Tx) error {
+		err := r.Store.Put(ctx, tx, record.Author{Actor: "test"}, []record.Write{w}, record.Needs{})
+		close(held)
+		<-release
+		return err
+	})
+}
+
 // TestNothingCommittedLateFallsBetweenTwoExports holds a write open while an
 // export is asked for; the next one since that time has it.
 func TestNothingCommittedLateFallsBetweenTwoExports(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := recordstest.Open(t)
 	held, release, written := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() { // ends when released
-		body := `{"resourceType":"Organization","name":"late"}`
-		v, err := r.parse("Organization", []byte(body))
-		if err != nil {
-			written <- err
-			return
-		}
-		c := &change{verb: "update", typ: "Organization", number: r.defs.Number("Organization"), id: "late", body: v}
-		written <- r.holding(ctx, c, held, release)
+		written <- holding(ctx, r, "late", held, release)
 	}()
 	<-held
 	job := begin(ctx, t, r, "system", "")
@@ -317,14 +343,13 @@ func TestNothingCommittedLateFallsBetweenTwoExports(t *testing.T) {
 // TestAnotherProcessGoesOnWithAnExport leaves a job in the middle, as a kill
 // does, and lets a service of its own on the same database go on.
 func TestAnotherProcessGoesOnWithAnExport(t *testing.T) {
-	db, dsn := pgtest.New(t, pgtest.Schema{Service: "records", Migrations: postgres.Migrations()})
-	r, ctx := serve(t, db, dsn), all(t.Context())
-	r.exports.part, r.exports.lease = 3, 0
+	r, ctx := recordstest.Open(t)
+	r.Part, r.Lease = 3, 0
 	var all []string
 	for i := range 20 {
 		all = append(all, fmt.Sprintf(`{"resourceType":"Organization","id":"o%02d","name":"A"}`, i))
 	}
-	load(ctx, t, r, all...)
+	r.Load(ctx, t, all...)
 	job := begin(ctx, t, r, "system", "_type=Organization,Patient")
 	steps(ctx, t, r, 4)
 	s, err := r.ExportStatus(ctx, &recordsv1.ExportStatusRequest{Job: job})
@@ -334,68 +359,68 @@ func TestAnotherProcessGoesOnWithAnExport(t *testing.T) {
 	if _, err := r.ExportFile(ctx, &recordsv1.ExportFileRequest{Job: job, File: 1}); !fault.Is(err, fault.NotFound) {
 		t.Errorf("a file was given before its time: %v", err)
 	}
-	slow, err := r.store.ClaimJob(ctx, 0)
+	slow, err := r.Store.ClaimJob(ctx, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := serve(t, db, dsn)
-	other.exports.part = 3
+	other := recordstest.On(t, r.DB, r.DSN)
+	other.Part = 3
 	m := completed(ctx, t, other, job)
 	got, _ := lines(ctx, t, other, job)
 	if len(m.Output) != 7 || len(got) != 20 || len(strings.Split(idsOf(t, got), " ")) != 20 {
 		t.Errorf("%d files, %d lines", len(m.Output), len(got))
 	}
 	// The first worker, which was only slow, changes nothing any more.
-	if err := r.count(ctx, slow); err != nil {
+	if err := bulk.Count(ctx, r.Bulk, slow); err != nil {
 		t.Error(err)
 	}
-	if files, _ := r.store.Files(ctx, job); len(files) != 7 {
+	if files, _ := r.Store.Files(ctx, job); len(files) != 7 {
 		t.Errorf("a slow worker added files: %v", files)
 	}
 }
 
 func TestAWorkerLeavesAClaimedExportAlone(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := recordstest.Open(t)
 	begin(ctx, t, r, "system", "")
-	first, err := r.store.ClaimJob(ctx, time.Minute)
+	first, err := r.Store.ClaimJob(ctx, time.Minute)
 	if err != nil || first == nil {
 		t.Fatal(first, err)
 	}
-	if second, err := r.store.ClaimJob(ctx, time.Minute); err != nil || second != nil {
+	if second, err := r.Store.ClaimJob(ctx, time.Minute); err != nil || second != nil {
 		t.Errorf("claimed twice: %v %v", second, err)
 	}
 }
 
 func TestACancelledExportIsGone(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := recordstest.Open(t)
 	province(ctx, t, r)
 	job := begin(ctx, t, r, "system", "")
-	j, err := r.store.ClaimJob(ctx, time.Minute)
+	j, err := r.Store.ClaimJob(ctx, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.step(ctx, j); err != nil {
+	if err := bulk.Step(ctx, r.Bulk, j); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.ExportCancel(ctx, &recordsv1.ExportCancelRequest{Job: job}); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.count(ctx, j); err != nil {
+	if err := bulk.Count(ctx, r.Bulk, j); err != nil {
 		t.Errorf("its worker fails: %v", err)
 	}
 	if _, err := r.ExportStatus(ctx, &recordsv1.ExportStatusRequest{Job: job}); !fault.Is(err, fault.NotFound) {
 		t.Errorf("it is still there: %v", err)
 	}
-	if files, err := r.store.Files(ctx, job); len(files) != 0 || err != nil {
+	if files, err := r.Store.Files(ctx, job); len(files) != 0 || err != nil {
 		t.Errorf("its files are still there: %v %v", files, err)
 	}
 }
 
 func TestADeidentifiedExportNamesNobody(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := recordstest.Open(t)
 	province(ctx, t, r)
-	d := scoped(guard.WithPrincipal(t.Context(), &guard.Principal{Account: "dept"}), &guard.Scope{Deidentified: true})
-	r.enter = func(context.Context, string) (context.Context, error) { return d, nil }
+	d := guard.WithScope(guard.WithPrincipal(t.Context(), &guard.Principal{Account: "dept"}), &guard.Scope{Deidentified: true})
+	r.Enters = func(context.Context) (context.Context, error) { return d, nil }
 	job := begin(d, t, r, "patient", "")
 	completed(d, t, r, job)
 	for _, ctx := range []context.Context{d, ctx} { // also who reaches everything gets what was asked for
@@ -414,85 +439,14 @@ func TestADeidentifiedExportNamesNobody(t *testing.T) {
 	}
 }
 
-func TestAnExportOverHTTP(t *testing.T) {
-	r, ctx := open(t)
-	r.exports.part = 2
-	var all []string
-	for i := range 5 {
-		all = append(all, fmt.Sprintf(`{"resourceType":"Organization","id":"o%d","name":"A"}`, i))
-	}
-	load(ctx, t, r, all...)
-	call := overHTTP(t, r)
-	async := []string{"Prefer", "respond-async"}
-	for _, tt := range []struct {
-		method, path, body string
-		headers            []string
-		status             int
-	}{
-		{"GET", "/$export", "", nil, 400},
-		{"GET", "/$export?colour=red", "", async, 400},
-		{"GET", "/$export?colour=red", "", []string{"Prefer", "respond-async, handling=lenient"}, 202},
-		{"GET", "/$export?_outputFormat=csv", "", async, 400},
-		{"GET", "/$export?_since=yesterday", "", async, 400},
-		{"GET", "/$export?_type=Nothing", "", async, 400},
-		{"GET", "/Patient/$export?_type=Organization", "", async, 400},
-		{"GET", "/Patient/$export?_type=Observation", "", async, 202},
-		{"GET", "/Group/nobody/$export", "", async, 404},
-		{"POST", "/$export", `{"resourceType":"Parameters","parameter":[{"name":"_since","valueInstant":"2020-01-01T00:00:00Z"}]}`, async, 202},
-		{"POST", "/$export", `{"resourceType":"Parameters","parameter":[{"name":"colour","valueString":"red"}]}`, async, 400},
-		{"GET", "/$export", "", append(async, "Authorization", "Bearer bad"), 401},
-		{"GET", "/$export-status?job=1", "", nil, 404},
-		{"GET", "/$export-file?job=1&file=1", "", nil, 404},
-	} {
-		if w := call(tt.method, "/fhir/R4"+tt.path, tt.body, tt.headers...); w.Code != tt.status || w.Code >= 400 && !strings.Contains(w.Body.String(), "OperationOutcome") {
-			t.Errorf("%s %s: %d %s", tt.method, tt.path, w.Code, w.Body)
-		}
-	}
-	for j, err := r.store.ClaimJob(ctx, time.Minute); j != nil || err != nil; j, err = r.store.ClaimJob(ctx, time.Minute) {
-		if err := r.store.RemoveJob(ctx, j.ID); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w := call("GET", "/fhir/R4/$export?_type=Organization", "", async...)
-	_, status, ok := strings.Cut(w.Header().Get("Content-Location"), "http://example.com")
-	if w.Code != 202 || !ok {
-		t.Fatalf("%d %v", w.Code, w.Header())
-	}
-	if w := call("GET", status, ""); w.Code != 202 || w.Header().Get("X-Progress") == "" || w.Header().Get("Retry-After") == "" {
-		t.Errorf("%d %v", w.Code, w.Header())
-	}
-	steps(ctx, t, r, 100)
-	w = call("GET", status, "")
-	var m manifest
-	if err := json.Unmarshal(w.Body.Bytes(), &m); err != nil || w.Code != 200 || w.Header().Get("Expires") == "" || len(m.Output) != 3 {
-		t.Fatalf("%v %d %v %s", err, w.Code, w.Header(), w.Body)
-	}
-	n := 0
-	for _, o := range m.Output {
-		w := call("GET", strings.TrimPrefix(o.URL, "http://example.com"), "", "Accept", ndjson)
-		if n += strings.Count(w.Body.String(), "\n"); w.Code != 200 || w.Header().Get("Content-Type") != ndjson {
-			t.Errorf("%d %v", w.Code, w.Header())
-		}
-	}
-	if n != 5 {
-		t.Errorf("%d lines", n)
-	}
-	if w := call("DELETE", status, ""); w.Code != 202 {
-		t.Errorf("cancelling: %d %s", w.Code, w.Body)
-	}
-	if w := call("GET", status, ""); w.Code != 404 {
-		t.Errorf("after cancelling: %d", w.Code)
-	}
-}
-
 // TestExportAndImportGiveTheSameBytes exports everything, imports it into an
 // empty database and exports it again.
 func TestExportAndImportGiveTheSameBytes(t *testing.T) {
-	files, _ := filepath.Glob("../../../shared/data/fhir-r4-examples/*.json")
+	files, _ := filepath.Glob("../../../../shared/data/fhir-r4-examples/*.json")
 	if len(files) == 0 {
 		t.Skip("../shared/data/fhir-r4-examples is absent")
 	}
-	r, ctx := open(t)
+	r, ctx := recordstest.Open(t)
 	var first []string
 	for _, file := range files {
 		text, err := os.ReadFile(file)
@@ -511,12 +465,12 @@ func TestExportAndImportGiveTheSameBytes(t *testing.T) {
 	slices.SortStableFunc(first, func(a, b string) int {
 		return strings.Index(b, `"resourceType": "Patient"`) - strings.Index(a, `"resourceType": "Patient"`)
 	})
-	got := load(ctx, t, r, first...)
+	got := r.Load(ctx, t, first...)
 	sent := map[string]string{}
 	for _, l := range first {
 		sent[idOf(t, l)] = l
 	}
-	whole := func(r *Records) []string {
+	whole := func(r *recordstest.Service) []string {
 		job := begin(ctx, t, r, "system", "")
 		completed(ctx, t, r, job)
 		out, _ := lines(ctx, t, r, job)
@@ -531,8 +485,8 @@ func TestExportAndImportGiveTheSameBytes(t *testing.T) {
 			t.Errorf("sent %.300s\ngot  %.300s", a, b)
 		}
 	}
-	other, _ := open(t)
-	if c := load(ctx, t, other, here...); c.GetCreated() != int64(len(here)) {
+	other, _ := recordstest.Open(t)
+	if c := other.Load(ctx, t, here...); c.GetCreated() != int64(len(here)) {
 		t.Fatalf("imported %v: %v", counts(c), c.GetErrors())
 	}
 	there := whole(other)
@@ -547,17 +501,17 @@ func TestExportAndImportGiveTheSameBytes(t *testing.T) {
 
 // TestEachPatientOfAnExportIsNotedOnce counts what the audit log is told.
 func TestEachPatientOfAnExportIsNotedOnce(t *testing.T) {
-	r, ctx := open(t)
+	r, ctx := recordstest.Open(t)
 	province(ctx, t, r)
 	job := begin(ctx, t, r, "system", "")
 	completed(ctx, t, r, job)
-	keys, err := r.store.PatientKeys(ctx, []string{"an", "ba"})
+	keys, err := r.Store.PatientKeys(ctx, []string{"an", "ba"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	lines(ctx, t, r, job)
-	for account, want := range map[string]int{reader(ctx): 0, "another": 2} {
-		first, err := r.store.FirstRead(ctx, job, account, []int64{keys["an"], keys["ba"]})
+	for account, want := range map[string]int{caller.Author(ctx).Actor: 0, "another": 2} {
+		first, err := r.Store.FirstRead(ctx, job, account, []int64{keys["an"], keys["ba"]})
 		if err != nil || len(first) != want {
 			t.Errorf("%s: %v are new, %v", account, first, err)
 		}

@@ -1,4 +1,4 @@
-package records
+package bulk
 
 import (
 	"bytes"
@@ -12,11 +12,16 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
 )
 
-// maxImportErrors bounds how many failed lines are named in one answer.
-const maxImportErrors = 100
+// NDJSON is the media type of a file with a resource in each line
+// (https://hl7.org/fhir/R4/nd-json.html).
+const NDJSON = "application/fhir+ndjson"
+
+// MaxErrors bounds how many failed lines are named in one answer.
+const MaxErrors = 100
 
 // line is one resource of an NDJSON file on its way into the store.
 type line struct {
@@ -38,7 +43,7 @@ func (l *line) ref() record.Ref { return record.Ref{Type: l.write.Type, Target: 
 
 // importing is one call of Import.
 type importing struct {
-	r    *Records
+	b    *Bulk
 	x    *record.Indexer
 	by   record.Author
 	now  time.Time
@@ -50,15 +55,15 @@ type importing struct {
 // itself or not at all, and a line that fails stops no other; references stay
 // as they are. Lines that are new go into one transaction, the others into a
 // second one.
-func (r *Records) Import(ctx context.Context, req *recordsv1.ImportRequest) (*recordsv1.ImportResponse, error) {
+func (b *Bulk) Import(ctx context.Context, req *recordsv1.ImportRequest) (*recordsv1.ImportResponse, error) {
 	if !guard.ScopeOf(ctx).GetAll() {
 		return nil, fault.New(fault.Forbidden, "only who may write every record may import files", nil)
 	}
-	x, err := r.store.Indexer(ctx)
+	x, err := b.Store.Indexer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	im := &importing{r: r, x: x, by: author(ctx), now: r.now().UTC().Truncate(time.Millisecond), resp: &recordsv1.ImportResponse{}}
+	im := &importing{b: b, x: x, by: caller.Author(ctx), now: b.Now().UTC().Truncate(time.Millisecond), resp: &recordsv1.ImportResponse{}}
 	for _, lines := range im.read(req) {
 		if err := im.store(ctx, lines); err != nil {
 			return nil, err
@@ -95,7 +100,7 @@ func (im *importing) read(req *recordsv1.ImportRequest) [][]*line {
 
 func (im *importing) fail(l *line, err error) {
 	im.resp.Failed++
-	if len(im.resp.GetErrors()) < maxImportErrors {
+	if len(im.resp.GetErrors()) < MaxErrors {
 		f := fault.Of(err)
 		im.resp.Errors = append(im.resp.Errors, &recordsv1.ImportError{Line: l.number, Class: f.Class.String(), Message: f.Message, At: f.At})
 	}
@@ -110,18 +115,18 @@ func (im *importing) compose(l *line) error {
 	v := doc.Root()
 	l.typ = v.Get("resourceType").Str()
 	w := &l.write
-	if w.Type = im.r.defs.Number(l.typ); w.Type == 0 {
+	if w.Type = im.b.Definitions.Number(l.typ); w.Type == 0 {
 		return fault.New(fault.Invalid, "a line is one resource of FHIR R4", nil).In("resourceType")
 	}
-	if personal(l.typ) {
+	if record.Personal(l.typ) {
 		return fault.Newf(fault.Unprocessable, "a %s belongs to the account that writes it; write it by itself", l.typ).In("resourceType")
 	}
-	if err := im.r.valid(v); err != nil {
+	if err := im.b.Valid(v); err != nil {
 		return err
 	}
 	if id := v.Get("id"); id.Exists() {
 		w.ID = id.Str()
-	} else if w.ID, err = newID(); err != nil {
+	} else if w.ID, err = record.NewID(); err != nil {
 		return err
 	}
 	if !fhir.ValidID(w.ID) {
@@ -132,7 +137,7 @@ func (im *importing) compose(l *line) error {
 		return err
 	}
 	if at, found := im.x.Elsewhere(v); l.owner == "" && found {
-		return elsewhere(at)
+		return record.Elsewhere(at)
 	}
 	l.closed = l.owner == "" && !l.proxied && im.x.Closes(v)
 	if l.typ == "Patient" {
@@ -159,7 +164,7 @@ func (im *importing) store(ctx context.Context, lines []*line) error {
 	for i, l := range lines {
 		refs[i] = l.ref()
 	}
-	known, err := im.r.store.Known(ctx, refs)
+	known, err := im.b.Store.Known(ctx, refs)
 	if err != nil {
 		return err
 	}
@@ -191,7 +196,7 @@ func (im *importing) proxies(ctx context.Context, lines []*line) ([]*line, error
 	if len(ask) == 0 {
 		return lines, nil
 	}
-	homes, err := im.r.store.Homes(ctx, nil, ask)
+	homes, err := im.b.Store.Homes(ctx, nil, ask)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +208,7 @@ func (im *importing) proxies(ctx context.Context, lines []*line) ([]*line, error
 		if l.proxied {
 			home, found := homes[l.proxy]
 			if !found || home.Nobodys {
-				im.fail(l, noContext())
+				im.fail(l, record.NoContext())
 				continue
 			}
 			l.owner = home.Patient
@@ -228,7 +233,7 @@ func turn(typ string) int {
 // that is neither here nor among the lines fails. A Patient that is here has
 // the key that it always had.
 func (im *importing) place(ctx context.Context, lines []*line) ([]*line, error) {
-	keys, err := im.r.store.Keys(ctx, len(lines))
+	keys, err := im.b.Store.Keys(ctx, len(lines))
 	if err != nil {
 		return nil, err
 	}
@@ -241,7 +246,7 @@ func (im *importing) place(ctx context.Context, lines []*line) ([]*line, error) 
 			owners[l.owner] = struct{}{}
 		}
 	}
-	homes, err := im.r.store.PatientKeys(ctx, slices.Collect(maps.Keys(owners)))
+	homes, err := im.b.Store.PatientKeys(ctx, slices.Collect(maps.Keys(owners)))
 	if err != nil {
 		return nil, err
 	}
@@ -258,7 +263,7 @@ func (im *importing) place(ctx context.Context, lines []*line) ([]*line, error) 
 		case l.closed:
 			l.write.Patient = record.Closed
 		case l.owner != "" && l.write.Patient == 0:
-			im.fail(l, notHere(l.typ))
+			im.fail(l, record.NotHere(l.typ))
 			continue
 		}
 		placed = append(placed, l)
@@ -303,7 +308,7 @@ func (im *importing) add(ctx context.Context, lines []*line) error {
 	for i, l := range lines {
 		writes[i] = l.write
 	}
-	raced, err := im.r.store.Add(ctx, im.by, writes)
+	raced, err := im.b.Store.Add(ctx, im.by, writes)
 	if raced {
 		// Somebody created one of them since. If that is a Patient, the others
 		// lie in the compartment of that one. It ends: fewer are new each time.
@@ -322,9 +327,9 @@ func (im *importing) replace(ctx context.Context, lines []*line) error {
 		refs[i] = l.ref()
 	}
 	var created, updated, unchanged int64
-	err := im.r.store.InTx(ctx, func(tx *sql.Tx) error {
+	err := im.b.Store.InTx(ctx, func(tx *sql.Tx) error {
 		created, updated, unchanged = 0, 0, 0
-		found, err := im.r.store.Lock(ctx, tx, refs, false)
+		found, err := im.b.Store.Lock(ctx, tx, refs, false)
 		if err != nil {
 			return err
 		}
@@ -344,7 +349,7 @@ func (im *importing) replace(ctx context.Context, lines []*line) error {
 			}
 			writes = append(writes, *w)
 		}
-		return im.r.store.Put(ctx, tx, im.by, writes, record.Needs{})
+		return im.b.Store.Put(ctx, tx, im.by, writes, record.Needs{})
 	})
 	if err == nil {
 		im.resp.Created += created

@@ -1,4 +1,4 @@
-package records
+package bulk
 
 import (
 	"context"
@@ -12,43 +12,30 @@ import (
 	"github.com/yba-health/yba/services/records/record"
 )
 
-// exports is the work at bulk exports in this process.
-type exports struct {
-	rung chan struct{}
-	// part is how many resources one file has at most, and lease how long a
-	// job is left to a worker that may have died.
-	part  int
-	lease time.Duration
-}
-
 // lookEvery is how often a process looks for exports that another one left.
 const lookEvery = 10 * time.Second
 
-func newExports() exports {
-	return exports{rung: make(chan struct{}, 1), part: 50_000, lease: time.Minute}
-}
-
 // ring wakes the worker of this process.
-func (e *exports) ring() {
+func (b *Bulk) ring() {
 	select {
-	case e.rung <- struct{}{}:
+	case b.rung <- struct{}{}:
 	default: // it is awake already
 	}
 }
 
-// work counts exports until ctx is done. What a process leaves behind when it
+// Work counts exports until ctx is done. What a process leaves behind when it
 // dies, another one goes on with from the last file that was counted.
-func (r *Records) work(ctx context.Context) {
+func (b *Bulk) Work(ctx context.Context) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	for {
 		for {
-			j, err := r.store.ClaimJob(ctx, r.exports.lease)
+			j, err := b.Store.ClaimJob(ctx, b.Lease)
 			if err == nil && j != nil {
-				err = r.count(ctx, j)
+				err = b.count(ctx, j)
 			}
 			if err != nil && ctx.Err() == nil {
-				r.log.Error("an export is left for later", "error", err)
+				b.Log.Error("an export is left for later", "error", err)
 			}
 			if err != nil || j == nil {
 				break
@@ -58,15 +45,15 @@ func (r *Records) work(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-look.C:
-		case <-r.exports.rung:
+		case <-b.rung:
 		}
 	}
 }
 
 // count finds out what a job's files are, one after the other.
-func (r *Records) count(ctx context.Context, j *record.Job) error {
+func (b *Bulk) count(ctx context.Context, j *record.Job) error {
 	for j.State == "active" {
-		err := r.step(ctx, j)
+		err := b.step(ctx, j)
 		if postgres.IsMoved(err) {
 			return nil // cancelled, or another worker is ahead
 		}
@@ -78,26 +65,26 @@ func (r *Records) count(ctx context.Context, j *record.Job) error {
 }
 
 // step counts the next file with the scope that who asked has now.
-func (r *Records) step(ctx context.Context, j *record.Job) error {
+func (b *Bulk) step(ctx context.Context, j *record.Job) error {
 	if j.Place == len(j.Types) {
-		return r.store.AdvanceJob(ctx, j, j.Place, j.After, "complete", nil, r.exports.lease)
+		return b.Store.AdvanceJob(ctx, j, j.Place, j.After, "complete", nil, b.Lease)
 	}
 	p := &guard.Principal{}
 	if err := protojson.Unmarshal(j.Principal, p); err != nil {
 		return err
 	}
-	entered, err := r.enter(guard.WithPrincipal(ctx, p), "Export")
+	entered, err := b.Enter(guard.WithPrincipal(ctx, p), "Export")
 	if fault.Is(err, fault.Forbidden) || fault.Is(err, fault.Unauthenticated) {
-		return r.store.AdvanceJob(ctx, j, j.Place, j.After, "refused", nil, r.exports.lease)
+		return b.Store.AdvanceJob(ctx, j, j.Place, j.After, "refused", nil, b.Lease)
 	}
 	if err != nil {
 		return err
 	}
-	reaches, _, err := r.reaches(entered, j)
+	reaches, _, err := b.reaches(entered, j)
 	if err != nil {
 		return err
 	}
-	f, whole, err := r.store.CountExport(ctx, j, j.Types[j.Place], j.After, r.exports.part, reaches)
+	f, whole, err := b.Store.CountExport(ctx, j, j.Types[j.Place], j.After, b.Part, reaches)
 	if err != nil {
 		return err
 	}
@@ -108,5 +95,5 @@ func (r *Records) step(ctx context.Context, j *record.Job) error {
 	if f.Count+f.Deleted == 0 {
 		f = nil
 	}
-	return r.store.AdvanceJob(ctx, j, place, after, "active", f, r.exports.lease)
+	return b.Store.AdvanceJob(ctx, j, place, after, "active", f, b.Lease)
 }

@@ -1,6 +1,6 @@
 // Package fault classifies errors. A class survives wrapping, and each
 // transport translates it exactly once: HTTP and FHIR in package kit and
-// services/records, gRPC in package kit.
+// services/records/rest, gRPC in package kit.
 package fault
 
 import (

@@ -2,7 +2,10 @@ package fhir
 
 import (
 	"bytes"
+	"errors"
 	"strconv"
+
+	"github.com/yba-health/yba/pkg/fault"
 )
 
 // Issue is one issue of an OperationOutcome.
@@ -34,6 +37,31 @@ func Outcome(issues ...Issue) []byte {
 	b.WriteString(`]}`)
 	return b.Bytes()
 }
+
+// IssueOf is what each class is in an OperationOutcome
+// (https://hl7.org/fhir/R4/valueset-issue-type.html).
+var IssueOf = map[fault.Class]string{
+	fault.Internal: "exception", fault.Invalid: "invalid", fault.Unauthenticated: "login", fault.Forbidden: "forbidden",
+	fault.NotFound: "not-found", fault.Conflict: "conflict", fault.Gone: "deleted", fault.Precondition: "conflict",
+	fault.TooLarge: "too-long", fault.Limited: "throttled", fault.Unavailable: "transient", fault.Unprocessable: "processing",
+	fault.Unsupported: "not-supported",
+}
+
+// OutcomeOf tells what is wrong; of a resource that is not valid, all of it.
+func OutcomeOf(f *fault.Error) []byte {
+	if invalid, ok := errors.AsType[*InvalidError](f); ok {
+		return Outcome(invalid.Issues...)
+	}
+	return Outcome(Issue{Severity: "error", Code: IssueOf[f.Class], Diagnostics: f.Message, Expression: f.At})
+}
+
+// Inform is the outcome of what went well.
+func Inform(text string) []byte {
+	return Outcome(Issue{Severity: "information", Code: "informational", Diagnostics: text})
+}
+
+// ETag is the tag of a version.
+func ETag(version int64) string { return `W/"` + strconv.FormatInt(version, 10) + `"` }
 
 // BundleLink is a link of a Bundle.
 type BundleLink struct{ Relation, URL string }

@@ -19,7 +19,7 @@ import (
 )
 
 // MaxBody bounds a request of the JSON API, in bytes. FHIR bundles have a
-// limit of their own in services/records.
+// limit of their own in services/records/rest.
 const MaxBody = 1 << 20
 
 // maxReason bounds a reason, in bytes.

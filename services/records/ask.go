@@ -71,7 +71,7 @@ func (r *Records) get(ctx context.Context, e *entry) error {
 		}
 		e.answer = fhir.BundleEntry{
 			FullURL: r.baseOf(ctx) + "/" + path, Resource: x.GetBody(), Status: "200 OK",
-			ETag: etag(x.GetVersion()), LastModified: x.GetLastUpdated(),
+			ETag: fhir.ETag(x.GetVersion()), LastModified: x.GetLastUpdated(),
 		}
 		if len(x.GetBody()) == 0 {
 			e.answer.Status = "304 Not Modified"
@@ -82,7 +82,7 @@ func (r *Records) get(ctx context.Context, e *entry) error {
 		if err != nil {
 			return err
 		}
-		e.answer = fhir.BundleEntry{Resource: x.GetBody(), Status: "200 OK", ETag: etag(x.GetVersion()), LastModified: x.GetLastUpdated()}
+		e.answer = fhir.BundleEntry{Resource: x.GetBody(), Status: "200 OK", ETag: fhir.ETag(x.GetVersion()), LastModified: x.GetLastUpdated()}
 		return nil
 	case "Search":
 		b, err = r.Search(ctx, &recordsv1.SearchRequest{Type: parts[0], Query: query})

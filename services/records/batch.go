@@ -122,7 +122,7 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 		w.Commune = own
 	}
 	if record.Personal(c.typ) {
-		if err := b.r.subscribable(ctx, c); err != nil {
+		if err := b.r.admit(ctx, c.body); err != nil {
 			return err
 		}
 		b.add(c, w, "", "")

@@ -18,6 +18,7 @@ import (
 
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/records/record"
+	"github.com/yba-health/yba/services/records/rest"
 )
 
 func TestContentThatIsRefusedLeavesNothing(t *testing.T) {
@@ -152,7 +153,7 @@ func TestLargeContentIsNeverHeldInMemory(t *testing.T) {
 	_, _ = io.Copy(want, io.LimitReader(rand.NewChaCha8([32]byte{14}), size))
 	get := func(accept string, sum interface{ Write([]byte) (int, error) }) {
 		t.Helper()
-		req := httptest.NewRequest("GET", prefix+"/Binary/"+id, nil)
+		req := httptest.NewRequest("GET", rest.Prefix+"/Binary/"+id, nil)
 		req.Header.Set("Authorization", "Bearer good")
 		req.Header.Set("Accept", accept)
 		s := &sink{watched: w, header: http.Header{}, status: 200, sum: sum}

@@ -16,6 +16,7 @@ import (
 	"github.com/yba-health/yba/pkg/guard"
 	accessv1 "github.com/yba-health/yba/proto/gen/yba/access/v1"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/rest"
 )
 
 // doors lets each bearer reach what their scope says.
@@ -39,7 +40,7 @@ func (d doors) Append(_ context.Context, r *accessv1.AppendRequest, _ ...grpc.Ca
 
 // raw calls the FHIR face with a body of bytes.
 func raw(h http.Handler, token, method, path string, body io.Reader, headers ...string) *httptest.ResponseRecorder {
-	req := httptest.NewRequest(method, prefix+path, body)
+	req := httptest.NewRequest(method, rest.Prefix+path, body)
 	req.Header.Set("Authorization", "Bearer "+token)
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])

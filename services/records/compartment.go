@@ -2,6 +2,8 @@ package records
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"slices"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -177,6 +179,14 @@ func (b *batch) account(ctx context.Context, c *change) int64 {
 		return c.old.Patient
 	}
 	return account(caller.Author(ctx).Actor)
+}
+
+// account returns the compartment that an account's own resources lie in. It
+// is below zero, where no Patient's is, and follows from the account's name,
+// so that no lookup is needed.
+func account(actor string) int64 {
+	sum := sha256.Sum256([]byte("account/" + actor))
+	return -1 - int64(binary.BigEndian.Uint64(sum[:8])>>1)
 }
 
 // mine reports whether a shared resource lay in the scope's communes before.

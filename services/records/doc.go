@@ -5,6 +5,11 @@
 // log is the list of all versions, which every projection reads; the scope is
 // what the caller may reach.
 //
+// The package holds the operations on resources and wires the others, which
+// do not know it: rest is the FHIR face, bulk exports and imports, subscription
+// tells of changes, record and postgres are what they share. DESIGN.md says
+// where things are and what decisions cost.
+//
 // Always true:
 //   - The bytes received are the record. Only id, meta.versionId,
 //     meta.lastUpdated and references that a Bundle resolves are changed, by

@@ -1,7 +1,6 @@
 package records
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -94,7 +93,7 @@ func TestTextIsFoundByWordsAndPhrases(t *testing.T) {
 
 func TestTextIsNotReadWithoutBound(t *testing.T) {
 	r, ctx := loose(t)
-	call := overHTTP(t, r)
+	call := calls(t, r)
 	var entries []string
 	for i := range 5001 {
 		entries = append(entries, fmt.Sprintf(`{"resource":{"resourceType":"Basic","code":{"text":"x%d"}},"request":{"method":"POST","url":"Basic"}}`, i))
@@ -149,31 +148,5 @@ func TestPagesOfTextLoseNothingWhileOthersWrite(t *testing.T) {
 	}
 	if !slices.Equal(ids, []string{"n3", "n2", "n1", "n0"}) {
 		t.Errorf("pages showed %v", ids)
-	}
-}
-
-func TestTextParametersAreAnnounced(t *testing.T) {
-	r, ctx := open(t)
-	x, err := r.Capabilities(ctx, &recordsv1.CapabilitiesRequest{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var statement struct {
-		Rest []struct {
-			Resource []struct {
-				Type        string
-				SearchParam []struct{ Name, Type string }
-			}
-		}
-	}
-	if err := json.Unmarshal(x.GetBody(), &statement); err != nil {
-		t.Fatal(err)
-	}
-	for _, resource := range statement.Rest[0].Resource {
-		for _, name := range []string{"_text", "_content"} {
-			if !slices.ContainsFunc(resource.SearchParam, func(p struct{ Name, Type string }) bool { return p.Name == name && p.Type == "string" }) {
-				t.Errorf("%s is not announced for %s", name, resource.Type)
-			}
-		}
 	}
 }

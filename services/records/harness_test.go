@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/yba-health/yba/pkg/config"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
@@ -16,6 +18,7 @@ import (
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/records/bulk"
 	"github.com/yba-health/yba/services/records/postgres"
+	"github.com/yba-health/yba/services/records/subscription"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
@@ -58,7 +61,7 @@ func serve(t testing.TB, db *sql.DB, dsn string) *Records {
 	c := config.Default()
 	c.Data = t.TempDir()
 	o, err := Wire(Deps{
-		Config: c, Definitions: defs, Store: store, Now: time.Now, Log: slog.New(slog.DiscardHandler), Base: "http://test/fhir/R4",
+		Config: c, Definitions: defs, Store: store, Now: time.Now, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Base: "http://test/fhir/R4",
 		Enter: func(ctx context.Context, _ string) (context.Context, error) { return ctx, nil },
 	})
 	if err != nil {
@@ -76,7 +79,7 @@ func around(t testing.TB, r *Records) *Operations {
 	}
 	return &Operations{Records: r, Bulk: bulk.New(bulk.Deps{
 		Store: store, Definitions: r.defs, Now: r.now, Log: r.log, Base: r.base, Enter: r.enter, Reach: r.reach, Shown: r.shown, Valid: r.valid,
-	})}
+	}), Hooks: &subscription.Hooks{}, Description: r.description()}
 }
 
 func all(ctx context.Context) context.Context {

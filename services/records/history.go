@@ -75,7 +75,7 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 		ref := r.defs.TypeOf(x.Type) + "/" + id
 		e := fhir.BundleEntry{
 			FullURL: base + "/" + ref, Resource: body, Method: "PUT", URL: ref, Status: "200",
-			ETag: etag(x.Version), LastModified: fhir.Instant(x.Updated),
+			ETag: fhir.ETag(x.Version), LastModified: fhir.Instant(x.Updated),
 		}
 		switch x.Op {
 		case "create":
@@ -116,8 +116,6 @@ func during(s string) (*[2]int64, error) {
 	}
 	return &[2]int64{low, high}, nil
 }
-
-func etag(version int64) string { return `W/"` + strconv.FormatInt(version, 10) + `"` }
 
 func (r *Records) historyQuery(ctx context.Context, req *recordsv1.HistoryRequest) (postgres.HistoryQuery, error) {
 	h := postgres.HistoryQuery{ID: req.GetId(), Limit: record.DefaultCount}

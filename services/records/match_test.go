@@ -79,7 +79,7 @@ func TestTheMatcherFindsWhatTheSearchFinds(t *testing.T) {
 		}
 		var alone []string
 		for i := range page.Matches {
-			v, err := seen(x, &page.Matches[i])
+			v, err := x.Seen(&page.Matches[i])
 			if err != nil {
 				t.Fatal(err)
 			}

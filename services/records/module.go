@@ -14,6 +14,7 @@ import (
 	"github.com/yba-health/yba/pkg/kit"
 	"github.com/yba-health/yba/pkg/projection"
 	"github.com/yba-health/yba/services/records/postgres"
+	"github.com/yba-health/yba/services/records/rest"
 	termstore "github.com/yba-health/yba/services/records/terminology/postgres"
 )
 
@@ -25,7 +26,7 @@ type service struct {
 	*Operations
 
 	table kit.Table
-	rest  *rest
+	face  *rest.Face
 	terms *termstore.Store
 
 	stop context.CancelFunc
@@ -46,42 +47,36 @@ func New(d app.Deps) (app.Service, error) {
 		return nil, err
 	}
 	o, err := Wire(Deps{
-		Config: d.Config, Definitions: defs, Store: store, Now: d.Now, Log: d.Log, Base: d.Config.BaseURL() + prefix,
+		Config: d.Config, Definitions: defs, Store: store, Now: d.Now, Log: d.Log, Metrics: d.Metrics, Base: d.Config.BaseURL() + rest.Prefix,
 		Enter: func(ctx context.Context, method string) (context.Context, error) {
 			return d.Guard.Enter(ctx, "records."+method, guard.Rules{}, nil)
 		},
+		Act: func(ctx context.Context, owner string) (context.Context, error) {
+			return d.Guard.Enter(guard.Behalf(ctx, owner), told, guard.Rules{}, nil)
+		},
+		Note: func(ctx context.Context, patient, target string) { d.Guard.Note(ctx, told, patient, target, nil) },
 	})
 	if err != nil {
 		return nil, err
 	}
-	private, err := networks(d.Config.HookNets)
+	table, err := o.Table()
 	if err != nil {
 		return nil, err
 	}
-	h := newHooks(o.Records, store, private, d.Log, d.Metrics)
-	h.act = func(ctx context.Context, owner string) (context.Context, error) {
-		return d.Guard.Enter(guard.Behalf(ctx, owner), told, guard.Rules{}, nil)
-	}
-	h.note = func(ctx context.Context, patient, target string) { d.Guard.Note(ctx, told, patient, target, nil) }
-	o.hooks = h
-	table, err := o.table()
-	if err != nil {
-		return nil, err
-	}
-	face, err := newREST(o.Records, table, d.Guard, strings.TrimSuffix(d.Config.PublicURL, "/"))
-	if err != nil {
-		return nil, err
-	}
-	s := &service{Operations: o, table: table, rest: face, terms: store.Terms()}
 	closing, end := context.WithCancel(context.Background())
-	s.closing, face.notifications = end, h.serveSocket(closing)
+	face, err := o.Face(table, d.Guard, strings.TrimSuffix(d.Config.PublicURL, "/"), o.ServeSocket(closing))
+	if err != nil {
+		end()
+		return nil, err
+	}
+	s := &service{Operations: o, table: table, face: face, terms: store.Terms(), closing: end}
 	s.followers = []*projection.Follower{{
 		Hold:  func(ctx context.Context) (*projection.Lock, error) { return projection.Hold(ctx, d.DB, hooksLock) },
-		Steps: []projection.Step{{Take: h.follow, Behind: "Subscriptions are not following the log"}, {Take: h.tend, Behind: "events of Subscriptions are not tended"}},
+		Steps: []projection.Step{{Take: o.Follow, Behind: "Subscriptions are not following the log"}, {Take: o.Tend, Behind: "events of Subscriptions are not tended"}},
 		Retry: time.Second, Log: d.Log,
 	}, {Retry: time.Second, Log: d.Log}}
 	for range deliverers {
-		s.followers[1].Steps = append(s.followers[1].Steps, projection.Step{Take: h.deliver, Behind: "notifications are not delivered"})
+		s.followers[1].Steps = append(s.followers[1].Steps, projection.Step{Take: o.Deliver, Behind: "notifications are not delivered"})
 	}
 	return s, nil
 }
@@ -99,7 +94,7 @@ const (
 func (s *service) Table() kit.Table { return s.table }
 
 // Routes adds the FHIR face.
-func (s *service) Routes(mux *http.ServeMux) { s.rest.routes(mux) }
+func (s *service) Routes(mux *http.ServeMux) { s.face.Routes(mux) }
 
 // Start begins to carry notices of changes between processes.
 func (s *service) Start(ctx context.Context) error {

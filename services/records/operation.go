@@ -1,13 +1,9 @@
 package records
 
 import (
-	"context"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-
-	kithttp "github.com/go-kit/kit/transport/http"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
@@ -111,21 +107,4 @@ func (p parameters) flag(name string) (bool, error) {
 		return false, nil
 	}
 	return false, fault.Newf(fault.Invalid, "%s is true or false", name)
-}
-
-// decodeOperation reads a call of an operation on typ, or on the type in the
-// address where typ is empty.
-func decodeOperation(typ string) kithttp.DecodeRequestFunc {
-	return func(_ context.Context, r *http.Request) (any, error) {
-		req := &recordsv1.OperationRequest{Type: typ, Id: r.PathValue("id"), Query: r.URL.RawQuery}
-		if typ == "" {
-			req.Type = r.PathValue("type")
-		}
-		if r.Method != http.MethodPost {
-			return req, nil
-		}
-		var err error
-		req.Body, err = body(r, maxResource)
-		return req, err
-	}
 }

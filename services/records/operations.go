@@ -5,8 +5,8 @@ import (
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 )
 
-// table joins the methods with the proto.
-func (o *Operations) table() (kit.Table, error) {
+// Table joins the methods with the proto.
+func (o *Operations) Table() (kit.Table, error) {
 	return kit.NewTable(&recordsv1.Records_ServiceDesc,
 		kit.Op("Read", o.Read),
 		kit.Op("ReadVersion", o.ReadVersion),

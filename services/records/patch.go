@@ -65,7 +65,7 @@ func (b *batch) patched(ctx context.Context, c *change) error {
 	if err != nil {
 		return err
 	}
-	if len(text) > maxResource {
+	if len(text) > record.MaxSize {
 		return fault.New(fault.TooLarge, "the patched resource is larger than 16 MB", nil)
 	}
 	v, err := b.r.parse(c.typ, text)

@@ -2,15 +2,10 @@ package records
 
 import (
 	"encoding/json"
-	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/yba-health/yba/pkg/guard"
 	madeup "github.com/yba-health/yba/pkg/province"
 	"github.com/yba-health/yba/pkg/vitext"
 )
@@ -93,18 +88,7 @@ func TestCandidatesAreFoundByWhatIsLeft(t *testing.T) {
 func TestTheFHIRFaceOffersTheOperationsOnPatients(t *testing.T) {
 	r, ctx := open(t)
 	d := doubled(ctx, t, r)
-	table, err := around(t, r).table()
-	if err != nil {
-		t.Fatal(err)
-	}
-	auditor := guard.NewAuditor(gate{}, slog.New(slog.DiscardHandler))
-	defer auditor.Close()
-	face, err := newREST(r, table, guard.New(gate{}, auditor, slog.New(slog.DiscardHandler), prometheus.NewRegistry()), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	mux := http.NewServeMux()
-	face.routes(mux)
+	mux := faceOf(t, r, gate{})
 	both := string(pair(d.source, d.target).GetBody())
 	for _, tt := range []struct {
 		method, path, body string

@@ -32,7 +32,8 @@ type Records struct {
 	// that runs, and returns a context with its scope.
 	enter func(ctx context.Context, method string) (context.Context, error)
 
-	hooks *hooks
+	// admit refuses a Subscription that cannot be delivered.
+	admit func(ctx context.Context, v fhir.Value) error
 
 	pseudonyms struct {
 		sync.Mutex

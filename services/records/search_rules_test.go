@@ -148,7 +148,7 @@ func TestTheSelfLinkIsTheSearchAsItWasUnderstood(t *testing.T) {
 func TestSearchesByFormTakeTheAddressAsWell(t *testing.T) {
 	r, ctx := loose(t)
 	village(ctx, t, r)
-	call := overHTTP(t, r)
+	call := calls(t, r)
 	for _, tt := range []struct {
 		path, form string
 		want       []string
@@ -243,7 +243,7 @@ func TestWildcardsIncludeWhateverRefersThere(t *testing.T) {
 // TestARefusedSearchNamesTheParameterAndTheWayOut reads what a client is told.
 func TestARefusedSearchNamesTheParameterAndTheWayOut(t *testing.T) {
 	r, _ := open(t)
-	call := overHTTP(t, r)
+	call := calls(t, r)
 	for _, tt := range []struct{ query, at, holds string }{
 		{"Patient?colour=red", "colour", "handling=lenient"},
 		{"Patient?name:not=x", "name:not", ":exact, :contains, :missing"},

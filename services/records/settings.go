@@ -34,6 +34,9 @@ type types struct {
 
 func (t types) has(typ string) bool { return t.all || slices.Contains(t.list, typ) }
 
+// enforced reports whether references to and from a type are kept whole.
+func (s settings) enforced(typ string) bool { return s.written.has(typ) && s.deleted.has(typ) }
+
 // maxDelete bounds what one conditional delete deletes.
 const maxDelete = 1000
 

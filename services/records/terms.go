@@ -2,10 +2,6 @@ package records
 
 import (
 	"context"
-	"net/http"
-	"strings"
-
-	kithttp "github.com/go-kit/kit/transport/http"
 
 	"github.com/yba-health/yba/pkg/fault"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
@@ -72,26 +68,6 @@ func (r *Records) shared(ctx context.Context, req *recordsv1.TerminologyRequest)
 		return nil, fault.New(fault.Gone, "the resource was deleted; its history is kept", nil)
 	}
 	return x.Body, nil
-}
-
-// terms makes the row of a terminology operation ("GET /ValueSet/$expand").
-func terms(pattern, operation, summary string) route {
-	_, path, _ := strings.Cut(pattern, "/")
-	typ, _, _ := strings.Cut(path, "/")
-	name := path[strings.LastIndexByte(path, '$')+1:]
-	return on(pattern, operation, "$"+name, summary, decodeTerms(typ), encodeResource).defined(coreOperation + typ + "-" + name)
-}
-
-func decodeTerms(typ string) kithttp.DecodeRequestFunc {
-	return func(_ context.Context, r *http.Request) (any, error) {
-		req := &recordsv1.TerminologyRequest{Type: typ, Id: r.PathValue("id"), Query: r.URL.RawQuery}
-		if r.Method != http.MethodPost {
-			return req, nil
-		}
-		var err error
-		req.Body, err = body(r, maxResource)
-		return req, err
-	}
 }
 
 // expander tells searches the codes of value sets and the codes above and

@@ -3,15 +3,11 @@ package records
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
@@ -414,18 +410,7 @@ func TestTerminologyOverHTTP(t *testing.T) {
 		many = append(many, `{"code":"`+strconv.Itoa(i)+`"}`)
 	}
 	create(ctx, t, r, "CodeSystem", `{"resourceType":"CodeSystem","url":"http://test/many","status":"active","content":"complete","concept":[`+strings.Join(many, ",")+`]}`)
-	table, err := around(t, r).table()
-	if err != nil {
-		t.Fatal(err)
-	}
-	auditor := guard.NewAuditor(gate{}, slog.New(slog.DiscardHandler))
-	defer auditor.Close()
-	face, err := newREST(r, table, guard.New(gate{}, auditor, slog.New(slog.DiscardHandler), prometheus.NewRegistry()), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	mux := http.NewServeMux()
-	face.routes(mux)
+	mux := faceOf(t, r, gate{})
 	const gender = "url=http://hl7.org/fhir/ValueSet/administrative-gender"
 	for _, tt := range []struct {
 		method, path, body string

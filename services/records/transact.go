@@ -2,11 +2,13 @@ package records
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strconv"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/kit"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 )
 
@@ -136,17 +138,17 @@ func (r *Records) respond(ctx context.Context, e *entry, prefer string, left *in
 	if c.verb == "delete" {
 		e.answer = fhir.BundleEntry{Status: "204 No Content"}
 		if c.stored != nil && c.match == nil {
-			e.answer.ETag = etag(c.stored.Version)
+			e.answer.ETag = fhir.ETag(c.stored.Version)
 		}
 		switch {
 		case c.match != nil:
-			e.answer.Status, e.answer.Outcome = "200 OK", done(deletedText(c.deleted()))
+			e.answer.Status, e.answer.Outcome = "200 OK", fhir.Inform(strconv.Itoa(c.deleted())+" deleted")
 		case prefer == "OperationOutcome":
-			e.answer.Status, e.answer.Outcome = "200 OK", done(deletedText(1))
+			e.answer.Status, e.answer.Outcome = "200 OK", fhir.Inform("1 deleted")
 		}
 		return nil
 	}
-	e.answer = fhir.BundleEntry{Status: "200 OK", ETag: etag(c.stored.Version)}
+	e.answer = fhir.BundleEntry{Status: "200 OK", ETag: fhir.ETag(c.stored.Version)}
 	if !c.stored.Updated.IsZero() {
 		e.answer.LastModified = fhir.Instant(c.stored.Updated)
 	}
@@ -157,7 +159,7 @@ func (r *Records) respond(ctx context.Context, e *entry, prefer string, left *in
 	e.answer.FullURL = r.baseOf(ctx) + "/" + c.reference()
 	switch prefer {
 	case "OperationOutcome":
-		e.answer.Outcome = done("stored")
+		e.answer.Outcome = fhir.Inform("stored")
 	case "representation":
 		if *left > 0 {
 			body, _, err := r.shown(ctx, c.stored)
@@ -176,5 +178,10 @@ func (r *Records) refuse(e *entry, err error) {
 	if f.At == "" {
 		f = f.In(e.place)
 	}
-	e.answer = fhir.BundleEntry{Status: statusLine(f.Class), Outcome: outcome(f)}
+	e.answer = fhir.BundleEntry{Status: statusLine(f.Class), Outcome: fhir.OutcomeOf(f)}
+}
+
+func statusLine(c fault.Class) string {
+	code := kit.StatusOf[c]
+	return strconv.Itoa(code) + " " + http.StatusText(code)
 }

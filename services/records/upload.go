@@ -6,33 +6,16 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 	"os"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/binary"
 	"github.com/yba-health/yba/services/records/record"
 )
-
-// upload is the raw content of a Binary on its way in
-// (https://hl7.org/fhir/R4/binary.html#rest).
-type upload struct {
-	typ, id string
-	// mime is the Content-Type, context the X-Security-Context.
-	mime, context                     string
-	ifMatch, ifNoneMatch, ifNoneExist string
-	body                              io.Reader
-}
-
-// GetType and GetId name the resource in the audit log.
-func (u *upload) GetType() string { return u.typ }
-
-// GetId is the id of the address, empty for a create.
-func (u *upload) GetId() string { return u.id } //nolint:revive,staticcheck // the name that the guard looks for
 
 // content is raw content that has arrived. It stands in a file without a name
 // until the transaction begins: a slow sender must not hold one open, and what
@@ -77,36 +60,36 @@ func envelope(contentType, securityContext string, data []byte) (fhir.Value, err
 const inlineContent = record.Inline / 4 * 3
 
 // upload stores raw content as a Binary, under an id or a new one.
-func (r *Records) upload(ctx context.Context, u *upload) (*recordsv1.Resource, error) {
-	n, err := r.number(u.typ)
+func (r *Records) upload(ctx context.Context, u *binary.Upload) (*recordsv1.Resource, error) {
+	n, err := r.number(u.Type)
 	if err != nil {
 		return nil, err
 	}
-	c := &change{verb: "create", typ: u.typ, number: n, id: u.id}
-	if u.id == "" {
-		if c.id, err = record.NewID(); err == nil && u.ifNoneExist != "" {
-			c.match, err = r.criteria(ctx, c.typ, u.ifNoneExist)
+	c := &change{verb: "create", typ: u.Type, number: n, id: u.ID}
+	if u.ID == "" {
+		if c.id, err = record.NewID(); err == nil && u.IfNoneExist != "" {
+			c.match, err = r.criteria(ctx, c.typ, u.IfNoneExist)
 		}
 	} else {
 		c.verb = "update"
-		if !fhir.ValidID(u.id) {
+		if !fhir.ValidID(u.ID) {
 			err = fault.New(fault.Invalid, "an id has 1 to 64 letters, digits, hyphens and dots", nil)
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	if c.ifMatch, err = tags(u.ifMatch, "If-Match"); err != nil {
+	if c.ifMatch, err = tags(u.IfMatch, "If-Match"); err != nil {
 		return nil, err
 	}
-	if c.ifNoneMatch, err = tags(u.ifNoneMatch, "If-None-Match"); err != nil {
+	if c.ifNoneMatch, err = tags(u.IfNoneMatch, "If-None-Match"); err != nil {
 		return nil, err
 	}
-	if !utf8.ValidString(u.context) || !utf8.ValidString(u.mime) {
+	if !utf8.ValidString(u.Context) || !utf8.ValidString(u.MIME) {
 		return nil, fault.New(fault.Invalid, "Content-Type and X-Security-Context are UTF-8", nil)
 	}
 	small := make([]byte, inlineContent)
-	got, err := io.ReadFull(u.body, small)
+	got, err := io.ReadFull(u.Body, small)
 	switch {
 	case got == 0 && errors.Is(err, io.EOF):
 		return nil, fault.New(fault.Invalid, "the body is empty", nil)
@@ -115,9 +98,9 @@ func (r *Records) upload(ctx context.Context, u *upload) (*recordsv1.Resource, e
 		return nil, unread(err)
 	}
 	small = small[:got]
-	c.content = &content{keep: u.id != "" && u.context == ""}
+	c.content = &content{keep: u.ID != "" && u.Context == ""}
 	if err == nil {
-		if err := c.content.spool(r.settings.uploads, small, u.body); err != nil {
+		if err := c.content.spool(r.settings.uploads, small, u.Body); err != nil {
 			return nil, err
 		}
 		defer c.content.close()
@@ -127,7 +110,7 @@ func (r *Records) upload(ctx context.Context, u *upload) (*recordsv1.Resource, e
 			c.content.splice.Size = 0
 		}
 	}
-	if c.body, err = envelope(u.mime, u.context, small); err != nil {
+	if c.body, err = envelope(u.MIME, u.Context, small); err != nil {
 		return nil, err
 	}
 	if err := r.write(ctx, []*change{c}); err != nil {
@@ -232,14 +215,4 @@ func (b *batch) contents(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// rawType reads the Content-Type of raw content. FHIR's own formats are no
-// raw content: they are parsed, or refused.
-func rawType(header string) (kind string, raw bool) {
-	kind, _, err := mime.ParseMediaType(header)
-	if err != nil || !strings.Contains(kind, "/") {
-		return "", false
-	}
-	return kind, !strings.Contains(kind, "fhir") && kind != "application/json" && kind != "text/json"
 }

@@ -2,7 +2,6 @@ package records
 
 import (
 	"context"
-	"net/http"
 	"slices"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -122,25 +121,4 @@ func (r *Records) examine(q question, req *recordsv1.ValidateRequest) fhir.Issue
 
 func issue(code string, f *fault.Error) fhir.Issues {
 	return fhir.Issues{{Severity: "error", Code: code, Diagnostics: f.Message, Expression: f.At}}
-}
-
-func decodeValidate(_ context.Context, r *http.Request) (any, error) {
-	req := &recordsv1.ValidateRequest{Type: r.PathValue("type"), Id: r.PathValue("id")}
-	query := r.URL.Query()
-	req.Mode, req.Profile = query.Get("mode"), query.Get("profile")
-	if r.Method != http.MethodPost {
-		return req, nil
-	}
-	var err error
-	req.Body, err = body(r, maxResource)
-	return req, err
-}
-
-// encodeOutcome writes an answer that has no version.
-func encodeOutcome(ctx context.Context, w http.ResponseWriter, response any) error {
-	x, ok := response.(*recordsv1.Resource)
-	if !ok {
-		return errAnswer
-	}
-	return write(ctx, w, http.StatusOK, x.GetBody())
 }

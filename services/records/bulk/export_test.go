@@ -305,7 +305,7 @@ func holding(ctx context.Context, r *recordstest.Service, id string, held chan<-
 	if err != nil {
 		return err
 	}
-	w := record.Write{Key: keys[0], Type: r.Definitions.Number("Organization"), ID: id, Version: 1, Updated: r.Clock(), Op: "create", Body: body}
+	w := record.Write{Key: keys[0], Type: r.Bulk.Definitions.Number("Organization"), ID: id, Version: 1, Updated: r.Clock(), Op: "create", Body: body}
 	w.Rows, w.At = x.Extract(doc.Root())
 	return r.Store.InTx(ctx, func(tx *sql.Tx) error {
 		err := r.Store.Put(ctx, tx, record.Author{Actor: "test"}, []record.Write{w}, record.Needs{})

@@ -117,7 +117,7 @@ func (s *Store) changes(ctx context.Context, at logCursor, wanted map[int16]bool
 				WHERE (v.tx, v.seq) > ($1::text::xid8, $2::bigint) AND v.tx < pg_snapshot_xmin(pg_current_snapshot())
 				ORDER BY v.tx, v.seq LIMIT $3) v)
 		SELECT key, patient, type, id, version, at, op::text, actor, seq, encoding, body, tx::text FROM n
-		WHERE $4 OR type = ANY($5::smallint[]) OR last ORDER BY tx, seq`, strconv.FormatUint(at.tx, 10), int64(at.seq), limit, len(wanted) == 0, types.arg())
+		WHERE $4 OR type = ANY($5::smallint[]) OR last ORDER BY n.tx, seq`, strconv.FormatUint(at.tx, 10), int64(at.seq), limit, len(wanted) == 0, types.arg())
 	if err != nil {
 		return nil, at, pg.Fault(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/fhir"
 )
 
 // Version is a version of a resource as a search sees it.
@@ -225,4 +226,18 @@ func (v *Value) number(value, exact, low, high string) bool {
 		return against(low) >= 0 && against(high) <= 0
 	}
 	return against(low) >= 0 && against(high) < 0
+}
+
+// Seen returns a version as a search sees it, nil for a deletion.
+func (x *Indexer) Seen(s *Stored) (*Version, error) {
+	if s.Deleted {
+		return nil, nil
+	}
+	doc, err := fhir.Parse(s.Body)
+	if err != nil {
+		return nil, err
+	}
+	v := &Version{ID: s.ID, Updated: s.Updated}
+	v.Rows, _ = x.Extract(doc.Root())
+	return v, nil
 }

@@ -29,6 +29,9 @@ type Stored struct {
 	SortValue *string
 }
 
+// MaxSize is how large a resource may be that is sent as one, in bytes.
+const MaxSize = 16 << 20
+
 // Write is a new version of a resource to be stored.
 type Write struct {
 	Type    int16

@@ -2,6 +2,7 @@ package subscription
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/yba-health/yba/services/records/record"
@@ -86,8 +87,19 @@ type Result struct {
 // Queue counts events for the metrics.
 type Queue struct{ Waiting, Dead int64 }
 
-// Store keeps Subscriptions and their events. Errors are package fault's.
+// Store keeps resources, and the Subscriptions among them with their events.
+// Errors are package fault's.
 type Store interface {
+	// Indexer returns the extractor of index rows for this installation.
+	Indexer(ctx context.Context) (*record.Indexer, error)
+	// Secret returns a secret of the installation.
+	Secret(ctx context.Context, name string) ([]byte, error)
+	// Read returns the current version, also that of a deletion;
+	// fault.NotFound when it is absent or out of reach.
+	Read(ctx context.Context, tx *sql.Tx, typ int16, id string, r record.Reach) (*record.Stored, error)
+	// ReadVersion returns one version; fault.NotFound as Read.
+	ReadVersion(ctx context.Context, typ int16, id string, version int64, r record.Reach) (*record.Stored, error)
+
 	// Cursor returns where the projection stands.
 	Cursor(ctx context.Context) (Place, error)
 	// Log returns rows of the types after a place, and where to go on.

@@ -1,4 +1,4 @@
-package records
+package rest_test
 
 import (
 	"context"
@@ -9,22 +9,19 @@ import (
 	"testing"
 	"time"
 
-	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/records/bulk"
+	"github.com/yba-health/yba/services/records/recordstest"
 )
 
 func TestAnExportOverHTTP(t *testing.T) {
-	r, ctx := open(t)
-	o := around(t, r)
-	o.Part = 2
+	r, ctx := recordstest.Open(t)
+	r.Part = 2
 	var all []string
 	for i := range 5 {
 		all = append(all, fmt.Sprintf(`{"resourceType":"Organization","id":"o%d","name":"A"}`, i))
 	}
-	if _, err := o.Import(ctx, &recordsv1.ImportRequest{Lines: []byte(strings.Join(all, "\n"))}); err != nil {
-		t.Fatal(err)
-	}
-	call := through(faceOver(t, o, gate{}))
+	r.Load(ctx, t, all...)
+	call := r.Calls(t)
 	async := []string{"Prefer", "respond-async"}
 	for _, tt := range []struct {
 		method, path, body string
@@ -50,8 +47,8 @@ func TestAnExportOverHTTP(t *testing.T) {
 			t.Errorf("%s %s: %d %s", tt.method, tt.path, w.Code, w.Body)
 		}
 	}
-	for j, err := o.Store.ClaimJob(ctx, time.Minute); j != nil || err != nil; j, err = o.Store.ClaimJob(ctx, time.Minute) {
-		if err := o.Store.RemoveJob(ctx, j.ID); err != nil {
+	for j, err := r.Store.ClaimJob(ctx, time.Minute); j != nil || err != nil; j, err = r.Store.ClaimJob(ctx, time.Minute) {
+		if err := r.Store.RemoveJob(ctx, j.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -65,7 +62,7 @@ func TestAnExportOverHTTP(t *testing.T) {
 	}
 	working, stop := context.WithCancel(ctx)
 	var worker sync.WaitGroup
-	worker.Go(func() { o.Work(working) })
+	worker.Go(func() { r.Work(working) })
 	defer worker.Wait()
 	defer stop()
 	for late := time.After(time.Minute); w.Code == 202; w = call("GET", status, "") {

@@ -1,4 +1,4 @@
-package records
+package rest
 
 import (
 	"net/http"
@@ -8,6 +8,7 @@ import (
 	kithttp "github.com/go-kit/kit/transport/http"
 
 	"github.com/yba-health/yba/services/records/bulk"
+	"github.com/yba-health/yba/services/records/subscription"
 )
 
 // route is one interaction or operation of the FHIR face. The mux, the
@@ -27,14 +28,14 @@ type route struct {
 	encode  kithttp.EncodeResponseFunc
 	// stream, if set, serves the route instead of decode and encode; it
 	// passes the guard by itself.
-	stream func(*rest) http.Handler
+	stream func(*Face) http.Handler
 	// binary, if set, serves the type Binary, whose content travels as it is,
 	// and leaves the rest to next.
-	binary func(f *rest, operation string, next http.Handler) http.Handler
+	binary func(f *Face, operation string, next http.Handler) http.Handler
 }
 
 // content lets the route carry the raw content of a Binary.
-func (r route) content(handler func(f *rest, operation string, next http.Handler) http.Handler) route {
+func (r route) content(handler func(f *Face, operation string, next http.Handler) http.Handler) route {
 	r.binary = handler
 	return r
 }
@@ -128,8 +129,8 @@ func routes() []route {
 		on("POST /Subscription/{id}/$resend", "SubscriptionResend", "$resend", "Deliver dead letters again", decodeResend, encodeResource).
 			defined(ownOperation + "Subscription-resend"),
 		{
-			method: "GET", path: socketPath, operation: "SubscriptionEvents", summary: "Open a websocket for notifications",
-			stream: func(f *rest) http.Handler { return http.HandlerFunc(f.socket) },
+			method: "GET", path: subscription.SocketPath, operation: "SubscriptionEvents", summary: "Open a websocket for notifications",
+			stream: func(f *Face) http.Handler { return http.HandlerFunc(f.socket) },
 		},
 
 		terms("GET /ValueSet/$expand", "Expand", "List the codes of a value set"),
@@ -165,8 +166,8 @@ func routes() []route {
 	}
 }
 
-// routes adds the rows to mux, and an OperationOutcome for everything else.
-func (f *rest) routes(mux *http.ServeMux) {
+// Routes adds the rows to mux, and an OperationOutcome for everything else.
+func (f *Face) Routes(mux *http.ServeMux) {
 	for _, r := range routes() {
 		handler := http.Handler(kithttp.NewServer(f.endpoints[r.operation], r.decode, r.encode,
 			kithttp.ServerBefore(f.before), kithttp.ServerErrorEncoder(encodeError)))
@@ -179,12 +180,12 @@ func (f *rest) routes(mux *http.ServeMux) {
 			handler = r.binary(f, r.operation, handler)
 		}
 		if r.path == "/" {
-			mux.Handle(r.method+" "+prefix, handler)
+			mux.Handle(r.method+" "+Prefix, handler)
 			r.path = "/{$}"
 		}
-		mux.Handle(r.method+" "+prefix+r.path, handler)
+		mux.Handle(r.method+" "+Prefix+r.path, handler)
 	}
-	mux.HandleFunc(prefix+"/", nowhere)
+	mux.HandleFunc(Prefix+"/", nowhere)
 }
 
 // interactions are the codes at the level of types or of the whole system

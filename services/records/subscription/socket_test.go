@@ -1,4 +1,4 @@
-package records
+package subscription_test
 
 import (
 	"context"
@@ -13,6 +13,8 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/guard"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/recordstest"
+	"github.com/yba-health/yba/services/records/subscription"
 )
 
 // live is a websocket's client.
@@ -67,14 +69,14 @@ func TestAWebsocketIsToldOfEventsAndAsksForWhatItMissed(t *testing.T) {
 	w := settle(t)
 	scope := &guard.Scope{Communes: []string{"95012@2025-07-01"}, Shared: true}
 	a := w.may("a", scope)
-	p := create(w.ctx, t, w.r, "Patient", person("Lê", "An", "1", "95012", "1950"))
-	other := create(w.ctx, t, w.r, "Patient", person("Lê", "Ba", "2", "95015", "1950"))
+	p := w.r.Make(w.ctx, t, "Patient", recordstest.Person("", "Lê", "An", "1", "95012", "1950"))
+	other := w.r.Make(w.ctx, t, "Patient", recordstest.Person("", "Lê", "Ba", "2", "95015", "1950"))
 	body := strings.Replace(hook("observation-changed", "", "x", "id-only",
 		`"extension":[{"url":"http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-heartbeat-period","valueUnsignedInt":60}],`),
 		`"type":"rest-hook","endpoint":"x"`, `"type":"websocket"`, 1)
-	s := create(a, t, w.r, "Subscription", body)
+	s := w.r.Make(a, t, "Subscription", body)
 	w.turn("active", func() bool { return w.status(s.GetId()) == "active" })
-	server := httptest.NewServer(w.h.serveSocket(t.Context()))
+	server := httptest.NewServer(w.r.ServeSocket(t.Context()))
 	defer server.Close()
 
 	token := w.token(a, s.GetId())
@@ -82,8 +84,8 @@ func TestAWebsocketIsToldOfEventsAndAsksForWhatItMissed(t *testing.T) {
 	if n, err := l.next(); err != nil || n.kind != "handshake" || n.last != "0" {
 		t.Fatalf("%+v %v", n, err)
 	}
-	create(w.ctx, t, w.r, "Observation", observation(other.GetId(), "8480-6", "2026-01-02", "1"))
-	o := create(w.ctx, t, w.r, "Observation", observation(p.GetId(), "8480-6", "2026-01-02", "2"))
+	w.r.Make(w.ctx, t, "Observation", recordstest.Observation("", other.GetId(), "8480-6", "2026-01-02", "1"))
+	o := w.r.Make(w.ctx, t, "Observation", recordstest.Observation("", p.GetId(), "8480-6", "2026-01-02", "2"))
 	w.caught()
 	if n, err := l.next(); err != nil || n.kind != "event-notification" || n.numbers[0] != "1" || !strings.HasSuffix(n.focus[0], o.GetId()) {
 		t.Fatalf("%+v %v", n, err)
@@ -99,13 +101,13 @@ func TestAWebsocketIsToldOfEventsAndAsksForWhatItMissed(t *testing.T) {
 		t.Errorf("hello: %v", err)
 	}
 	late := w.token(a, s.GetId())
-	w.later(2 * tokenLife)
+	w.later(2 * subscription.TokenLife)
 	if _, err := dial(t, server, "bind-with-token "+late).next(); websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
 		t.Errorf("an old token was taken: %v", err)
 	}
 
 	_ = l.ws.CloseNow()
-	create(w.ctx, t, w.r, "Observation", observation(p.GetId(), "8480-6", "2026-01-02", "3"))
+	w.r.Make(w.ctx, t, "Observation", recordstest.Observation("", p.GetId(), "8480-6", "2026-01-02", "3"))
 	w.caught()
 	again := dial(t, server, "bind-with-token "+w.token(a, s.GetId()))
 	if n, err := again.next(); err != nil || n.last != "2" {

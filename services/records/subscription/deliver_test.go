@@ -1,4 +1,4 @@
-package records
+package subscription_test
 
 import (
 	"crypto/hmac"
@@ -15,13 +15,15 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/guard"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/recordstest"
+	"github.com/yba-health/yba/services/records/subscription"
 )
 
 func TestAChangeIsToldSignedWithItsNumberAndContent(t *testing.T) {
 	w, x := settle(t), receive(t)
 	owner := w.may("importer", everything)
-	p := create(w.ctx, t, w.r, "Patient", person("Lê", "An", "1", "95012", "1950"))
-	s := create(owner, t, w.r, "Subscription", hook("observation-changed", "Observation?code=8480-6", x.URL+"/hook", "full-resource"))
+	p := w.r.Make(w.ctx, t, "Patient", recordstest.Person("", "Lê", "An", "1", "95012", "1950"))
+	s := w.r.Make(owner, t, "Subscription", hook("observation-changed", "Observation?code=8480-6", x.URL+"/hook", "full-resource"))
 	w.turn("active after the handshake", func() bool { return w.status(s.GetId()) == "active" })
 	w.caught()
 	if status, err := w.r.SubscriptionStatus(owner, &recordsv1.SubscriptionStatusRequest{Id: s.GetId()}); err != nil || !strings.Contains(string(status.GetBody()), `"valueCode":"active"`) {
@@ -30,8 +32,8 @@ func TestAChangeIsToldSignedWithItsNumberAndContent(t *testing.T) {
 	if got := x.all(); len(got) != 1 || got[0].kind != "handshake" || got[0].entries != 1 || got[0].last != "0" || got[0].topic != topicBase+"observation-changed" {
 		t.Fatalf("the handshake was %+v", got)
 	}
-	create(w.ctx, t, w.r, "Observation", observation(p.GetId(), "8867-4", "2026-01-02", "70"))
-	o := create(w.ctx, t, w.r, "Observation", observation(p.GetId(), "8480-6", "2026-01-02", "120.50"))
+	w.r.Make(w.ctx, t, "Observation", recordstest.Observation("", p.GetId(), "8867-4", "2026-01-02", "70"))
+	o := w.r.Make(w.ctx, t, "Observation", recordstest.Observation("", p.GetId(), "8480-6", "2026-01-02", "120.50"))
 	w.turn("a notification", func() bool { return len(x.all()) > 1 })
 	w.caught()
 	n := x.all()[1]
@@ -73,12 +75,12 @@ func TestAChangeIsToldSignedWithItsNumberAndContent(t *testing.T) {
 func TestWhatAReceiverMissedComesInOrderLater(t *testing.T) {
 	w, x := settle(t), receive(t)
 	owner := w.may("importer", everything)
-	p := create(w.ctx, t, w.r, "Patient", person("Lê", "An", "1", "95012", "1950"))
-	s := create(owner, t, w.r, "Subscription", hook("observation-changed", "", x.URL, "id-only"))
+	p := w.r.Make(w.ctx, t, "Patient", recordstest.Person("", "Lê", "An", "1", "95012", "1950"))
+	s := w.r.Make(owner, t, "Subscription", hook("observation-changed", "", x.URL, "id-only"))
 	w.turn("active", func() bool { return w.status(s.GetId()) == "active" })
 	x.answers(http.StatusServiceUnavailable)
 	for i := range 5 {
-		create(w.ctx, t, w.r, "Observation", observation(p.GetId(), "8480-6", "2026-01-02", fmt.Sprint(100+i)))
+		w.r.Make(w.ctx, t, "Observation", recordstest.Observation("", p.GetId(), "8480-6", "2026-01-02", fmt.Sprint(100+i)))
 	}
 	w.caught()
 	if len(x.all()) != 1 {
@@ -92,7 +94,7 @@ func TestWhatAReceiverMissedComesInOrderLater(t *testing.T) {
 		t.Error("tried again at once")
 	}
 	w.restart()
-	w.later(firstPause)
+	w.later(subscription.FirstPause)
 	w.turn("the five events", func() bool { return len(x.all()) == 6 })
 	if got := x.told(); got != "1 2 3 4 5" {
 		t.Errorf("told %s", got)
@@ -106,19 +108,19 @@ func TestWhatAReceiverMissedComesInOrderLater(t *testing.T) {
 func TestAfterTheLastTryAnEventIsADeadLetterAndCanBeSentAgain(t *testing.T) {
 	w, x := settle(t), receive(t)
 	owner := w.may("importer", everything)
-	p := create(w.ctx, t, w.r, "Patient", person("Lê", "An", "1", "95012", "1950"))
-	s := create(owner, t, w.r, "Subscription", hook("observation-changed", "", x.URL, "id-only"))
+	p := w.r.Make(w.ctx, t, "Patient", recordstest.Person("", "Lê", "An", "1", "95012", "1950"))
+	s := w.r.Make(owner, t, "Subscription", hook("observation-changed", "", x.URL, "id-only"))
 	w.turn("active", func() bool { return w.status(s.GetId()) == "active" })
 	x.answers(http.StatusInternalServerError)
 	for i := range 2 {
-		create(w.ctx, t, w.r, "Observation", observation(p.GetId(), "8480-6", "2026-01-02", fmt.Sprint(100+i)))
+		w.r.Make(w.ctx, t, "Observation", recordstest.Observation("", p.GetId(), "8480-6", "2026-01-02", fmt.Sprint(100+i)))
 	}
 	w.caught()
-	for range tries - 1 {
+	for range subscription.Tries - 1 {
 		if got := w.status(s.GetId()); got != "active" {
 			t.Fatalf("%s too early", got)
 		}
-		w.later(maxPause)
+		w.later(subscription.MaxPause)
 		w.step()
 	}
 	w.turn("error", func() bool { return w.status(s.GetId()) == "error" })
@@ -127,7 +129,7 @@ func TestAfterTheLastTryAnEventIsADeadLetterAndCanBeSentAgain(t *testing.T) {
 		t.Fatalf("dead letters: %v %s", err, dead.GetBody())
 	}
 	x.answers(http.StatusOK)
-	w.later(maxPause)
+	w.later(subscription.MaxPause)
 	w.caught()
 	if len(x.all()) != 1 {
 		t.Error("a Subscription in error is delivered to")
@@ -148,14 +150,14 @@ func TestAfterTheLastTryAnEventIsADeadLetterAndCanBeSentAgain(t *testing.T) {
 func TestTheLogReadAgainFromZeroTellsNothingTwice(t *testing.T) {
 	w, x := settle(t), receive(t)
 	owner := w.may("importer", everything)
-	p := create(w.ctx, t, w.r, "Patient", person("Lê", "An", "1", "95012", "1950"))
-	create(w.ctx, t, w.r, "Observation", observation(p.GetId(), "8480-6", "2026-01-02", "99"))
-	s := create(owner, t, w.r, "Subscription", hook("observation-changed", "", x.URL, "id-only"))
+	p := w.r.Make(w.ctx, t, "Patient", recordstest.Person("", "Lê", "An", "1", "95012", "1950"))
+	w.r.Make(w.ctx, t, "Observation", recordstest.Observation("", p.GetId(), "8480-6", "2026-01-02", "99"))
+	s := w.r.Make(owner, t, "Subscription", hook("observation-changed", "", x.URL, "id-only"))
 	for i := range 3 {
-		create(w.ctx, t, w.r, "Observation", observation(p.GetId(), "8480-6", "2026-01-02", fmt.Sprint(100+i)))
+		w.r.Make(w.ctx, t, "Observation", recordstest.Observation("", p.GetId(), "8480-6", "2026-01-02", fmt.Sprint(100+i)))
 	}
 	w.turn("three events", func() bool { return x.told() == "1 2 3" })
-	db := w.db
+	db := w.r.DB
 	for _, wipe := range []string{``, `DELETE FROM records.subscriptions`} {
 		if wipe != "" {
 			if _, err := db.ExecContext(t.Context(), wipe); err != nil {
@@ -167,12 +169,12 @@ func TestTheLogReadAgainFromZeroTellsNothingTwice(t *testing.T) {
 		}
 		w.restart()
 		w.caught()
-		k, err := w.h.store.Get(t.Context(), s.GetId())
+		k, err := w.r.Store.Get(t.Context(), s.GetId())
 		if err != nil || x.told() != "1 2 3" || k.Status != "active" || k.Owner != "importer" {
 			t.Errorf("%q: told %s, %+v, %v", wipe, x.told(), k, err)
 		}
 	}
-	create(w.ctx, t, w.r, "Observation", observation(p.GetId(), "8480-6", "2026-01-02", "200"))
+	w.r.Make(w.ctx, t, "Observation", recordstest.Observation("", p.GetId(), "8480-6", "2026-01-02", "200"))
 	w.turn("the next number", func() bool { return x.told() == "1 2 3 4" })
 }
 
@@ -180,13 +182,13 @@ func TestSubscriptionsOfTwoCommunesTellNothingOfEachOther(t *testing.T) {
 	w, x, y := settle(t), receive(t), receive(t)
 	a := w.may("a", &guard.Scope{Communes: []string{"95012@2025-07-01"}, Shared: true})
 	b := w.may("b", &guard.Scope{Communes: []string{"95015@2025-07-01"}, Shared: true})
-	mine := create(w.ctx, t, w.r, "Patient", person("Lê", "An", "1", "95012", "1950"))
-	other := create(w.ctx, t, w.r, "Patient", person("Lê", "Ba", "2", "95015", "1950"))
-	sa := create(a, t, w.r, "Subscription", hook("resource-changed", "Observation?", x.URL, "full-resource"))
-	sb := create(b, t, w.r, "Subscription", hook("resource-changed", "Observation?subject=Patient/"+mine.GetId(), y.URL, "full-resource"))
+	mine := w.r.Make(w.ctx, t, "Patient", recordstest.Person("", "Lê", "An", "1", "95012", "1950"))
+	other := w.r.Make(w.ctx, t, "Patient", recordstest.Person("", "Lê", "Ba", "2", "95015", "1950"))
+	sa := w.r.Make(a, t, "Subscription", hook("resource-changed", "Observation?", x.URL, "full-resource"))
+	sb := w.r.Make(b, t, "Subscription", hook("resource-changed", "Observation?subject=Patient/"+mine.GetId(), y.URL, "full-resource"))
 	for i := range 3 {
-		create(w.ctx, t, w.r, "Observation", observation(mine.GetId(), "8480-6", "2026-01-02", fmt.Sprint(100+i)))
-		create(w.ctx, t, w.r, "Observation", observation(other.GetId(), "8480-6", "2026-01-02", fmt.Sprint(200+i)))
+		w.r.Make(w.ctx, t, "Observation", recordstest.Observation("", mine.GetId(), "8480-6", "2026-01-02", fmt.Sprint(100+i)))
+		w.r.Make(w.ctx, t, "Observation", recordstest.Observation("", other.GetId(), "8480-6", "2026-01-02", fmt.Sprint(200+i)))
 	}
 	w.turn("a's three", func() bool { return x.told() == "1 2 3" })
 	w.caught()
@@ -204,23 +206,23 @@ func TestSubscriptionsOfTwoCommunesTellNothingOfEachOther(t *testing.T) {
 		t.Errorf("b's $status: %v %s", err, status.GetBody())
 	}
 	// What is another's answers as what is absent.
-	absent := fault.Of(second(w.r.SubscriptionEvents(b, &recordsv1.SubscriptionEventsRequest{Id: "nobody"})))
+	absent := fault.Of(refusal(w.r.SubscriptionEvents(b, &recordsv1.SubscriptionEventsRequest{Id: "nobody"})))
 	for name, err := range map[string]error{
-		"read":   second(w.r.Read(b, &recordsv1.ReadRequest{Type: "Subscription", Id: sa.GetId()})),
-		"status": second(w.r.SubscriptionStatus(b, &recordsv1.SubscriptionStatusRequest{Id: sa.GetId()})),
-		"events": second(w.r.SubscriptionEvents(b, &recordsv1.SubscriptionEventsRequest{Id: sa.GetId()})),
-		"token":  second(w.r.SubscriptionToken(b, &recordsv1.SubscriptionTokenRequest{Id: sa.GetId()})),
-		"secret": second(w.r.SubscriptionSecret(b, &recordsv1.SubscriptionSecretRequest{Id: sa.GetId()})),
-		"dead":   second(w.r.SubscriptionDeadLetters(b, &recordsv1.SubscriptionDeadLettersRequest{Id: sa.GetId()})),
-		"resend": second(w.r.SubscriptionResend(b, &recordsv1.SubscriptionResendRequest{Id: sa.GetId()})),
-		"delete": second(w.r.Delete(b, &recordsv1.DeleteRequest{Type: "Subscription", Id: sa.GetId()})),
+		"read":   refusal(w.r.Read(b, &recordsv1.ReadRequest{Type: "Subscription", Id: sa.GetId()})),
+		"status": refusal(w.r.SubscriptionStatus(b, &recordsv1.SubscriptionStatusRequest{Id: sa.GetId()})),
+		"events": refusal(w.r.SubscriptionEvents(b, &recordsv1.SubscriptionEventsRequest{Id: sa.GetId()})),
+		"token":  refusal(w.r.SubscriptionToken(b, &recordsv1.SubscriptionTokenRequest{Id: sa.GetId()})),
+		"secret": refusal(w.r.SubscriptionSecret(b, &recordsv1.SubscriptionSecretRequest{Id: sa.GetId()})),
+		"dead":   refusal(w.r.SubscriptionDeadLetters(b, &recordsv1.SubscriptionDeadLettersRequest{Id: sa.GetId()})),
+		"resend": refusal(w.r.SubscriptionResend(b, &recordsv1.SubscriptionResendRequest{Id: sa.GetId()})),
+		"delete": refusal(w.r.Delete(b, &recordsv1.DeleteRequest{Type: "Subscription", Id: sa.GetId()})),
 	} {
 		if f := fault.Of(err); f.Class != absent.Class || f.Message != absent.Message {
 			t.Errorf("%s of another's Subscription: %v, of what is absent: %v", name, err, absent)
 		}
 	}
-	if found := search(b, t, w.r, "Subscription", "_total=accurate"); found.total != 1 || found.ids[0] != sb.GetId() {
-		t.Errorf("b finds %v", found.ids)
+	if found := w.r.Find(b, t, "Subscription", "_total=accurate"); found.Total != 1 || found.IDs[0] != sb.GetId() {
+		t.Errorf("b finds %v", found.IDs)
 	}
 	if history, err := w.r.History(b, &recordsv1.HistoryRequest{}); err != nil || strings.Contains(string(history.GetBody()), sa.GetId()) {
 		t.Errorf("b's history: %v", err)
@@ -231,16 +233,16 @@ func TestRightsAreAskedAgainAtDelivery(t *testing.T) {
 	w, x := settle(t), receive(t)
 	scope := &guard.Scope{Communes: []string{"95012@2025-07-01"}, Shared: true}
 	a := w.may("a", scope)
-	p := create(w.ctx, t, w.r, "Patient", person("Lê", "An", "1", "95012", "1950"))
-	q := create(w.ctx, t, w.r, "Patient", person("Lê", "Ba", "2", "95012", "1950"))
-	s := create(a, t, w.r, "Subscription", hook("observation-changed", "", x.URL, "full-resource"))
+	p := w.r.Make(w.ctx, t, "Patient", recordstest.Person("", "Lê", "An", "1", "95012", "1950"))
+	q := w.r.Make(w.ctx, t, "Patient", recordstest.Person("", "Lê", "Ba", "2", "95012", "1950"))
+	s := w.r.Make(a, t, "Subscription", hook("observation-changed", "", x.URL, "full-resource"))
 	w.turn("active", func() bool { return w.status(s.GetId()) == "active" })
 	x.answers(http.StatusServiceUnavailable)
-	create(w.ctx, t, w.r, "Observation", observation(p.GetId(), "8480-6", "2026-01-02", "120"))
-	create(w.ctx, t, w.r, "Observation", observation(q.GetId(), "8480-6", "2026-01-02", "130"))
+	w.r.Make(w.ctx, t, "Observation", recordstest.Observation("", p.GetId(), "8480-6", "2026-01-02", "120"))
+	w.r.Make(w.ctx, t, "Observation", recordstest.Observation("", q.GetId(), "8480-6", "2026-01-02", "130"))
 	w.caught()
 	x.answers(http.StatusOK)
-	moved := strings.Replace(person("Lê", "An", "1", "95015", "1950"), `"resourceType":"Patient"`, `"resourceType":"Patient","id":"`+p.GetId()+`"`, 1)
+	moved := strings.Replace(recordstest.Person("", "Lê", "An", "1", "95015", "1950"), `"resourceType":"Patient"`, `"resourceType":"Patient","id":"`+p.GetId()+`"`, 1)
 	if _, err := w.r.Update(w.ctx, &recordsv1.UpdateRequest{Type: "Patient", Id: p.GetId(), Body: []byte(moved)}); err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +252,7 @@ func TestRightsAreAskedAgainAtDelivery(t *testing.T) {
 	if x.told() != "" {
 		t.Fatal("a disabled account was told")
 	}
-	create(w.ctx, t, w.r, "Observation", observation(q.GetId(), "8480-6", "2026-01-02", "140"))
+	w.r.Make(w.ctx, t, "Observation", recordstest.Observation("", q.GetId(), "8480-6", "2026-01-02", "140"))
 	w.caught()
 	w.may("a", scope)
 	w.later(time.Hour)
@@ -297,5 +299,5 @@ func TestWhatCannotBeDeliveredIsRefusedWithItsPlace(t *testing.T) {
 			}
 		})
 	}
-	create(owner, t, w.r, "Subscription", good)
+	w.r.Make(owner, t, "Subscription", good)
 }

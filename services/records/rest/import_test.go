@@ -1,4 +1,4 @@
-package records
+package rest_test
 
 import (
 	"bytes"
@@ -7,18 +7,19 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/services/records/bulk"
+	"github.com/yba-health/yba/services/records/recordstest"
+	"github.com/yba-health/yba/services/records/rest"
 )
 
 func TestAnImportStreamsOverHTTP(t *testing.T) {
-	r, ctx := open(t)
-	call := overHTTP(t, r)
+	r, ctx := recordstest.Open(t)
+	call := r.Calls(t)
 	var file bytes.Buffer
-	const n = 2*pieceLines + 7
+	const n = 2*rest.PieceLines + 7
 	for i := range n {
-		if i == pieceLines+1 {
+		if i == rest.PieceLines+1 {
 			file.WriteString("{\"resourceType\":\"Organization\"\n")
 			continue
 		}
@@ -54,35 +55,7 @@ func TestAnImportStreamsOverHTTP(t *testing.T) {
 			t.Errorf("%v: %d %s", tt.headers, w.Code, w.Body)
 		}
 	}
-	if got := search(ctx, t, r, "Organization", "_total=accurate").total; got != n-1 {
+	if got := r.Find(ctx, t, "Organization", "_total=accurate").Total; got != n-1 {
 		t.Errorf("%d are there", got)
 	}
-}
-
-func TestALineMayNotBeLongerThanAResource(t *testing.T) {
-	p := newPieces(strings.NewReader(strings.Repeat("x", maxResource+2)))
-	if _, err := p.read(); !fault.Is(err, fault.TooLarge) {
-		t.Errorf("%v", err)
-	}
-}
-
-func FuzzPieces(f *testing.F) {
-	f.Add([]byte("a\n\nb\r\nc"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		p := newPieces(bytes.NewReader(b))
-		var all []byte
-		for {
-			got, err := p.read()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(got) == 0 {
-				break
-			}
-			all = append(all, got...)
-		}
-		if lines := int64(bytes.Count(b, []byte("\n"))) + 1; !bytes.Equal(all, b) || p.next > lines+1 || p.next < lines {
-			t.Errorf("%q became %q, the next line is %d of %d", b, all, p.next, lines)
-		}
-	})
 }

@@ -1,4 +1,4 @@
-package records
+package rest
 
 import (
 	"context"
@@ -59,4 +59,13 @@ func decodeResend(_ context.Context, r *http.Request) (any, error) {
 		req.Numbers = append(req.Numbers, n)
 	}
 	return req, nil
+}
+
+// socket serves the route of websockets.
+func (f *Face) socket(w http.ResponseWriter, r *http.Request) {
+	if f.Notifications == nil { // a face without a service behind it
+		nowhere(w, r)
+		return
+	}
+	f.Notifications.ServeHTTP(w, r)
 }

@@ -1,4 +1,4 @@
-package records
+package subscription
 
 import (
 	"context"
@@ -10,11 +10,10 @@ import (
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
-	"github.com/yba-health/yba/services/records/subscription"
 )
 
-// socketPath is where websockets are opened, relative to the base.
-const socketPath = "/$notifications"
+// SocketPath is where websockets are opened, relative to the base.
+const SocketPath = "/$notifications"
 
 const (
 	// helloWait bounds how long an open socket may be bound to nothing.
@@ -24,19 +23,10 @@ const (
 	maxBound  = 50
 )
 
-// socket serves the route of websockets.
-func (f *rest) socket(w http.ResponseWriter, r *http.Request) {
-	if f.notifications == nil { // a face without a service behind it
-		nowhere(w, r)
-		return
-	}
-	f.notifications.ServeHTTP(w, r)
-}
-
 // socket is one websocket and the Subscriptions that it is bound to
 // (http://hl7.org/fhir/uv/subscriptions-backport/STU1.1/channels.html#websockets).
 type socket struct {
-	h     *hooks
+	h     *Hooks
 	ws    *websocket.Conn
 	bound []*binding
 }
@@ -49,9 +39,9 @@ type binding struct {
 	sent time.Time
 }
 
-// serveSocket is a stream: whoever opens it is nobody until a token that an
+// ServeSocket is a stream: whoever opens it is nobody until a token that an
 // operation behind the guard has given binds it to a Subscription.
-func (h *hooks) serveSocket(closing context.Context) http.Handler {
+func (h *Hooks) ServeSocket(closing context.Context) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// No cookie opens anything here, so that a page of another origin gains nothing.
 		ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
@@ -141,7 +131,7 @@ func (s *socket) bind(ctx context.Context, word string) error {
 	if token = strings.Trim(token, " :"); !ok || token == "" || len(s.bound) >= maxBound {
 		return fault.New(fault.Invalid, "bind-with-token and a token are expected", nil)
 	}
-	id, actor, err := s.h.store.Redeem(ctx, digest(token), s.h.r.now())
+	id, actor, err := s.h.Store.Redeem(ctx, digest(token), s.h.Now())
 	if err != nil {
 		return err
 	}
@@ -152,16 +142,16 @@ func (s *socket) bind(ctx context.Context, word string) error {
 	}
 	b.told = k.Last
 	s.bound = append(s.bound, b)
-	return s.write(ctx, b, k, spec, subscription.Handshake, nil)
+	return s.write(ctx, b, k, spec, Handshake, nil)
 }
 
 // current reads the Subscription with the rights of who bound it by now.
-func (s *socket) current(ctx context.Context, b *binding) (k *subscription.Kept, spec *subscription.Spec, act context.Context, list []subscription.Queued, err error) {
+func (s *socket) current(ctx context.Context, b *binding) (k *Kept, spec *Spec, act context.Context, list []Queued, err error) {
 	gone := fault.New(fault.Forbidden, "the Subscription is over, or may not be followed any more", nil)
-	if k, err = s.h.store.Get(ctx, b.id); err != nil {
+	if k, err = s.h.Store.Get(ctx, b.id); err != nil {
 		return nil, nil, nil, nil, err
 	}
-	if k == nil || k.Status == subscription.Off || k.Status == subscription.Failed || k.Channel != subscription.WebSocket {
+	if k == nil || k.Status == Off || k.Status == Failed || k.Channel != WebSocket {
 		return nil, nil, nil, nil, gone
 	}
 	act, reach, ok, err := s.h.reach(ctx, b.actor)
@@ -169,7 +159,7 @@ func (s *socket) current(ctx context.Context, b *binding) (k *subscription.Kept,
 		return nil, nil, nil, nil, err
 	}
 	if ok {
-		_, err = s.h.r.store.Read(ctx, nil, s.h.r.defs.Number("Subscription"), b.id, reach)
+		_, err = s.h.Store.Read(ctx, nil, s.h.Definitions.Number("Subscription"), b.id, reach)
 	}
 	if !ok || fault.Is(err, fault.NotFound) {
 		return nil, nil, nil, nil, gone
@@ -181,7 +171,7 @@ func (s *socket) current(ctx context.Context, b *binding) (k *subscription.Kept,
 		return nil, nil, nil, nil, err
 	}
 	if k.Last > b.told {
-		list, err = s.h.store.Events(ctx, b.id, b.told, k.Last, "", spec.MaxCount)
+		list, err = s.h.Store.Events(ctx, b.id, b.told, k.Last, "", spec.MaxCount)
 	}
 	return k, spec, act, list, err
 }
@@ -194,12 +184,12 @@ func (s *socket) tell(ctx context.Context, b *binding) error {
 			return err
 		}
 		if len(list) == 0 {
-			if spec.Heartbeat > 0 && s.h.r.now().Sub(b.sent) >= spec.Heartbeat {
-				return s.write(ctx, b, k, spec, subscription.Heartbeat, nil)
+			if spec.Heartbeat > 0 && s.h.Now().Sub(b.sent) >= spec.Heartbeat {
+				return s.write(ctx, b, k, spec, Heartbeat, nil)
 			}
 			return nil
 		}
-		reach, err := s.h.r.reach(act)
+		reach, err := s.h.Reach(act)
 		if err != nil {
 			return err
 		}
@@ -208,11 +198,11 @@ func (s *socket) tell(ctx context.Context, b *binding) error {
 			return err
 		}
 		if len(told) > 0 {
-			if err := s.write(ctx, b, k, spec, subscription.Event, told); err != nil {
+			if err := s.write(ctx, b, k, spec, Event, told); err != nil {
 				return err
 			}
 			for _, x := range seen {
-				s.h.note(act, x.PatientID, s.h.r.defs.TypeOf(x.Type)+"/"+x.ID)
+				s.h.Note(act, x.PatientID, s.h.Definitions.TypeOf(x.Type)+"/"+x.ID)
 			}
 			s.h.delivered.Inc()
 			b.told = told[len(told)-1].Number
@@ -223,26 +213,26 @@ func (s *socket) tell(ctx context.Context, b *binding) error {
 	}
 }
 
-func (s *socket) write(ctx context.Context, b *binding, k *subscription.Kept, spec *subscription.Spec, kind string, told []subscription.Told) error {
-	n := s.h.r.standing(k, spec, s.h.r.base)
+func (s *socket) write(ctx context.Context, b *binding, k *Kept, spec *Spec, kind string, told []Told) error {
+	n := s.h.standing(k, spec, s.h.Base)
 	n.Kind, n.Events = kind, told
 	if len(told) > 0 {
 		n.Last = told[len(told)-1].Number
 	}
 	ctx, done := context.WithTimeout(ctx, writeWait)
 	defer done()
-	b.sent = s.h.r.now()
+	b.sent = s.h.Now()
 	return s.ws.Write(ctx, websocket.MessageText, n.JSON())
 }
 
-// topicList tells the topics in the CapabilityStatement.
-func topicList() string {
+// TopicList tells the topics in the CapabilityStatement.
+func TopicList() string {
 	var b strings.Builder
-	for i, t := range subscription.Topics() {
+	for i, t := range Topics() {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(`{"url":` + fhir.Quote(subscription.ExtensionTopic) + `,"valueCanonical":` + fhir.Quote(t.URL) + `}`)
+		b.WriteString(`{"url":` + fhir.Quote(ExtensionTopic) + `,"valueCanonical":` + fhir.Quote(t.URL) + `}`)
 	}
 	return `"extension":[` + b.String() + `],`
 }

@@ -1,10 +1,8 @@
-package records
+package subscription
 
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -22,22 +20,41 @@ import (
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
-	"github.com/yba-health/yba/services/records/subscription"
 )
 
-// hooks follows the log for Subscriptions and delivers what it finds.
-type hooks struct {
-	r     *Records
-	store subscription.Store
-	// act returns a context in which the owner of a Subscription acts with
+// Deps are what Subscriptions work with.
+type Deps struct {
+	Store       Store
+	Definitions *fhir.Definitions
+	Now         func() time.Time
+	Log         *slog.Logger
+	Metrics     prometheus.Registerer
+	// Base is the public address of /fhir/R4.
+	Base string
+	// Networks may be called although they are not public (10.2.0.0/16).
+	Networks []string
+	// Act returns a context in which the owner of a Subscription acts with
 	// the scope that it has by now for being told of events.
-	act func(ctx context.Context, owner string) (context.Context, error)
-	// note writes one disclosure to the audit log.
-	note func(ctx context.Context, patient, target string)
-	// private are networks that may be called although they are not public.
+	Act func(ctx context.Context, owner string) (context.Context, error)
+	// Note writes one disclosure to the audit log.
+	Note func(ctx context.Context, patient, target string)
+	// Reach turns the scope of the operation into keys.
+	Reach func(ctx context.Context) (record.Reach, error)
+	// Whole returns a resource's body with the values that are kept apart.
+	Whole func(ctx context.Context, x *record.Stored) ([]byte, error)
+	// Search returns a page of what matches.
+	Search func(ctx context.Context, q *record.Query, r record.Reach) ([]record.Stored, error)
+	// Update writes a resource.
+	Update func(ctx context.Context, req *recordsv1.UpdateRequest) (*recordsv1.Resource, error)
+}
+
+// Hooks follows the log for Subscriptions and delivers what it finds. Those of
+// its methods that are operations bear the names of the proto.
+type Hooks struct {
+	Deps
+
 	private []netip.Prefix
 	client  *http.Client
-	log     *slog.Logger
 
 	delivered, failed prometheus.Counter
 	queue             *prometheus.GaugeVec
@@ -54,7 +71,7 @@ type hooks struct {
 	// ahead is how far the log was read beyond the stored cursor without
 	// finding anything, and when the cursor was stored.
 	ahead struct {
-		from, at subscription.Place
+		from, at Place
 		saved    time.Time
 	}
 }
@@ -64,30 +81,36 @@ const maxSpecs = 10_000
 
 type keptSpec struct {
 	version int64
-	spec    *subscription.Spec
+	spec    *Spec
 }
 
-func newHooks(r *Records, store subscription.Store, private []netip.Prefix, log *slog.Logger, reg prometheus.Registerer) *hooks {
-	m := promauto.With(reg)
-	h := &hooks{
-		r: r, store: store, private: private, log: log, specs: map[string]keptSpec{}, idle: idle, breath: breath, queued: make(chan struct{}),
+// New makes the operations. Follow, Tend and Deliver do the work that nobody
+// waits for, each one step.
+func New(d Deps) (*Hooks, error) {
+	private, err := networks(d.Networks)
+	if err != nil {
+		return nil, err
+	}
+	m := promauto.With(d.Metrics)
+	h := &Hooks{
+		Deps: d, private: private, specs: map[string]keptSpec{}, idle: idle, breath: breath, queued: make(chan struct{}),
 		delivered: m.NewCounter(prometheus.CounterOpts{Name: "yba_subscription_notifications_total", Help: "Notifications that receivers took."}),
 		failed:    m.NewCounter(prometheus.CounterOpts{Name: "yba_subscription_failures_total", Help: "Tries of notifications that failed."}),
 		queue:     m.NewGaugeVec(prometheus.GaugeOpts{Name: "yba_subscription_events", Help: "Events that wait, and dead letters."}, []string{"state"}),
 	}
 	h.client = h.caller()
-	return h
+	return h, nil
 }
 
 // waiting returns a channel that is closed when events were queued.
-func (h *hooks) waiting() <-chan struct{} {
+func (h *Hooks) waiting() <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.queued
 }
 
 // wake calls those who deliver in this process; others look by themselves.
-func (h *hooks) wake() {
+func (h *Hooks) wake() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	close(h.queued)
@@ -107,37 +130,29 @@ func networks(list []string) ([]netip.Prefix, error) {
 	return out, nil
 }
 
-// account returns the compartment that an account's own resources lie in. It
-// is below zero, where no Patient's is, and follows from the account's name,
-// so that no lookup is needed.
-func account(actor string) int64 {
-	sum := sha256.Sum256([]byte("account/" + actor))
-	return -1 - int64(binary.BigEndian.Uint64(sum[:8])>>1)
-}
-
-// subscribable refuses what cannot be delivered. The server alone says that a
-// Subscription is active or failed: a changed endpoint must shake hands again.
-func (r *Records) subscribable(ctx context.Context, c *change) error {
-	x, err := r.store.Indexer(ctx)
+// Admit refuses a Subscription that cannot be delivered. The server alone says
+// that one is active or failed: a changed endpoint must shake hands again.
+func (h *Hooks) Admit(ctx context.Context, v fhir.Value) error {
+	x, err := h.Store.Indexer(ctx)
 	if err != nil {
 		return err
 	}
 	if guard.PrincipalOf(ctx).GetService() == "records" {
 		return nil
 	}
-	s, err := subscription.Read(r.defs, x, c.body)
+	s, err := Read(h.Definitions, x, v)
 	if err != nil {
 		return err
 	}
-	if s.Status != subscription.Requested && s.Status != subscription.Off {
+	if s.Status != Requested && s.Status != Off {
 		f := fault.New(fault.Unprocessable, "write the status requested or off; the server sets active and error itself", nil)
-		f.At = c.body.Get("status").Path()
+		f.At = v.Get("status").Path()
 		return f
 	}
-	if r.hooks != nil && s.Channel == subscription.RestHook {
-		if err := r.hooks.callable(s.Endpoint); err != nil {
+	if s.Channel == RestHook {
+		if err := h.callable(s.Endpoint); err != nil {
 			f := fault.New(fault.Unprocessable, err.Error(), nil)
-			f.At = c.body.At("channel", "endpoint").Path()
+			f.At = v.At("channel", "endpoint").Path()
 			return f
 		}
 	}
@@ -145,14 +160,14 @@ func (r *Records) subscribable(ctx context.Context, c *change) error {
 }
 
 // spec returns what a Subscription says.
-func (h *hooks) spec(ctx context.Context, k *subscription.Kept) (*subscription.Spec, error) {
+func (h *Hooks) spec(ctx context.Context, k *Kept) (*Spec, error) {
 	h.mu.Lock()
 	kept, ok := h.specs[k.ID]
 	h.mu.Unlock()
 	if ok && kept.version == k.Version {
 		return kept.spec, nil
 	}
-	x, err := h.r.store.Indexer(ctx)
+	x, err := h.Store.Indexer(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +175,7 @@ func (h *hooks) spec(ctx context.Context, k *subscription.Kept) (*subscription.S
 	if err != nil {
 		return nil, err
 	}
-	s, err := subscription.Read(h.r.defs, x, doc.Root())
+	s, err := Read(h.Definitions, x, doc.Root())
 	if err != nil {
 		return nil, err
 	}
@@ -175,31 +190,31 @@ func (h *hooks) spec(ctx context.Context, k *subscription.Kept) (*subscription.S
 
 // reach returns what the owner may be told by now; ok is false when that is
 // nothing: the account is disabled, has no such right, or sees no persons.
-func (h *hooks) reach(ctx context.Context, owner string) (_ context.Context, reach record.Reach, ok bool, err error) {
-	ctx, err = h.act(ctx, owner)
+func (h *Hooks) reach(ctx context.Context, owner string) (_ context.Context, reach record.Reach, ok bool, err error) {
+	ctx, err = h.Act(ctx, owner)
 	if fault.Is(err, fault.Forbidden) || fault.Is(err, fault.Unauthenticated) {
 		return ctx, reach, false, nil
 	}
 	if err != nil || caller.Deidentified(ctx) {
 		return ctx, reach, false, err
 	}
-	reach, err = h.r.reach(ctx)
+	reach, err = h.Reach(ctx)
 	return ctx, reach, err == nil, err
 }
 
 // told reads what an event is about, as it is now and within reach; ok is
 // false when the owner may not know of it any more.
-func (h *hooks) told(ctx context.Context, e *subscription.Queued, reach record.Reach) (t subscription.Told, x *record.Stored, ok bool, err error) {
-	x, err = h.r.store.Read(ctx, nil, e.Type, e.ID, reach)
+func (h *Hooks) told(ctx context.Context, e *Queued, reach record.Reach) (t Told, x *record.Stored, ok bool, err error) {
+	x, err = h.Store.Read(ctx, nil, e.Type, e.ID, reach)
 	if fault.Is(err, fault.NotFound) {
 		return t, nil, false, nil
 	}
 	if err != nil {
 		return t, nil, false, err
 	}
-	t = subscription.Told{Number: e.Number, At: e.At, Type: h.r.defs.TypeOf(e.Type), ID: e.ID, Op: e.Op, Version: e.Version}
+	t = Told{Number: e.Number, At: e.At, Type: h.Definitions.TypeOf(e.Type), ID: e.ID, Op: e.Op, Version: e.Version}
 	if !x.Deleted {
-		if t.Body, err = h.r.whole(ctx, x); err != nil {
+		if t.Body, err = h.Whole(ctx, x); err != nil {
 			return t, nil, false, err
 		}
 	}
@@ -211,7 +226,7 @@ const maxNotification = 24 << 20
 
 // story reads events for a notification until it is full. withheld are
 // numbers of events that may not be told any more.
-func (h *hooks) story(ctx context.Context, list []subscription.Queued, reach record.Reach) (told []subscription.Told, seen []*record.Stored, withheld []int64, err error) {
+func (h *Hooks) story(ctx context.Context, list []Queued, reach record.Reach) (told []Told, seen []*record.Stored, withheld []int64, err error) {
 	size := 0
 	for i := range list {
 		t, x, ok, err := h.told(ctx, &list[i], reach)
@@ -233,7 +248,7 @@ func (h *hooks) story(ctx context.Context, list []subscription.Queued, reach rec
 // setStatus writes a version of the Subscription with another status, as the
 // service itself. Where its owner changed it meanwhile, nothing is written
 // and nil is returned.
-func (h *hooks) setStatus(ctx context.Context, k *subscription.Kept, status, why string) (*recordsv1.Resource, error) {
+func (h *Hooks) setStatus(ctx context.Context, k *Kept, status, why string) (*recordsv1.Resource, error) {
 	ctx = guard.WithScope(guard.As(guard.WithPrincipal(ctx, nil), "records"), &guard.Scope{All: true, Shared: true})
 	doc, err := fhir.Parse(k.Body)
 	if err != nil {
@@ -244,7 +259,7 @@ func (h *hooks) setStatus(ctx context.Context, k *subscription.Kept, status, why
 	if why != "" {
 		e.Put(doc.Root(), "error", fhir.Quote(why))
 	}
-	x, err := h.r.Update(ctx, &recordsv1.UpdateRequest{Type: "Subscription", Id: k.ID, Body: bytes.Clone(e.Bytes()), IfMatch: strconv.FormatInt(k.Version, 10)})
+	x, err := h.Update(ctx, &recordsv1.UpdateRequest{Type: "Subscription", Id: k.ID, Body: bytes.Clone(e.Bytes()), IfMatch: strconv.FormatInt(k.Version, 10)})
 	if fault.Is(err, fault.Precondition) || fault.Is(err, fault.NotFound) {
 		return nil, nil
 	}

@@ -1,4 +1,4 @@
-package records
+package rest
 
 import (
 	"context"
@@ -22,7 +22,7 @@ func versionHeaders(w http.ResponseWriter, x *recordsv1.Resource) {
 	if x.GetVersion() == 0 {
 		return
 	}
-	w.Header().Set("ETag", etag(x.GetVersion()))
+	w.Header().Set("ETag", fhir.ETag(x.GetVersion()))
 	if t, err := time.Parse(fhir.InstantLayout, x.GetLastUpdated()); err == nil {
 		w.Header().Set("Last-Modified", t.UTC().Format(http.TimeFormat))
 	}
@@ -76,7 +76,7 @@ func encodeWrite(ctx context.Context, w http.ResponseWriter, response any) error
 	asked, _ := ctx.Value(headersKey{}).(headers)
 	switch prefer := preference(asked.prefer, "return"); {
 	case prefer == "OperationOutcome":
-		return write(ctx, w, status, done("stored"))
+		return write(ctx, w, status, fhir.Inform("stored"))
 	case prefer == "minimal" || len(x.GetBody()) == 0: // raw content is not sent back
 		w.WriteHeader(status)
 		return nil
@@ -95,22 +95,17 @@ func encodeDelete(ctx context.Context, w http.ResponseWriter, response any) erro
 	prefer := preference(asked.prefer, "return")
 	switch {
 	case asked.conditional && prefer != "minimal":
-		return write(ctx, w, http.StatusOK, done(deletedText(int(x.GetCount()))))
+		return write(ctx, w, http.StatusOK, deleted(int(x.GetCount())))
 	case prefer == "OperationOutcome":
 		versionHeaders(w, x)
-		return write(ctx, w, http.StatusOK, done(deletedText(1)))
+		return write(ctx, w, http.StatusOK, deleted(1))
 	}
 	versionHeaders(w, x)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-// done is the outcome of what went well.
-func done(text string) []byte {
-	return fhir.Outcome(fhir.Issue{Severity: "information", Code: "informational", Diagnostics: text})
-}
-
-func deletedText(n int) string { return strconv.Itoa(n) + " deleted" }
+func deleted(n int) []byte { return fhir.Inform(strconv.Itoa(n) + " deleted") }
 
 func encodeBundle(ctx context.Context, w http.ResponseWriter, response any) error {
 	b, ok := response.(*recordsv1.Bundle)
@@ -120,38 +115,16 @@ func encodeBundle(ctx context.Context, w http.ResponseWriter, response any) erro
 	return write(ctx, w, http.StatusOK, b.GetBody())
 }
 
-// issueOf is what each class is in an OperationOutcome
-// (https://hl7.org/fhir/R4/valueset-issue-type.html).
-var issueOf = map[fault.Class]string{
-	fault.Internal: "exception", fault.Invalid: "invalid", fault.Unauthenticated: "login", fault.Forbidden: "forbidden",
-	fault.NotFound: "not-found", fault.Conflict: "conflict", fault.Gone: "deleted", fault.Precondition: "conflict",
-	fault.TooLarge: "too-long", fault.Limited: "throttled", fault.Unavailable: "transient", fault.Unprocessable: "processing",
-	fault.Unsupported: "not-supported",
-}
-
-// outcome tells what is wrong; of a resource that is not valid, all of it.
-func outcome(f *fault.Error) []byte {
-	if invalid, ok := errors.AsType[*fhir.InvalidError](f); ok {
-		return fhir.Outcome(invalid.Issues...)
-	}
-	code := issueOf[f.Class]
-	if errors.Is(f, terminology.ErrTooCostly) || errors.Is(f, record.ErrTooCostly) {
-		code = "too-costly"
-	}
-	return fhir.Outcome(fhir.Issue{Severity: "error", Code: code, Diagnostics: f.Message, Expression: f.At})
-}
-
-func statusLine(c fault.Class) string {
-	code := kit.StatusOf[c]
-	return strconv.Itoa(code) + " " + http.StatusText(code)
-}
-
 // encodeError writes err as an OperationOutcome.
 func encodeError(ctx context.Context, err error, w http.ResponseWriter) {
 	f := fault.Of(err)
 	if f.Class == fault.Unauthenticated {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
+	body := fhir.OutcomeOf(f)
+	if errors.Is(err, terminology.ErrTooCostly) || errors.Is(err, record.ErrTooCostly) {
+		body = fhir.Outcome(fhir.Issue{Severity: "error", Code: "too-costly", Diagnostics: f.Message, Expression: f.At})
+	}
 	// A client that left is no error.
-	_ = write(ctx, w, kit.StatusOf[f.Class], outcome(f))
+	_ = write(ctx, w, kit.StatusOf[f.Class], body)
 }

@@ -1,4 +1,4 @@
-package records
+package rest
 
 import (
 	"encoding/json"

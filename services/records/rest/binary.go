@@ -1,8 +1,9 @@
-package records
+package rest
 
 import (
 	"context"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -12,36 +13,35 @@ import (
 	"github.com/go-kit/kit/endpoint"
 
 	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/binary"
 )
-
-// fhirJSON is the media type that asks for a Binary as a resource.
-const fhirJSON = "application/fhir+json"
 
 // uploadWait is how long the sender of content may pause.
 const uploadWait = 2 * time.Minute
 
 // binaries are the guarded endpoints of raw content. They have the rights of
 // the operations whose names they bear, and their place in the audit log.
-func binaries(r *Records, g *guard.Guard) map[string]endpoint.Endpoint {
+func binaries(d Deps) map[string]endpoint.Endpoint {
 	read := func(ctx context.Context, request any) (any, error) {
 		q, ok := request.(*binaryRequest)
 		if !ok {
 			return nil, errAnswer
 		}
-		return r.binary(ctx, q.id, q.version, q.raw)
+		return d.Open(ctx, q.id, q.version, q.raw)
 	}
 	store := func(ctx context.Context, request any) (any, error) {
-		u, ok := request.(*upload)
+		u, ok := request.(*binary.Upload)
 		if !ok {
 			return nil, errAnswer
 		}
-		return r.upload(ctx, u)
+		return d.Upload(ctx, u)
 	}
 	list := map[string]endpoint.Endpoint{}
 	for name, e := range map[string]endpoint.Endpoint{"Read": read, "ReadVersion": read, "Create": store, "Update": store} {
-		list[name] = g.Middleware("records."+name, guard.Rules{})(e)
+		list[name] = d.Guard.Middleware("records."+name, guard.Rules{})(e)
 	}
 	return list
 }
@@ -60,7 +60,7 @@ func (q *binaryRequest) GetId() string { return q.id } //nolint:revive,staticche
 
 // readBinary answers a read of a Binary with its content, unless the resource
 // is asked for (https://hl7.org/fhir/R4/binary.html#rest).
-func readBinary(f *rest, operation string, next http.Handler) http.Handler {
+func readBinary(f *Face, operation string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		resource, part := asksResource(r)
 		if r.PathValue("type") != "Binary" || part {
@@ -74,16 +74,16 @@ func readBinary(f *rest, operation string, next http.Handler) http.Handler {
 			encodeError(ctx, err, w)
 			return
 		}
-		b, ok := resp.(*opened)
+		b, ok := resp.(*binary.Content)
 		if !ok {
 			encodeError(ctx, errAnswer, w)
 			return
 		}
 		h := w.Header()
-		h.Set("ETag", etag(b.Version))
+		h.Set("ETag", fhir.ETag(b.Version))
 		h.Set("Cache-Control", "no-store")
 		if resource {
-			serveResource(ctx, w, r, b)
+			serveResource(ctx, f, w, r, b)
 			return
 		}
 		serveContent(ctx, w, r, b)
@@ -117,8 +117,8 @@ func asksResource(r *http.Request) (resource, part bool) {
 // serveContent sends the content itself. It comes from users and must never
 // run in the origin of the apps: it is a download, of the stated type, and
 // should a browser show it nevertheless, without scripts and origin.
-func serveContent(ctx context.Context, w http.ResponseWriter, r *http.Request, b *opened) {
-	content, err := b.content(ctx)
+func serveContent(ctx context.Context, w http.ResponseWriter, r *http.Request, b *binary.Content) {
+	content, err := b.Open(ctx)
 	if err != nil {
 		w.Header().Del("ETag")
 		encodeError(ctx, err, w)
@@ -126,32 +126,32 @@ func serveContent(ctx context.Context, w http.ResponseWriter, r *http.Request, b
 	}
 	h := w.Header()
 	kind := "application/octet-stream"
-	if t, _ := rawType(b.mime); t != "" {
-		kind = b.mime
+	if t, _ := rawType(b.MIME); t != "" {
+		kind = b.MIME
 	}
 	h.Set("Content-Type", kind)
 	h.Set("Content-Disposition", "attachment")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	if b.context != "" && !strings.ContainsAny(b.context, "\r\n") {
-		h.Set("X-Security-Context", b.context)
+	if b.Context != "" && !strings.ContainsAny(b.Context, "\r\n") {
+		h.Set("X-Security-Context", b.Context)
 	}
 	// Ranges, conditions and HEAD (RFC 9110 sections 13 and 14).
 	http.ServeContent(w, r, "", b.Updated, content)
 }
 
 // serveResource sends the resource, part by part where it is large.
-func serveResource(ctx context.Context, w http.ResponseWriter, r *http.Request, b *opened) {
+func serveResource(ctx context.Context, f *Face, w http.ResponseWriter, r *http.Request, b *binary.Content) {
 	h := w.Header()
 	h.Set("Last-Modified", b.Updated.UTC().Format(http.TimeFormat))
 	conditions := &recordsv1.ReadRequest{IfNoneMatch: r.Header.Get("If-None-Match"), IfModifiedSince: r.Header.Get("If-Modified-Since")}
-	if r.PathValue("version") == "" && unchanged(conditions, b.Stored) {
+	if r.PathValue("version") == "" && f.Unchanged(conditions, b.Stored) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
 	h.Set("Content-Type", contentType)
-	length := int64(len(b.body))
+	length := int64(len(b.Body))
 	for _, s := range b.Splices {
 		length += s.Len()
 	}
@@ -159,12 +159,12 @@ func serveResource(ctx context.Context, w http.ResponseWriter, r *http.Request, 
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
 		// What is cut short is shorter than its length, which the client sees.
-		_ = b.stream(ctx, w)
+		_ = b.Write(ctx, w)
 	}
 }
 
 // storeBinary stores raw content as a Binary, unless it is a resource.
-func storeBinary(f *rest, operation string, next http.Handler) http.Handler {
+func storeBinary(f *Face, operation string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, raw := rawType(r.Header.Get("Content-Type"))
 		if r.PathValue("type") != "Binary" || !raw {
@@ -176,15 +176,15 @@ func storeBinary(f *rest, operation string, next http.Handler) http.Handler {
 			refuse(ctx, w, http.StatusUnsupportedMediaType, "a compressed body is not read; send it without Content-Encoding")
 			return
 		}
-		limit := f.maxContent
+		limit := f.MaxContent
 		if r.ContentLength > limit && r.Header.Get("Authorization") != "" {
 			encodeError(ctx, fault.Newf(fault.TooLarge, "the content is larger than %d bytes", limit), w)
 			return
 		}
-		resp, err := f.binaries[operation](ctx, &upload{
-			typ: "Binary", id: r.PathValue("id"), mime: r.Header.Get("Content-Type"), context: r.Header.Get("X-Security-Context"),
-			ifMatch: r.Header.Get("If-Match"), ifNoneMatch: r.Header.Get("If-None-Match"), ifNoneExist: r.Header.Get("If-None-Exist"),
-			body: &steady{http.MaxBytesReader(w, r.Body, limit), http.NewResponseController(w)},
+		resp, err := f.binaries[operation](ctx, &binary.Upload{
+			Type: "Binary", ID: r.PathValue("id"), MIME: r.Header.Get("Content-Type"), Context: r.Header.Get("X-Security-Context"),
+			IfMatch: r.Header.Get("If-Match"), IfNoneMatch: r.Header.Get("If-None-Match"), IfNoneExist: r.Header.Get("If-None-Exist"),
+			Body: &steady{http.MaxBytesReader(w, r.Body, limit), http.NewResponseController(w)},
 		})
 		if err == nil {
 			err = encodeWrite(ctx, w, resp)
@@ -205,4 +205,14 @@ func (p *steady) Read(b []byte) (int, error) {
 	// Where the deadline cannot be moved, the server's own stays.
 	_ = p.control.SetReadDeadline(time.Now().Add(uploadWait))
 	return p.from.Read(b)
+}
+
+// rawType reads the Content-Type of raw content. FHIR's own formats are no
+// raw content: they are parsed, or refused.
+func rawType(header string) (kind string, raw bool) {
+	kind, _, err := mime.ParseMediaType(header)
+	if err != nil || !strings.Contains(kind, "/") {
+		return "", false
+	}
+	return kind, !strings.Contains(kind, "fhir") && kind != "application/json" && kind != "text/json"
 }

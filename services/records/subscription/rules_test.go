@@ -1,11 +1,10 @@
-package records
+package subscription_test
 
 import (
 	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +13,8 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/recordstest"
+	"github.com/yba-health/yba/services/records/subscription"
 )
 
 func (w *town) update(ctx context.Context, typ, id, body string) {
@@ -27,7 +28,7 @@ func (w *town) update(ctx context.Context, typ, id, body string) {
 func TestTriggersLookAtBothSidesOfAChange(t *testing.T) {
 	w := settle(t)
 	owner := w.may("importer", everything)
-	p := create(w.ctx, t, w.r, "Patient", person("Lê", "An", "1", "95012", "1950"))
+	p := w.r.Make(w.ctx, t, "Patient", recordstest.Person("", "Lê", "An", "1", "95012", "1950"))
 	encounter := func(status string) string {
 		return `{"resourceType":"Encounter","status":"` + status + `","class":{"code":"VR"},"subject":{"reference":"Patient/` + p.GetId() + `"}}`
 	}
@@ -40,17 +41,17 @@ func TestTriggersLookAtBothSidesOfAChange(t *testing.T) {
 		hook("encounter-changed", "Encounter?status=planned", planned.URL, "id-only"): planned,
 		classic("Encounter?status=in-progress", plain.URL):                            plain,
 	} {
-		s := create(owner, t, w.r, "Subscription", body)
+		s := w.r.Make(owner, t, "Subscription", body)
 		w.turn("active", func() bool { return w.status(s.GetId()) == "active" && len(x.all()) == 1 })
 	}
-	e := create(w.ctx, t, w.r, "Encounter", encounter("planned"))
+	e := w.r.Make(w.ctx, t, "Encounter", encounter("planned"))
 	w.update(w.ctx, "Encounter", e.GetId(), encounter("in-progress"))
 	w.update(w.ctx, "Encounter", e.GetId(), strings.Replace(encounter("in-progress"), `"VR"`, `"AMB"`, 1))
 	w.update(w.ctx, "Encounter", e.GetId(), encounter("finished"))
 	if _, err := w.r.Delete(w.ctx, &recordsv1.DeleteRequest{Type: "Encounter", Id: e.GetId()}); err != nil {
 		t.Fatal(err)
 	}
-	create(w.ctx, t, w.r, "Encounter", encounter("in-progress"))
+	w.r.Make(w.ctx, t, "Encounter", encounter("in-progress"))
 	w.caught()
 	// Begun by the update and by the second creation.
 	if got := start.told(); got != "1 2" {
@@ -71,19 +72,19 @@ func TestTriggersLookAtBothSidesOfAChange(t *testing.T) {
 func TestWhatAnothersRecordHeldIsNotTold(t *testing.T) {
 	w := settle(t)
 	owner := w.may("nurse", &guard.Scope{Communes: []string{"95012@2025-07-01"}, Shared: true})
-	own := create(w.ctx, t, w.r, "Patient", person("Lê", "An", "1", "95012", "1950")).GetId()
-	another := create(w.ctx, t, w.r, "Patient", person("Lê", "Ba", "2", "95015", "1950")).GetId()
+	own := w.r.Make(w.ctx, t, "Patient", recordstest.Person("", "Lê", "An", "1", "95012", "1950")).GetId()
+	another := w.r.Make(w.ctx, t, "Patient", recordstest.Person("", "Lê", "Ba", "2", "95015", "1950")).GetId()
 	x := receive(t)
-	s := create(owner, t, w.r, "Subscription", hook("observation-changed", "Observation?code=secret", x.URL, "id-only"))
+	s := w.r.Make(owner, t, "Subscription", hook("observation-changed", "Observation?code=secret", x.URL, "id-only"))
 	w.turn("active", func() bool { return w.status(s.GetId()) == "active" && len(x.all()) == 1 })
-	o := create(w.ctx, t, w.r, "Observation", observation(another, "secret", "2026", "1")).GetId()
-	w.update(w.ctx, "Observation", o, observation(own, "plain", "2026", "1"))
+	o := w.r.Make(w.ctx, t, "Observation", recordstest.Observation("", another, "secret", "2026", "1")).GetId()
+	w.update(w.ctx, "Observation", o, recordstest.Observation("", own, "plain", "2026", "1"))
 	w.caught()
 	if got := x.told(); got != "" {
 		t.Errorf("the nurse is told %q of what lay elsewhere", got)
 	}
-	w.update(w.ctx, "Observation", o, observation(own, "secret", "2026", "1"))
-	w.update(w.ctx, "Observation", o, observation(own, "plain", "2026", "1"))
+	w.update(w.ctx, "Observation", o, recordstest.Observation("", own, "secret", "2026", "1"))
+	w.update(w.ctx, "Observation", o, recordstest.Observation("", own, "plain", "2026", "1"))
 	w.caught()
 	if got := x.told(); got != "1 2" {
 		t.Errorf("of her own commune she is told %q", got)
@@ -93,12 +94,12 @@ func TestWhatAnothersRecordHeldIsNotTold(t *testing.T) {
 func TestOffAndTheEndStopASubscription(t *testing.T) {
 	w, x := settle(t), receive(t)
 	owner := w.may("importer", everything)
-	p := create(w.ctx, t, w.r, "Patient", person("Lê", "An", "1", "95012", "1950"))
+	p := w.r.Make(w.ctx, t, "Patient", recordstest.Person("", "Lê", "An", "1", "95012", "1950"))
 	tell := func() {
-		create(w.ctx, t, w.r, "Observation", observation(p.GetId(), "8480-6", "2026-01-02", fmt.Sprint(time.Now().UnixNano())))
+		w.r.Make(w.ctx, t, "Observation", recordstest.Observation("", p.GetId(), "8480-6", "2026-01-02", fmt.Sprint(time.Now().UnixNano())))
 	}
 	body := hook("observation-changed", "", x.URL, "id-only")
-	s := create(owner, t, w.r, "Subscription", body)
+	s := w.r.Make(owner, t, "Subscription", body)
 	tell()
 	w.turn("the first", func() bool { return x.told() == "1" })
 	w.update(owner, "Subscription", s.GetId(), strings.Replace(body, "requested", "off", 1))
@@ -108,7 +109,7 @@ func TestOffAndTheEndStopASubscription(t *testing.T) {
 	w.turn("active again", func() bool { return w.status(s.GetId()) == "active" })
 	tell()
 	w.turn("what came after off", func() bool { return x.told() == "1 2" })
-	end := w.r.now().Add(time.Hour).UTC().Format(time.RFC3339)
+	end := w.r.Clock().Add(time.Hour).UTC().Format(time.RFC3339)
 	w.update(owner, "Subscription", s.GetId(), strings.Replace(body, `"reason"`, `"end":"`+end+`","reason"`, 1))
 	w.turn("active until the end", func() bool { return w.status(s.GetId()) == "active" })
 	w.later(2 * time.Hour)
@@ -118,7 +119,7 @@ func TestOffAndTheEndStopASubscription(t *testing.T) {
 	if x.told() != "1 2" {
 		t.Errorf("told %s", x.told())
 	}
-	again := create(owner, t, w.r, "Subscription", body)
+	again := w.r.Make(owner, t, "Subscription", body)
 	w.turn("active", func() bool { return w.status(again.GetId()) == "active" })
 	if _, err := w.r.Delete(w.ctx, &recordsv1.DeleteRequest{Type: "Subscription", Id: again.GetId()}); err != nil {
 		t.Fatal(err)
@@ -132,7 +133,7 @@ func TestOffAndTheEndStopASubscription(t *testing.T) {
 
 func TestHeartbeatsGoOutWhenNothingElseDoes(t *testing.T) {
 	w, x := settle(t), receive(t)
-	s := create(w.may("importer", everything), t, w.r, "Subscription", hook("patient-changed", "", x.URL, "empty",
+	s := w.r.Make(w.may("importer", everything), t, "Subscription", hook("patient-changed", "", x.URL, "empty",
 		`"extension":[{"url":"http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-heartbeat-period","valueUnsignedInt":60}],`))
 	w.turn("active", func() bool { return w.status(s.GetId()) == "active" })
 	for range 5 {
@@ -143,7 +144,7 @@ func TestHeartbeatsGoOutWhenNothingElseDoes(t *testing.T) {
 	}
 	w.later(time.Minute)
 	w.turn("a heartbeat", func() bool { return len(x.all()) == 2 })
-	create(w.ctx, t, w.r, "Patient", person("Lê", "An", "1", "95012", "1950"))
+	w.r.Make(w.ctx, t, "Patient", recordstest.Person("", "Lê", "An", "1", "95012", "1950"))
 	w.turn("an event", func() bool { return x.told() == "1" })
 	if n := x.all(); n[1].kind != "heartbeat" || n[2].entries != 1 || len(n[2].focus) != 0 {
 		t.Errorf("with the content empty: %+v", n[2])
@@ -153,30 +154,30 @@ func TestHeartbeatsGoOutWhenNothingElseDoes(t *testing.T) {
 func TestManyWorkersKeepTheOrderAndADeadOnesLeaseEnds(t *testing.T) {
 	w, x := settle(t), receive(t)
 	owner := w.may("importer", everything)
-	p := create(w.ctx, t, w.r, "Patient", person("Lê", "An", "1", "95012", "1950"))
-	s := create(owner, t, w.r, "Subscription", hook("observation-changed", "", x.URL, "id-only"))
+	p := w.r.Make(w.ctx, t, "Patient", recordstest.Person("", "Lê", "An", "1", "95012", "1950"))
+	s := w.r.Make(owner, t, "Subscription", hook("observation-changed", "", x.URL, "id-only"))
 	w.turn("active", func() bool { return w.status(s.GetId()) == "active" })
 	for i := range 30 {
-		create(w.ctx, t, w.r, "Observation", observation(p.GetId(), "8480-6", "2026-01-02", fmt.Sprint(100+i)))
+		w.r.Make(w.ctx, t, "Observation", recordstest.Observation("", p.GetId(), "8480-6", "2026-01-02", fmt.Sprint(100+i)))
 	}
 	// A worker that dies with its lease, once something is queued.
 	for begun, held := time.Now(), false; !held; {
 		if time.Since(begun) > 30*time.Second {
 			t.Fatal("nothing was queued")
 		}
-		if _, err := w.h.follow(t.Context()); err != nil {
+		if _, err := w.r.Follow(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		k, err := w.h.store.Claim(t.Context(), w.r.now(), time.Time{}, lease)
+		k, err := w.r.Store.Claim(t.Context(), w.r.Clock(), time.Time{}, subscription.LeaseTime)
 		if err != nil {
 			t.Fatal(err)
 		}
 		held = k != nil
 	}
-	if moved, err := w.h.deliver(t.Context()); moved || err != nil || x.told() != "" {
+	if moved, err := w.r.Deliver(t.Context()); moved || err != nil || x.told() != "" {
 		t.Fatalf("two hold one lease: %v", err)
 	}
-	w.later(lease + time.Second)
+	w.later(subscription.LeaseTime + time.Second)
 	var all sync.WaitGroup
 	work := func(take func(context.Context) (bool, error)) {
 		for begun := time.Now(); len(x.all()) < 31 && time.Since(begun) < 30*time.Second; {
@@ -186,9 +187,9 @@ func TestManyWorkersKeepTheOrderAndADeadOnesLeaseEnds(t *testing.T) {
 			}
 		}
 	}
-	all.Go(func() { work(w.h.follow) })
+	all.Go(func() { work(w.r.Follow) })
 	for range 4 {
-		all.Go(func() { work(w.h.deliver) })
+		all.Go(func() { work(w.r.Deliver) })
 	}
 	all.Wait()
 	var want []string
@@ -200,60 +201,11 @@ func TestManyWorkersKeepTheOrderAndADeadOnesLeaseEnds(t *testing.T) {
 	}
 }
 
-func TestOnlyPublicAddressesAreCalled(t *testing.T) {
-	h := &hooks{}
-	for address, open := range map[string]bool{
-		"8.8.8.8": true, "2606:4700::1111": true, "203.0.112.1": true,
-		"127.0.0.1": false, "10.1.2.3": false, "172.16.0.1": false, "192.168.1.1": false, "169.254.169.254": false, "0.0.0.0": false, "100.64.0.1": false,
-		"224.0.0.1": false, "255.255.255.255": false, "240.0.0.1": false, "198.18.0.1": false, "::1": false, "::": false, "fe80::1": false, "fd00::1": false, "fe80::1%eth0": false,
-		"::ffff:10.0.0.1": false, "::ffff:127.0.0.1": false, "::127.0.0.1": false, "64:ff9b::a00:1": false, "64:ff9b:1::a00:1": false, "2002:a00:1::": false, "2001::a00:1": false, "fec0::1": false, "ff02::1": false,
-	} {
-		if got := h.open(netip.MustParseAddr(address)); got != open {
-			t.Errorf("%s: open is %v", address, got)
-		}
-	}
-	h.private = []netip.Prefix{netip.MustParsePrefix("10.2.0.0/16")}
-	if !h.open(netip.MustParseAddr("10.2.3.4")) || h.open(netip.MustParseAddr("10.3.0.1")) || !h.open(netip.MustParseAddr("::ffff:10.2.0.1")) {
-		t.Error("hook-networks opens something else")
-	}
-	for endpoint, ok := range map[string]bool{
-		"https://example.org": true, "https://10.2.3.4/x": true, "http://example.org": false, "http://10.2.3.4": false, "http://127.0.0.1": false, "https://localhost": false,
-		"https://LOCALHOST:8443": false, "https://[::1]/": false,
-	} {
-		if err := h.callable(endpoint); (err == nil) != ok {
-			t.Errorf("%s: %v", endpoint, err)
-		}
-	}
-	if _, err := networks([]string{"10.0.0.1"}); err == nil {
-		t.Error("an address was taken for a network")
-	}
-}
-
-// TestANameThatLeadsInsideIsNotDialled calls a receiver on this machine by
-// name: the text says nothing, only the address that is dialled does.
-func TestANameThatLeadsInsideIsNotDialled(t *testing.T) {
-	called := false
-	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called = true }))
-	defer server.Close()
-	h := &hooks{}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, strings.Replace(server.URL, "127.0.0.1", "localhost", 1), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := h.caller().Do(req)
-	if err == nil {
-		resp.Body.Close()
-	}
-	if err == nil || called || !strings.Contains(err.Error(), "not a public one") {
-		t.Errorf("called %v: %v", called, err)
-	}
-}
-
 func TestARedirectIsNotFollowed(t *testing.T) {
 	w, x := settle(t), receive(t)
 	away := httptest.NewServer(http.RedirectHandler(x.URL, http.StatusTemporaryRedirect))
 	defer away.Close()
-	s := create(w.may("importer", everything), t, w.r, "Subscription", hook("patient-changed", "", away.URL, "empty"))
+	s := w.r.Make(w.may("importer", everything), t, "Subscription", hook("patient-changed", "", away.URL, "empty"))
 	w.caught()
 	if len(x.all()) != 0 || w.status(s.GetId()) != "requested" {
 		t.Error("a redirect was followed")
@@ -263,10 +215,10 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 func TestWhoSeesNoPersonsIsToldNothing(t *testing.T) {
 	w, x := settle(t), receive(t)
 	a := w.may("a", everything)
-	s := create(a, t, w.r, "Subscription", hook("patient-changed", "", x.URL, "full-resource"))
+	s := w.r.Make(a, t, "Subscription", hook("patient-changed", "", x.URL, "full-resource"))
 	w.turn("active", func() bool { return w.status(s.GetId()) == "active" })
 	w.may("a", &guard.Scope{Deidentified: true, Shared: true})
-	create(w.ctx, t, w.r, "Patient", person("Lê", "An", "1", "95012", "1950"))
+	w.r.Make(w.ctx, t, "Patient", recordstest.Person("", "Lê", "An", "1", "95012", "1950"))
 	w.caught()
 	if x.told() != "" {
 		t.Error("somebody who sees no persons was told of one")
@@ -276,8 +228,8 @@ func TestWhoSeesNoPersonsIsToldNothing(t *testing.T) {
 func TestNotificationsAreValidFHIR(t *testing.T) {
 	w, x := settle(t), receive(t)
 	owner := w.may("importer", everything)
-	s := create(owner, t, w.r, "Subscription", hook("patient-changed", "", x.URL, "full-resource"))
-	p := create(w.ctx, t, w.r, "Patient", person("Lê", "An", "1", "95012", "1950"))
+	s := w.r.Make(owner, t, "Subscription", hook("patient-changed", "", x.URL, "full-resource"))
+	p := w.r.Make(w.ctx, t, "Patient", recordstest.Person("", "Lê", "An", "1", "95012", "1950"))
 	w.turn("told", func() bool { return x.told() == "1" })
 	if _, err := w.r.Delete(w.ctx, &recordsv1.DeleteRequest{Type: "Patient", Id: p.GetId()}); err != nil {
 		t.Fatal(err)
@@ -302,7 +254,7 @@ func TestNotificationsAreValidFHIR(t *testing.T) {
 	for name, body := range bodies {
 		doc, err := fhir.Parse([]byte(body))
 		if err == nil {
-			err = w.r.defs.Validate(doc.Root())
+			err = w.r.Bulk.Definitions.Validate(doc.Root())
 		}
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

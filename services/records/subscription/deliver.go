@@ -1,4 +1,4 @@
-package records
+package subscription
 
 import (
 	"bytes"
@@ -13,8 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/yba-health/yba/services/records/subscription"
 )
 
 const (
@@ -37,12 +35,12 @@ func patience(failures int) time.Duration {
 	return d/2 + rand.N(d/2) //nolint:gosec // nothing is secret about it
 }
 
-// deliver sends what one Subscription waits for. Who claims a Subscription
+// Deliver sends what one Subscription waits for. Who claims a Subscription
 // works alone on it, and only on its queue's head, so that events go out in
 // order.
-func (h *hooks) deliver(ctx context.Context) (moved bool, err error) {
+func (h *Hooks) Deliver(ctx context.Context) (moved bool, err error) {
 	queued := h.waiting()
-	k, err := h.store.Claim(ctx, h.r.now(), h.r.now().Add(-keepEvents), lease)
+	k, err := h.Store.Claim(ctx, h.Now(), h.Now().Add(-keepEvents), lease)
 	if err != nil {
 		return false, err
 	}
@@ -53,70 +51,70 @@ func (h *hooks) deliver(ctx context.Context) (moved bool, err error) {
 	r, err := h.serve(ctx, k)
 	if err != nil {
 		// Not the receiver's fault: it costs no try.
-		r = subscription.Result{Failures: k.Failures, Due: h.r.now().Add(firstPause)}
+		r = Result{Failures: k.Failures, Due: h.Now().Add(firstPause)}
 	}
 	// What was sent is sent, even if the process is asked to stop now.
-	settled := h.store.Settle(context.WithoutCancel(ctx), k, r)
+	settled := h.Store.Settle(context.WithoutCancel(ctx), k, r)
 	return true, errors.Join(err, settled)
 }
 
-func (h *hooks) serve(ctx context.Context, k *subscription.Kept) (subscription.Result, error) {
-	now := h.r.now()
+func (h *Hooks) serve(ctx context.Context, k *Kept) (Result, error) {
+	now := h.Now()
 	spec, err := h.spec(ctx, k)
 	if err != nil {
-		return subscription.Result{}, err
+		return Result{}, err
 	}
-	if !spec.End.IsZero() && !spec.End.After(now) || k.Status == subscription.Failed {
-		return h.become(ctx, k, subscription.Result{}, subscription.Off, "")
+	if !spec.End.IsZero() && !spec.End.After(now) || k.Status == Failed {
+		return h.become(ctx, k, Result{}, Off, "")
 	}
 	act, reach, ok, err := h.reach(ctx, k.Owner)
 	if err != nil {
-		return subscription.Result{}, err
+		return Result{}, err
 	}
 	if !ok {
-		return subscription.Result{Failures: k.Failures, Due: now.Add(later)}, nil
+		return Result{Failures: k.Failures, Due: now.Add(later)}, nil
 	}
-	n := &subscription.Notification{
-		Kind: subscription.Heartbeat, Base: h.r.base, ID: k.ID, Topic: spec.Topic, Status: subscription.Active, Last: k.Last, Content: spec.Content,
+	n := &Notification{
+		Kind: Heartbeat, Base: h.Base, ID: k.ID, Topic: spec.Topic, Status: Active, Last: k.Last, Content: spec.Content,
 	}
-	if k.Status == subscription.Requested {
-		n.Kind, n.Status = subscription.Handshake, subscription.Requested
-		if spec.Channel == subscription.RestHook {
+	if k.Status == Requested {
+		n.Kind, n.Status = Handshake, Requested
+		if spec.Channel == RestHook {
 			if err := h.send(ctx, k, spec, n); err != nil {
 				return h.failure(ctx, k, nil)
 			}
 		}
-		return h.become(ctx, k, subscription.Result{Sent: now}, subscription.Active, "")
+		return h.become(ctx, k, Result{Sent: now}, Active, "")
 	}
-	list, err := h.store.Waiting(ctx, k.ID, spec.MaxCount)
+	list, err := h.Store.Waiting(ctx, k.ID, spec.MaxCount)
 	if err != nil {
-		return subscription.Result{}, err
+		return Result{}, err
 	}
 	told, seen, withheld, err := h.story(act, list, reach)
 	if err != nil {
-		return subscription.Result{}, err
+		return Result{}, err
 	}
-	r := subscription.Result{Settled: map[subscription.State][]int64{subscription.Withheld: withheld}}
+	r := Result{Settled: map[State][]int64{Withheld: withheld}}
 	if len(list) > 0 && len(told) == 0 {
 		return r, nil
 	}
 	for _, t := range told {
-		n.Kind, n.Last = subscription.Event, t.Number
-		r.Settled[subscription.Open] = append(r.Settled[subscription.Open], t.Number)
+		n.Kind, n.Last = Event, t.Number
+		r.Settled[Open] = append(r.Settled[Open], t.Number)
 	}
 	n.Events = told
 	if err := h.send(ctx, k, spec, n); err != nil {
-		return h.failure(ctx, k, r.Settled[subscription.Open])
+		return h.failure(ctx, k, r.Settled[Open])
 	}
 	for _, x := range seen {
-		h.note(act, x.PatientID, h.r.defs.TypeOf(x.Type)+"/"+x.ID)
+		h.Note(act, x.PatientID, h.Definitions.TypeOf(x.Type)+"/"+x.ID)
 	}
 	r.Sent = now
 	return r, nil
 }
 
 // become gives the Subscription another status.
-func (h *hooks) become(ctx context.Context, k *subscription.Kept, r subscription.Result, status, why string) (subscription.Result, error) {
+func (h *Hooks) become(ctx context.Context, k *Kept, r Result, status, why string) (Result, error) {
 	x, err := h.setStatus(ctx, k, status, why)
 	if err == nil && x != nil {
 		r.Status, r.Version, r.Body = status, x.GetVersion(), x.GetBody()
@@ -126,27 +124,27 @@ func (h *hooks) become(ctx context.Context, k *subscription.Kept, r subscription
 
 // failure counts a failed try; after the last one what was to be sent is a
 // dead letter and the Subscription waits for its owner.
-func (h *hooks) failure(ctx context.Context, k *subscription.Kept, numbers []int64) (subscription.Result, error) {
+func (h *Hooks) failure(ctx context.Context, k *Kept, numbers []int64) (Result, error) {
 	if err := ctx.Err(); err != nil {
-		return subscription.Result{}, err // this server stops, which is not the receiver's fault
+		return Result{}, err // this server stops, which is not the receiver's fault
 	}
 	h.failed.Inc()
-	r := subscription.Result{Failures: k.Failures + 1}
-	r.Due = h.r.now().Add(patience(r.Failures))
+	r := Result{Failures: k.Failures + 1}
+	r.Due = h.Now().Add(patience(r.Failures))
 	if r.Failures < tries {
 		return r, nil
 	}
-	r.Settled = map[subscription.State][]int64{subscription.Dead: numbers}
-	return h.become(ctx, k, r, subscription.Failed, "the receiver did not take a notification; mend it and write the status requested")
+	r.Settled = map[State][]int64{Dead: numbers}
+	return h.become(ctx, k, r, Failed, "the receiver did not take a notification; mend it and write the status requested")
 }
 
 // send posts a notification. Errors name no address: it may hold what belongs
 // to the receiver only.
-func (h *hooks) send(ctx context.Context, k *subscription.Kept, spec *subscription.Spec, n *subscription.Notification) error {
+func (h *Hooks) send(ctx context.Context, k *Kept, spec *Spec, n *Notification) error {
 	if err := h.callable(spec.Endpoint); err != nil {
 		return err
 	}
-	installation, err := h.r.store.Secret(ctx, "subscriptions")
+	installation, err := h.Store.Secret(ctx, "subscriptions")
 	if err != nil {
 		return err
 	}
@@ -160,8 +158,8 @@ func (h *hooks) send(ctx context.Context, k *subscription.Kept, spec *subscripti
 	for _, x := range spec.Headers {
 		req.Header.Add(x[0], x[1])
 	}
-	req.Header.Set("Content-Type", contentType)
-	req.Header.Set(subscription.Signature, subscription.Sign(subscription.Secret(installation, k.ID), h.r.now(), body))
+	req.Header.Set("Content-Type", "application/fhir+json; charset=utf-8")
+	req.Header.Set(Signature, Sign(Secret(installation, k.ID), h.Now(), body))
 	resp, err := h.client.Do(req)
 	if err != nil {
 		return err
@@ -179,7 +177,7 @@ func (h *hooks) send(ctx context.Context, k *subscription.Kept, spec *subscripti
 // caller makes the client of rest-hooks: no proxy, no redirects, and no
 // address that is not public. The address is looked at when it is dialled,
 // after the name was resolved, so that a name cannot change its mind.
-func (h *hooks) caller() *http.Client {
+func (h *Hooks) caller() *http.Client {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
 		if err != nil || !h.open(at.Addr()) {
@@ -198,7 +196,7 @@ func (h *hooks) caller() *http.Client {
 
 // callable refuses endpoints that are never called: http, unless it stays on
 // this machine and the setting allows that, and addresses that are not public.
-func (h *hooks) callable(endpoint string) error {
+func (h *Hooks) callable(endpoint string) error {
 	u, err := url.Parse(endpoint)
 	if err != nil {
 		return errors.New("the endpoint is not an address")
@@ -227,7 +225,7 @@ var closed = []netip.Prefix{
 	netip.MustParsePrefix("64:ff9b::/32"), netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("2001::/32"),
 }
 
-func (h *hooks) open(ip netip.Addr) bool {
+func (h *Hooks) open(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
 	for _, p := range h.private {
 		if p.Contains(ip) {
@@ -249,12 +247,12 @@ func (h *hooks) open(ip netip.Addr) bool {
 // Subscription that failed waits to be mended.
 const keepEvents = 30 * 24 * time.Hour
 
-// tend drops what is old and counts the queue.
-func (h *hooks) tend(ctx context.Context) (moved bool, err error) {
-	if err := h.store.Purge(ctx, h.r.now().Add(-keepEvents)); err != nil {
+// Tend drops what is old and counts the queue.
+func (h *Hooks) Tend(ctx context.Context) (moved bool, err error) {
+	if err := h.Store.Purge(ctx, h.Now().Add(-keepEvents)); err != nil {
 		return false, err
 	}
-	q, err := h.store.Queue(ctx)
+	q, err := h.Store.Queue(ctx)
 	if err != nil {
 		return false, err
 	}

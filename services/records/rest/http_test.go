@@ -1,80 +1,19 @@
-package records
+package rest_test
 
 import (
-	"context"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"google.golang.org/grpc"
-
-	"github.com/yba-health/yba/pkg/guard"
-	accessv1 "github.com/yba-health/yba/proto/gen/yba/access/v1"
+	"github.com/yba-health/yba/pkg/pg/pgtest"
+	"github.com/yba-health/yba/services/records/recordstest"
 )
 
-// gate lets the bearer of "good" do everything and nobody else anything.
-type gate struct{ accessv1.AccessClient }
-
-func (gate) Authorize(_ context.Context, req *accessv1.AuthorizeRequest, _ ...grpc.CallOption) (*accessv1.Decision, error) {
-	if req.GetToken() != "good" {
-		return &accessv1.Decision{}, nil
-	}
-	return &accessv1.Decision{Allowed: true, Principal: &guard.Principal{Account: "a"}, Scope: &guard.Scope{All: true, Shared: true}}, nil
-}
-
-func (gate) Append(context.Context, *accessv1.AppendRequest, ...grpc.CallOption) (*accessv1.AppendResponse, error) {
-	return &accessv1.AppendResponse{}, nil
-}
-
-// faceOf returns the FHIR face of r, to which access lets people in.
-func faceOf(t testing.TB, r *Records, access accessv1.AccessClient) http.Handler {
-	t.Helper()
-	return faceOver(t, around(t, r), access)
-}
-
-func faceOver(t testing.TB, o *Operations, access accessv1.AccessClient) http.Handler {
-	t.Helper()
-	table, err := o.table()
-	if err != nil {
-		t.Fatal(err)
-	}
-	auditor := guard.NewAuditor(access, slog.New(slog.DiscardHandler))
-	t.Cleanup(auditor.Close)
-	face, err := newREST(o.Records, table, guard.New(access, auditor, slog.New(slog.DiscardHandler), prometheus.NewRegistry()), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	mux := http.NewServeMux()
-	face.routes(mux)
-	return mux
-}
-
-// overHTTP returns how to call the FHIR face of r, as the bearer of "good".
-func overHTTP(t testing.TB, r *Records) func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
-	t.Helper()
-	return through(faceOf(t, r, gate{}))
-}
-
-func through(mux http.Handler) func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
-	return func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
-		req := httptest.NewRequest(method, path, strings.NewReader(body))
-		req.Header.Set("Authorization", "Bearer good")
-		req.Header.Set("Content-Type", "application/fhir+json")
-		for i := 0; i < len(headers); i += 2 {
-			req.Header.Set(headers[i], headers[i+1])
-		}
-		w := httptest.NewRecorder()
-		mux.ServeHTTP(w, req)
-		return w
-	}
-}
+func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
 
 func TestTheFHIRFaceSpeaksHTTP(t *testing.T) {
-	r, _ := open(t)
-	call := overHTTP(t, r)
+	r, _ := recordstest.Open(t)
+	call := r.Calls(t)
 	made := call("POST", "/fhir/R4/Organization", `{"resourceType":"Organization","name":"A"}`)
 	_, rest, _ := strings.Cut(made.Header().Get("Location"), "/fhir/R4/")
 	ref, _, _ := strings.Cut(rest, "/_history")

@@ -1,4 +1,4 @@
-package records
+package subscription
 
 import (
 	"context"
@@ -14,10 +14,10 @@ import (
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/guard"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
-	"github.com/yba-health/yba/services/records/subscription"
 )
 
 const (
@@ -28,31 +28,31 @@ const (
 )
 
 // reached returns a Subscription that lies within the caller's scope.
-func (r *Records) reached(ctx context.Context, id string) (*subscription.Kept, *subscription.Spec, error) {
-	reach, err := r.reach(ctx)
+func (h *Hooks) reached(ctx context.Context, id string) (*Kept, *Spec, error) {
+	reach, err := h.Reach(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	if caller.Deidentified(ctx) {
 		return nil, nil, caller.Hidden(ctx, fault.New(fault.NotFound, "there is no such Subscription", nil))
 	}
-	x, err := r.store.Read(ctx, nil, r.defs.Number("Subscription"), id, reach)
+	x, err := h.Store.Read(ctx, nil, h.Definitions.Number("Subscription"), id, reach)
 	if err == nil && x.Deleted {
 		err = fault.New(fault.NotFound, "there is no such Subscription", nil)
 	}
 	if err != nil {
 		return nil, nil, caller.Hidden(ctx, err)
 	}
-	k, err := r.hooks.store.Get(ctx, id)
+	k, err := h.Store.Get(ctx, id)
 	if err != nil {
 		return nil, nil, err
 	}
 	if k == nil { // the projection is on its way
-		k = &subscription.Kept{ID: id}
+		k = &Kept{ID: id}
 	}
 	// The resource is as it is now, whatever the projection has seen of it.
 	k.Version, k.Body = x.Version, x.Body
-	spec, err := r.hooks.spec(ctx, k)
+	spec, err := h.spec(ctx, k)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -60,15 +60,15 @@ func (r *Records) reached(ctx context.Context, id string) (*subscription.Kept, *
 	return k, spec, nil
 }
 
-func (r *Records) standing(k *subscription.Kept, spec *subscription.Spec, base string) subscription.Notification {
-	return subscription.Notification{
-		Kind: subscription.QueryStatus, Base: base, ID: k.ID, Topic: spec.Topic, Status: k.Status, Last: k.Last, Content: spec.Content,
+func (h *Hooks) standing(k *Kept, spec *Spec, base string) Notification {
+	return Notification{
+		Kind: QueryStatus, Base: base, ID: k.ID, Topic: spec.Topic, Status: k.Status, Last: k.Last, Content: spec.Content,
 	}
 }
 
 // SubscriptionStatus tells how Subscriptions stand
 // (http://hl7.org/fhir/uv/subscriptions-backport/STU1.1/OperationDefinition-backport-subscription-status.html).
-func (r *Records) SubscriptionStatus(ctx context.Context, req *recordsv1.SubscriptionStatusRequest) (*recordsv1.Bundle, error) {
+func (h *Hooks) SubscriptionStatus(ctx context.Context, req *recordsv1.SubscriptionStatusRequest) (*recordsv1.Bundle, error) {
 	q, err := url.ParseQuery(req.GetQuery())
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "the query is not URL-encoded", nil)
@@ -78,33 +78,33 @@ func (r *Records) SubscriptionStatus(ctx context.Context, req *recordsv1.Subscri
 		ids = []string{req.GetId()}
 	}
 	if len(ids) == 0 {
-		if ids, err = r.own(ctx); err != nil {
+		if ids, err = h.own(ctx); err != nil {
 			return nil, err
 		}
 	}
 	if len(ids) > listed {
 		return nil, fault.Newf(fault.Invalid, "at most %d Subscriptions are told of at once; name them with id", listed)
 	}
-	var list []subscription.Notification
+	var list []Notification
 	for _, id := range ids {
-		k, spec, err := r.reached(ctx, id)
+		k, spec, err := h.reached(ctx, id)
 		if err != nil {
 			return nil, err
 		}
 		if len(states) == 0 || slices.Contains(states, k.Status) {
-			list = append(list, r.standing(k, spec, r.baseOf(ctx)))
+			list = append(list, h.standing(k, spec, caller.Base(ctx, h.Base)))
 		}
 	}
-	return &recordsv1.Bundle{Body: subscription.Statuses(list)}, nil
+	return &recordsv1.Bundle{Body: Statuses(list)}, nil
 }
 
 // own returns the ids of the Subscriptions within the caller's scope.
-func (r *Records) own(ctx context.Context) ([]string, error) {
-	reach, err := r.reach(ctx)
+func (h *Hooks) own(ctx context.Context) ([]string, error) {
+	reach, err := h.Reach(ctx)
 	if err != nil || caller.Deidentified(ctx) {
 		return nil, err
 	}
-	x, err := r.store.Indexer(ctx)
+	x, err := h.Store.Indexer(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -112,13 +112,13 @@ func (r *Records) own(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := r.store.Search(ctx, nil, q, reach)
+	list, err := h.Search(ctx, q, reach)
 	if err != nil {
 		return nil, err
 	}
 	var ids []string
-	for i := range page.Matches {
-		ids = append(ids, page.Matches[i].ID)
+	for i := range list {
+		ids = append(ids, list[i].ID)
 	}
 	return ids, nil
 }
@@ -138,12 +138,12 @@ func listOf(values []string) []string {
 
 // SubscriptionEvents repeats events, so that a receiver finds what it missed
 // (http://hl7.org/fhir/uv/subscriptions-backport/STU1.1/OperationDefinition-backport-subscription-events.html).
-func (r *Records) SubscriptionEvents(ctx context.Context, req *recordsv1.SubscriptionEventsRequest) (*recordsv1.Bundle, error) {
+func (h *Hooks) SubscriptionEvents(ctx context.Context, req *recordsv1.SubscriptionEventsRequest) (*recordsv1.Bundle, error) {
 	q, err := url.ParseQuery(req.GetQuery())
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "the query is not URL-encoded", nil)
 	}
-	k, spec, err := r.reached(ctx, req.GetId())
+	k, spec, err := h.reached(ctx, req.GetId())
 	if err != nil {
 		return nil, err
 	}
@@ -157,10 +157,10 @@ func (r *Records) SubscriptionEvents(ctx context.Context, req *recordsv1.Subscri
 			until, err = strconv.ParseInt(values[0], 10, 64)
 		case "content":
 			// Less than the Subscription's own content may be asked for, not more.
-			if want := values[0]; want != subscription.Empty && want != spec.Content && (want != subscription.IDOnly || spec.Content == subscription.Empty) {
+			if want := values[0]; want != Empty && want != spec.Content && (want != IDOnly || spec.Content == Empty) {
 				return nil, fault.New(fault.Invalid, "the content is empty, id-only or full-resource, and not more than the Subscription's own", nil).In(name)
 			}
-			spec = &subscription.Spec{Topic: spec.Topic, Content: values[0]}
+			spec = &Spec{Topic: spec.Topic, Content: values[0]}
 		default:
 			return nil, fault.New(fault.Invalid, "eventsSinceNumber, eventsUntilNumber and content are known", nil)
 		}
@@ -168,34 +168,34 @@ func (r *Records) SubscriptionEvents(ctx context.Context, req *recordsv1.Subscri
 			return nil, fault.New(fault.Invalid, "a number of an event is expected", nil).In(name)
 		}
 	}
-	list, err := r.hooks.store.Events(ctx, k.ID, since, until, "", listed)
+	list, err := h.Store.Events(ctx, k.ID, since, until, "", listed)
 	if err != nil {
 		return nil, err
 	}
-	reach, err := r.reach(ctx)
+	reach, err := h.Reach(ctx)
 	if err != nil {
 		return nil, err
 	}
-	n := r.standing(k, spec, r.baseOf(ctx))
-	n.Kind = subscription.QueryEvent
+	n := h.standing(k, spec, caller.Base(ctx, h.Base))
+	n.Kind = QueryEvent
 	var seen []*record.Stored
-	if n.Events, seen, _, err = r.hooks.story(ctx, list, reach); err != nil {
+	if n.Events, seen, _, err = h.story(ctx, list, reach); err != nil {
 		return nil, err
 	}
 	for _, x := range seen {
-		r.touch(ctx, x)
+		guard.Touch(ctx, x.PatientID, h.Definitions.TypeOf(x.Type)+"/"+x.ID)
 	}
 	return &recordsv1.Bundle{Body: n.JSON()}, nil
 }
 
 // SubscriptionToken returns a token that opens a websocket once
 // (http://hl7.org/fhir/uv/subscriptions-backport/STU1.1/OperationDefinition-backport-subscription-get-ws-binding-token.html).
-func (r *Records) SubscriptionToken(ctx context.Context, req *recordsv1.SubscriptionTokenRequest) (*recordsv1.Resource, error) {
-	k, spec, err := r.reached(ctx, req.GetId())
+func (h *Hooks) SubscriptionToken(ctx context.Context, req *recordsv1.SubscriptionTokenRequest) (*recordsv1.Resource, error) {
+	k, spec, err := h.reached(ctx, req.GetId())
 	if err != nil {
 		return nil, err
 	}
-	if spec.Channel != subscription.WebSocket || k.Status == subscription.Off {
+	if spec.Channel != WebSocket || k.Status == Off {
 		return nil, fault.New(fault.Unprocessable, "only a Subscription with the channel websocket that is not off has tokens", nil)
 	}
 	raw := make([]byte, 32)
@@ -203,13 +203,13 @@ func (r *Records) SubscriptionToken(ctx context.Context, req *recordsv1.Subscrip
 		return nil, err
 	}
 	token := base64.RawURLEncoding.EncodeToString(raw)
-	until := r.now().Add(tokenLife)
-	if err := r.hooks.store.Issue(ctx, digest(token), k.ID, caller.Author(ctx).Actor, until); err != nil {
+	until := h.Now().Add(tokenLife)
+	if err := h.Store.Issue(ctx, digest(token), k.ID, caller.Author(ctx).Actor, until); err != nil {
 		return nil, err
 	}
 	return &recordsv1.Resource{Type: "Parameters", Body: []byte(`{"resourceType":"Parameters","parameter":[{"name":"token","valueString":"` + token +
 		`"},{"name":"expiration","valueDateTime":"` + fhir.Instant(until) + `"},{"name":"subscription","valueString":` + fhir.Quote(k.ID) +
-		`},{"name":"websocket-url","valueUrl":` + fhir.Quote("ws"+strings.TrimPrefix(r.baseOf(ctx), "http")+socketPath) + `}]}`)}, nil
+		`},{"name":"websocket-url","valueUrl":` + fhir.Quote("ws"+strings.TrimPrefix(caller.Base(ctx, h.Base), "http")+SocketPath) + `}]}`)}, nil
 }
 
 // digest is what is kept of a token.
@@ -220,27 +220,27 @@ func digest(token string) []byte {
 
 // SubscriptionSecret returns the secret that a Subscription's notifications
 // are signed with.
-func (r *Records) SubscriptionSecret(ctx context.Context, req *recordsv1.SubscriptionSecretRequest) (*recordsv1.Resource, error) {
-	k, _, err := r.reached(ctx, req.GetId())
+func (h *Hooks) SubscriptionSecret(ctx context.Context, req *recordsv1.SubscriptionSecretRequest) (*recordsv1.Resource, error) {
+	k, _, err := h.reached(ctx, req.GetId())
 	if err != nil {
 		return nil, err
 	}
-	installation, err := r.store.Secret(ctx, "subscriptions")
+	installation, err := h.Store.Secret(ctx, "subscriptions")
 	if err != nil {
 		return nil, err
 	}
 	return &recordsv1.Resource{Type: "Parameters", Body: []byte(`{"resourceType":"Parameters","parameter":[{"name":"secret","valueString":"` +
-		subscription.Secret(installation, k.ID) + `"}]}`)}, nil
+		Secret(installation, k.ID) + `"}]}`)}, nil
 }
 
 // SubscriptionDeadLetters lists the numbers and times of events that the
 // receiver did not take.
-func (r *Records) SubscriptionDeadLetters(ctx context.Context, req *recordsv1.SubscriptionDeadLettersRequest) (*recordsv1.Resource, error) {
-	k, _, err := r.reached(ctx, req.GetId())
+func (h *Hooks) SubscriptionDeadLetters(ctx context.Context, req *recordsv1.SubscriptionDeadLettersRequest) (*recordsv1.Resource, error) {
+	k, _, err := h.reached(ctx, req.GetId())
 	if err != nil {
 		return nil, err
 	}
-	list, err := r.hooks.store.Events(ctx, k.ID, 0, math.MaxInt64, subscription.Dead, listed)
+	list, err := h.Store.Events(ctx, k.ID, 0, math.MaxInt64, Dead, listed)
 	if err != nil {
 		return nil, err
 	}
@@ -258,15 +258,15 @@ func (r *Records) SubscriptionDeadLetters(ctx context.Context, req *recordsv1.Su
 
 // SubscriptionResend puts dead letters back into the queue. They go out, in
 // the order of their numbers, once the Subscription is active.
-func (r *Records) SubscriptionResend(ctx context.Context, req *recordsv1.SubscriptionResendRequest) (*recordsv1.Resource, error) {
-	k, _, err := r.reached(ctx, req.GetId())
+func (h *Hooks) SubscriptionResend(ctx context.Context, req *recordsv1.SubscriptionResendRequest) (*recordsv1.Resource, error) {
+	k, _, err := h.reached(ctx, req.GetId())
 	if err != nil {
 		return nil, err
 	}
-	n, err := r.hooks.store.Resend(ctx, k.ID, req.GetNumbers())
+	n, err := h.Store.Resend(ctx, k.ID, req.GetNumbers())
 	if err != nil {
 		return nil, err
 	}
-	r.hooks.wake()
+	h.wake()
 	return &recordsv1.Resource{Type: "Parameters", Body: []byte(`{"resourceType":"Parameters","parameter":[{"name":"queued","valueInteger":` + strconv.FormatInt(n, 10) + `}]}`)}, nil
 }

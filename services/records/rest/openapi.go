@@ -1,10 +1,12 @@
-package records
+package rest
 
 import (
 	"context"
 	"encoding/json"
 	"regexp"
 	"strings"
+
+	"github.com/yba-health/yba/services/records/caller"
 )
 
 // The parts of an OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.0).
@@ -35,7 +37,7 @@ var inPath = regexp.MustCompile(`\{(\w+)\}`)
 
 // openAPI describes the FHIR face: a path for each route, and for each type
 // the search with its own parameters.
-func (r *Records) openAPI(ctx context.Context, number func(typ, code string) int16) ([]byte, error) {
+func (d *Description) openAPI(ctx context.Context, number func(typ, code string) int16) ([]byte, error) {
 	paths := map[string]openPath{}
 	add := func(path, method string, op *openOperation) {
 		if paths[path] == nil {
@@ -48,7 +50,7 @@ func (r *Records) openAPI(ctx context.Context, number func(typ, code string) int
 		for _, m := range inPath.FindAllStringSubmatch(row.path, -1) {
 			schema := map[string]any{"type": "string"}
 			if m[1] == "type" {
-				schema["enum"] = r.defs.Types
+				schema["enum"] = d.Definitions.Types
 			}
 			op.Parameters = append(op.Parameters, openParameter{Name: m[1], In: "path", Required: true, Schema: schema})
 		}
@@ -56,12 +58,12 @@ func (r *Records) openAPI(ctx context.Context, number func(typ, code string) int
 		if row.path != "/{type}" || row.code != "search-type" {
 			continue
 		}
-		for _, typ := range r.defs.Types {
+		for _, typ := range d.Definitions.Types {
 			search := described(row)
 			search.Summary, search.Tags = "Search "+typ, []string{typ}
-			for _, code := range r.offered(number, typ) {
+			for _, code := range d.offered(number, typ) {
 				search.Parameters = append(search.Parameters, openParameter{
-					Name: code, In: "query", Description: r.defs.Parameters(typ)[code].Type, Schema: map[string]any{"type": "string"},
+					Name: code, In: "query", Description: d.Definitions.Parameters(typ)[code].Type, Schema: map[string]any{"type": "string"},
 				})
 			}
 			add("/"+typ, row.method, search)
@@ -70,7 +72,7 @@ func (r *Records) openAPI(ctx context.Context, number func(typ, code string) int
 	return json.Marshal(map[string]any{
 		"openapi": "3.1.0",
 		"info":    map[string]any{"title": "Y Bạ records, FHIR R4", "version": "4.0.1", "description": "Every answer with a status of 400 or more is an OperationOutcome."},
-		"servers": []any{map[string]any{"url": r.baseOf(ctx)}},
+		"servers": []any{map[string]any{"url": caller.Base(ctx, d.Base)}},
 		"paths":   paths,
 		"components": map[string]any{
 			"securitySchemes": map[string]any{"bearer": map[string]any{"type": "http", "scheme": "bearer"}},

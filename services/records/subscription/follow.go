@@ -1,4 +1,4 @@
-package records
+package subscription
 
 import (
 	"context"
@@ -6,9 +6,7 @@ import (
 	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
-	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/services/records/record"
-	"github.com/yba-health/yba/services/records/subscription"
 )
 
 const (
@@ -36,11 +34,11 @@ func pause(ctx context.Context, rung <-chan struct{}, d time.Duration) {
 	}
 }
 
-// follow takes one step along the log. It stores what Subscriptions say and
+// Follow takes one step along the log. It stores what Subscriptions say and
 // the events for them in one transaction with the cursor.
-func (h *hooks) follow(ctx context.Context) (moved bool, err error) {
-	rung := h.store.Rung()
-	stored, err := h.store.Cursor(ctx)
+func (h *Hooks) Follow(ctx context.Context) (moved bool, err error) {
+	rung := h.Store.Rung()
+	stored, err := h.Store.Cursor(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -53,16 +51,16 @@ func (h *hooks) follow(ctx context.Context) (moved bool, err error) {
 		return false, err
 	}
 	s.From = stored
-	if len(s.Kept)+len(s.Events) == 0 && h.r.now().Sub(h.ahead.saved) < saveEvery {
+	if len(s.Kept)+len(s.Events) == 0 && h.Now().Sub(h.ahead.saved) < saveEvery {
 		moved = from != s.To
 		h.ahead.from, h.ahead.at = stored, s.To
 		pause(ctx, rung, h.idle)
 		pause(ctx, nil, h.breath)
 		return moved, nil
 	}
-	moved, err = h.store.Take(ctx, *s)
+	moved, err = h.Store.Take(ctx, *s)
 	if moved {
-		h.ahead.saved = h.r.now()
+		h.ahead.saved = h.Now()
 		h.wake()
 	}
 	return moved, err
@@ -70,39 +68,39 @@ func (h *hooks) follow(ctx context.Context) (moved bool, err error) {
 
 // following is a Subscription with what it says.
 type following struct {
-	kept *subscription.Kept
-	spec *subscription.Spec
+	kept *Kept
+	spec *Spec
 }
 
 // step reads the log after a place. It ends with the first row that changes a
 // Subscription, since what follows may be of another type or told to others.
-func (h *hooks) step(ctx context.Context, from subscription.Place) (*subscription.Step, error) {
-	live, err := h.store.Subscribed(ctx)
+func (h *Hooks) step(ctx context.Context, from Place) (*Step, error) {
+	live, err := h.Store.Subscribed(ctx)
 	if err != nil {
 		return nil, err
 	}
-	own := h.r.defs.Number("Subscription")
+	own := h.Definitions.Number("Subscription")
 	types := []int16{own}
 	by := map[int16][]following{}
 	for i := range live {
 		spec, err := h.spec(ctx, &live[i])
 		if err != nil {
-			h.log.Warn("a Subscription cannot be read and is left out", "error", err)
+			h.Log.Warn("a Subscription cannot be read and is left out", "error", err)
 			continue
 		}
 		for _, typ := range spec.Types() {
-			n := h.r.defs.Number(typ)
+			n := h.Definitions.Number(typ)
 			if by[n] == nil {
 				types = append(types, n)
 			}
 			by[n] = append(by[n], following{&live[i], spec})
 		}
 	}
-	list, to, err := h.store.Log(ctx, from, types, followed)
+	list, to, err := h.Store.Log(ctx, from, types, followed)
 	if err != nil {
 		return nil, err
 	}
-	s := &subscription.Step{To: to}
+	s := &Step{To: to}
 	owners := map[string]*rights{}
 	for i := range list {
 		row := &list[i]
@@ -122,8 +120,8 @@ func (h *hooks) step(ctx context.Context, from subscription.Place) (*subscriptio
 }
 
 // kept reads a version of a Subscription from the log.
-func (h *hooks) kept(ctx context.Context, row *subscription.Logged) (*subscription.Kept, error) {
-	k := &subscription.Kept{ID: row.ID, Version: row.Version, Owner: row.Actor, Status: subscription.Off, Body: []byte("{}"), Began: row.Place}
+func (h *Hooks) kept(ctx context.Context, row *Logged) (*Kept, error) {
+	k := &Kept{ID: row.ID, Version: row.Version, Owner: row.Actor, Status: Off, Body: []byte("{}"), Began: row.Place}
 	if row.Deleted {
 		return k, nil
 	}
@@ -131,7 +129,7 @@ func (h *hooks) kept(ctx context.Context, row *subscription.Logged) (*subscripti
 	spec, err := h.spec(ctx, k)
 	if fault.Is(err, fault.Unprocessable) || fault.Is(err, fault.Invalid) {
 		// It was written when other topics or filters were known, and is told nothing.
-		h.log.Warn("a Subscription cannot be read and is off", "error", err)
+		h.Log.Warn("a Subscription cannot be read and is off", "error", err)
 		return k, nil
 	}
 	if err != nil {
@@ -149,7 +147,7 @@ type rights struct {
 
 // events adds an event for each Subscription that is told of a row, and whose
 // owner may know of it: what is not queued is not counted either.
-func (h *hooks) events(ctx context.Context, out []subscription.Queued, row *subscription.Logged, list []following, owners map[string]*rights) ([]subscription.Queued, error) {
+func (h *Hooks) events(ctx context.Context, out []Queued, row *Logged, list []following, owners map[string]*rights) ([]Queued, error) {
 	c, moved, err := h.change(ctx, row, list)
 	if err != nil {
 		return nil, err
@@ -166,7 +164,7 @@ func (h *hooks) events(ctx context.Context, out []subscription.Queued, row *subs
 		seen := c
 		if moved && !r.reach.All {
 			// What it was in another's record must not decide what is told.
-			seen = &subscription.Change{Type: c.Type, Op: c.Op, After: c.After}
+			seen = &Change{Type: c.Type, Op: c.Op, After: c.After}
 		}
 		if !r.ok || !f.spec.Matches(seen) {
 			continue
@@ -176,7 +174,7 @@ func (h *hooks) events(ctx context.Context, out []subscription.Queued, row *subs
 			return nil, err
 		}
 		if ok {
-			out = append(out, subscription.Queued{
+			out = append(out, Queued{
 				Subscription: f.kept.ID, Seq: row.Seq, At: row.Updated, Type: row.Type, ID: row.ID, Version: row.Version, Op: row.Op,
 			})
 		}
@@ -184,7 +182,7 @@ func (h *hooks) events(ctx context.Context, out []subscription.Queued, row *subs
 	return out, nil
 }
 
-func (h *hooks) rights(ctx context.Context, owner string, owners map[string]*rights) (*rights, error) {
+func (h *Hooks) rights(ctx context.Context, owner string, owners map[string]*rights) (*rights, error) {
 	r := owners[owner]
 	if r == nil {
 		r = &rights{}
@@ -197,12 +195,12 @@ func (h *hooks) rights(ctx context.Context, owner string, owners map[string]*rig
 	return r, nil
 }
 
-func (h *hooks) reachable(ctx context.Context, row *subscription.Logged, r *rights) (bool, error) {
+func (h *Hooks) reachable(ctx context.Context, row *Logged, r *rights) (bool, error) {
 	if r.reach.All {
 		return true, nil
 	}
 	// Where the version lay counts as well as where the resource lies now.
-	_, err := h.r.store.ReadVersion(ctx, row.Type, row.ID, row.Version, r.reach)
+	_, err := h.Store.ReadVersion(ctx, row.Type, row.ID, row.Version, r.reach)
 	if fault.Is(err, fault.NotFound) {
 		return false, nil
 	}
@@ -211,41 +209,27 @@ func (h *hooks) reachable(ctx context.Context, row *subscription.Logged, r *righ
 
 // change reads the versions on both sides of a row; moved tells that they lie
 // in different compartments.
-func (h *hooks) change(ctx context.Context, row *subscription.Logged, list []following) (c *subscription.Change, moved bool, err error) {
-	x, err := h.r.store.Indexer(ctx)
+func (h *Hooks) change(ctx context.Context, row *Logged, list []following) (c *Change, moved bool, err error) {
+	x, err := h.Store.Indexer(ctx)
 	if err != nil {
 		return nil, false, err
 	}
-	typ := h.r.defs.TypeOf(row.Type)
-	c = &subscription.Change{Type: typ, Op: row.Op}
-	if c.After, err = seen(x, &row.Stored); err != nil {
+	typ := h.Definitions.TypeOf(row.Type)
+	c = &Change{Type: typ, Op: row.Op}
+	if c.After, err = x.Seen(&row.Stored); err != nil {
 		return nil, false, err
 	}
 	if row.Version > 1 && slices.ContainsFunc(list, func(f following) bool { return f.spec.Needs(typ, row.Op) }) {
-		before, err := h.r.store.ReadVersion(ctx, row.Type, row.ID, row.Version-1, record.Reach{All: true})
+		before, err := h.Store.ReadVersion(ctx, row.Type, row.ID, row.Version-1, record.Reach{All: true})
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return nil, false, err
 		}
 		if err == nil {
 			moved = before.Patient != row.Patient
-			if c.Before, err = seen(x, before); err != nil {
+			if c.Before, err = x.Seen(before); err != nil {
 				return nil, false, err
 			}
 		}
 	}
 	return c, moved, nil
-}
-
-// seen returns a version as a search sees it, nil for a deletion.
-func seen(x *record.Indexer, s *record.Stored) (*record.Version, error) {
-	if s.Deleted {
-		return nil, nil
-	}
-	doc, err := fhir.Parse(s.Body)
-	if err != nil {
-		return nil, err
-	}
-	v := &record.Version{ID: s.ID, Updated: s.Updated}
-	v.Rows, _ = x.Extract(doc.Root())
-	return v, nil
 }

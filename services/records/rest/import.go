@@ -1,4 +1,4 @@
-package records
+package rest
 
 import (
 	"bufio"
@@ -15,6 +15,7 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/records/bulk"
+	"github.com/yba-health/yba/services/records/record"
 )
 
 // The pieces in which a file goes through the guard into the store: so many
@@ -31,7 +32,7 @@ const pieceWait = 2 * time.Minute
 // streamImport reads NDJSON of any length from the body. Each piece of it is
 // an operation of its own behind the guard: a sender whose session ends is
 // refused in the middle, and what was stored before stays.
-func streamImport(f *rest) http.Handler {
+func streamImport(f *Face) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := f.before(r.Context(), r)
 		body, err := importBody(r)
@@ -128,8 +129,8 @@ func (p *pieces) read() ([]byte, error) {
 			part, p.err = p.from.ReadSlice('\n')
 			out = append(out, part...)
 			more = errors.Is(p.err, bufio.ErrBufferFull)
-			if len(out)-begun > maxResource {
-				return nil, fault.Newf(fault.TooLarge, "line %d is longer than %d bytes", p.next, maxResource)
+			if len(out)-begun > record.MaxSize {
+				return nil, fault.Newf(fault.TooLarge, "line %d is longer than %d bytes", p.next, record.MaxSize)
 			}
 		}
 		if len(out) > begun {
@@ -182,10 +183,10 @@ func importOutcome(sum *recordsv1.ImportResponse) []byte {
 }
 
 func issueNamed(class string) string {
-	for c, code := range issueOf {
+	for c, code := range fhir.IssueOf {
 		if c.String() == class {
 			return code
 		}
 	}
-	return issueOf[fault.Internal]
+	return fhir.IssueOf[fault.Internal]
 }

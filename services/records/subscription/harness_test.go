@@ -1,36 +1,32 @@
-package records
+package subscription_test
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/guard"
+	"github.com/yba-health/yba/pkg/pg/pgtest"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
-	"github.com/yba-health/yba/services/records/postgres"
+	"github.com/yba-health/yba/services/records/recordstest"
+	"github.com/yba-health/yba/services/records/subscription"
 )
 
 // town is a records service whose Subscriptions are taken step by step, with
 // a clock that the test moves.
 type town struct {
 	t   testing.TB
-	r   *Records
-	h   *hooks
+	r   *recordstest.Service
 	ctx context.Context
-	db  *sql.DB
 
 	mu     sync.Mutex
 	clock  time.Time
@@ -38,24 +34,27 @@ type town struct {
 	noted  []string
 }
 
+func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
+
 func settle(t testing.TB) *town {
 	t.Helper()
-	r, ctx, db := openDB(t)
-	w := &town{t: t, r: r, db: db, ctx: ctx, clock: time.Now(), scopes: map[string]*guard.Scope{}}
-	r.now = func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.clock }
-	w.restart()
+	r, ctx := recordstest.Open(t)
+	w := &town{t: t, r: r, ctx: ctx, clock: time.Now(), scopes: map[string]*guard.Scope{}}
+	w.move()
 	return w
 }
 
-// restart makes the part that follows and delivers anew, as a new process does.
+// restart makes the service anew, as a new process does.
 func (w *town) restart() {
-	store, ok := w.r.store.(*postgres.Store)
-	if !ok {
-		w.t.Fatal("another store")
-	}
-	w.h = newHooks(w.r, store, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
-	w.h.idle, w.h.breath = time.Millisecond, 0
-	w.h.act = func(ctx context.Context, owner string) (context.Context, error) {
+	w.r = recordstest.On(w.t, w.r.DB, w.r.DSN)
+	w.move()
+}
+
+// move gives the service the test's clock and accounts.
+func (w *town) move() {
+	subscription.Hurry(w.r.Hooks)
+	w.r.Clock = func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.clock }
+	w.r.Acts = func(ctx context.Context, owner string) (context.Context, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		s := w.scopes[owner]
@@ -64,13 +63,15 @@ func (w *town) restart() {
 		}
 		return guard.WithScope(guard.Behalf(ctx, owner), s), nil
 	}
-	w.h.note = func(_ context.Context, patient, target string) {
+	w.r.Notes = func(_ context.Context, patient, target string) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.noted = append(w.noted, patient+" "+target)
 	}
-	w.r.hooks = w.h
 }
+
+// refusal is the error of an operation.
+func refusal[T any](_ T, err error) error { return err }
 
 // may says what an account reaches from now on; nil disables it.
 func (w *town) may(account string, s *guard.Scope) context.Context {
@@ -99,10 +100,10 @@ func (w *town) turn(what string, done func() bool) {
 
 func (w *town) step() {
 	w.t.Helper()
-	if _, err := w.h.follow(w.t.Context()); err != nil {
+	if _, err := w.r.Follow(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := w.h.deliver(w.t.Context()); err != nil {
+	if _, err := w.r.Deliver(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -110,14 +111,14 @@ func (w *town) step() {
 // caught turns until the projection has read everything that is committed now.
 func (w *town) caught() {
 	w.t.Helper()
-	w.h.ahead.saved = time.Time{}
+	subscription.Forget(w.r.Hooks)
 	var horizon uint64
-	if err := w.db.QueryRowContext(w.t.Context(), `SELECT coalesce(max(tx::text::bigint), 0) FROM records.versions`).Scan(&horizon); err != nil {
+	if err := w.r.DB.QueryRowContext(w.t.Context(), `SELECT coalesce(max(tx::text::bigint), 0) FROM records.versions`).Scan(&horizon); err != nil {
 		w.t.Fatal(err)
 	}
 	w.turn("the log is read", func() bool {
-		w.h.ahead.saved = time.Time{}
-		p, err := w.h.store.Cursor(w.t.Context())
+		subscription.Forget(w.r.Hooks)
+		p, err := w.r.Store.Cursor(w.t.Context())
 		if err != nil {
 			w.t.Fatal(err)
 		}

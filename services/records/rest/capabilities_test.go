@@ -1,17 +1,37 @@
-package records
+package rest
 
 import (
 	"encoding/json"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/pg/pgtest"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/postgres"
 )
 
+// describe returns the description of an installation.
+func describe(t *testing.T) *Description {
+	t.Helper()
+	db, dsn := pgtest.New(t, pgtest.Schema{Service: "records", Migrations: postgres.Migrations()})
+	defs, err := fhir.R4()
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := postgres.New(db, dsn, defs, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Description{Definitions: defs, Now: time.Now, Base: "http://test/fhir/R4", Indexer: store.Indexer, Enforced: func(string) bool { return true }}
+}
+
 func TestEveryRouteStandsInTheOpenAPIDocument(t *testing.T) {
-	r, ctx := open(t)
-	x, err := r.Capabilities(ctx, &recordsv1.CapabilitiesRequest{Form: "openapi"})
+	d, ctx := describe(t), t.Context()
+	x, err := d.Capabilities(ctx, &recordsv1.CapabilitiesRequest{Form: "openapi"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,8 +65,8 @@ func TestEveryRouteStandsInTheOpenAPIDocument(t *testing.T) {
 }
 
 func TestTheCapabilityStatementNamesEveryInteractionAndOperation(t *testing.T) {
-	r, ctx := open(t)
-	x, err := r.Capabilities(ctx, &recordsv1.CapabilitiesRequest{})
+	d, ctx := describe(t), t.Context()
+	x, err := d.Capabilities(ctx, &recordsv1.CapabilitiesRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,6 +83,32 @@ func TestTheCapabilityStatementNamesEveryInteractionAndOperation(t *testing.T) {
 		}
 		if strings.HasPrefix(row.code, "$") && row.definition == "" {
 			t.Errorf("%s names no definition", row.code)
+		}
+	}
+}
+
+func TestTextParametersAreAnnounced(t *testing.T) {
+	d, ctx := describe(t), t.Context()
+	x, err := d.Capabilities(ctx, &recordsv1.CapabilitiesRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var statement struct {
+		Rest []struct {
+			Resource []struct {
+				Type        string
+				SearchParam []struct{ Name, Type string }
+			}
+		}
+	}
+	if err := json.Unmarshal(x.GetBody(), &statement); err != nil {
+		t.Fatal(err)
+	}
+	for _, resource := range statement.Rest[0].Resource {
+		for _, name := range []string{"_text", "_content"} {
+			if !slices.ContainsFunc(resource.SearchParam, func(p struct{ Name, Type string }) bool { return p.Name == name && p.Type == "string" }) {
+				t.Errorf("%s is not announced for %s", name, resource.Type)
+			}
 		}
 	}
 }

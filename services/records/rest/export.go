@@ -1,4 +1,4 @@
-package records
+package rest
 
 import (
 	"context"
@@ -34,7 +34,7 @@ func decodeExport(level string) kithttp.DecodeRequestFunc {
 		base := caller.Base(ctx, "")
 		req := &recordsv1.ExportRequest{
 			Level: level, Group: r.PathValue("id"), Query: r.URL.RawQuery, Lenient: lenient(r),
-			Request: base + strings.TrimPrefix(r.URL.RequestURI(), prefix),
+			Request: base + strings.TrimPrefix(r.URL.RequestURI(), Prefix),
 		}
 		if r.Method != http.MethodPost {
 			return req, nil
@@ -123,7 +123,7 @@ func encodeExportCancel(_ context.Context, w http.ResponseWriter, _ any) error {
 
 // streamExport sends a file page by page. Each page is an operation of its
 // own behind the guard: a right that ends ends the download.
-func streamExport(f *rest) http.Handler {
+func streamExport(f *Face) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := f.before(r.Context(), r)
 		asked := r.URL.Query()

@@ -1,65 +1,85 @@
-package records
+package rest
 
 import (
 	"context"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/caller"
+	"github.com/yba-health/yba/services/records/record"
+	"github.com/yba-health/yba/services/records/subscription"
 )
+
+// Description tells what the server offers.
+type Description struct {
+	Definitions *fhir.Definitions
+	Now         func() time.Time
+	// Base is the public address of the face.
+	Base string
+	// Indexer returns the extractor of index rows for this installation.
+	Indexer func(ctx context.Context) (*record.Indexer, error)
+	// UpdateCreate lets a PUT create under the client's id.
+	UpdateCreate bool
+	// DeleteMany is how many resources a conditional delete may delete.
+	DeleteMany int
+	// Enforced reports whether references to and from a type are kept whole.
+	Enforced func(typ string) bool
+}
 
 // Capabilities returns the CapabilityStatement, or the OpenAPI document. Types,
 // search parameters, interactions and operations are those of the tables that
 // the service itself works by.
-func (r *Records) Capabilities(ctx context.Context, req *recordsv1.CapabilitiesRequest) (*recordsv1.Resource, error) {
-	x, err := r.store.Indexer(ctx)
+func (d *Description) Capabilities(ctx context.Context, req *recordsv1.CapabilitiesRequest) (*recordsv1.Resource, error) {
+	x, err := d.Indexer(ctx)
 	if err != nil {
 		return nil, err
 	}
 	switch req.GetForm() {
 	case "":
 	case "smart":
-		return &recordsv1.Resource{Body: smart(strings.TrimSuffix(r.baseOf(ctx), prefix))}, nil
+		return &recordsv1.Resource{Body: smart(strings.TrimSuffix(caller.Base(ctx, d.Base), Prefix))}, nil
 	case "openapi":
-		body, err := r.openAPI(ctx, x.Number)
+		body, err := d.openAPI(ctx, x.Number)
 		return &recordsv1.Resource{Body: body}, err
 	default:
 		return nil, fault.New(fault.Invalid, `the form is empty, "openapi" or "smart"`, nil).In("form")
 	}
 	var b strings.Builder
-	b.WriteString(`{"resourceType":"CapabilityStatement","status":"active","date":` + fhir.Quote(fhir.Instant(r.now())) +
-		`,"kind":"instance","software":{"name":"yba records"},"implementation":{"description":"Y Bạ","url":` + fhir.Quote(r.baseOf(ctx)) +
+	b.WriteString(`{"resourceType":"CapabilityStatement","status":"active","date":` + fhir.Quote(fhir.Instant(d.Now())) +
+		`,"kind":"instance","software":{"name":"yba records"},"implementation":{"description":"Y Bạ","url":` + fhir.Quote(caller.Base(ctx, d.Base)) +
 		`},"fhirVersion":"4.0.1","format":["json","application/fhir+json"],"patchFormat":["application/json-patch+json","application/fhir+json"],` +
 		`"rest":[{"mode":"server","security":{"cors":false,"service":[{"coding":[` +
 		`{"system":"http://terminology.hl7.org/CodeSystem/restful-security-service","code":"SMART-on-FHIR"}]}],"extension":[` +
-		oauthURIs(strings.TrimSuffix(r.baseOf(ctx), prefix)) + `]},"resource":[`)
+		oauthURIs(strings.TrimSuffix(caller.Base(ctx, d.Base), Prefix)) + `]},"resource":[`)
 	many := "single"
-	if r.settings.deleteMany > 1 {
+	if d.DeleteMany > 1 {
 		many = "multiple"
 	}
 	generic, codes := named("{type}"), codeList(interactions(false))
-	for i, typ := range r.defs.Types {
+	for i, typ := range d.Definitions.Types {
 		if i > 0 {
 			b.WriteByte(',')
 		}
 		b.WriteByte('{')
 		if typ == "Subscription" {
-			b.WriteString(topicList())
+			b.WriteString(subscription.TopicList())
 		}
 		b.WriteString(documentation[typ])
 		b.WriteString(`"type":"` + typ + `","interaction":[` + codes + `],` +
-			`"versioning":"versioned-update","readHistory":true,"updateCreate":` + strconv.FormatBool(r.settings.updateCreate) +
+			`"versioning":"versioned-update","readHistory":true,"updateCreate":` + strconv.FormatBool(d.UpdateCreate) +
 			`,"conditionalCreate":true,"conditionalRead":"full-support","conditionalUpdate":true,"conditionalDelete":"` + many + `",` +
-			`"referencePolicy":["literal","logical"` + r.enforced(typ) + `]`)
-		r.parameters(&b, x.Number, typ)
+			`"referencePolicy":["literal","logical"` + d.enforced(typ) + `]`)
+		d.parameters(&b, x.Number, typ)
 		b.WriteString(operationList(append(slices.Clone(generic), named(typ)...)))
 		b.WriteByte('}')
 	}
 	b.WriteString(`],"compartment":["` + strings.Join(compartments, `","`) + `"],"interaction":[` + codeList(interactions(true)) + `]` + operationList(named("")) + `}]}`)
-	return &recordsv1.Resource{Type: "CapabilityStatement", Body: []byte(b.String()), LastUpdated: fhir.Instant(r.now())}, nil
+	return &recordsv1.Resource{Type: "CapabilityStatement", Body: []byte(b.String()), LastUpdated: fhir.Instant(d.Now())}, nil
 }
 
 // documentation tells what a type has of its own.
@@ -69,8 +89,8 @@ var documentation = map[string]string{
 }
 
 // enforced tells that references to and from a type are kept whole.
-func (r *Records) enforced(typ string) string {
-	if r.settings.written.has(typ) && r.settings.deleted.has(typ) {
+func (d *Description) enforced(typ string) string {
+	if d.Enforced(typ) {
 		return `,"enforced"`
 	}
 	return ""
@@ -95,9 +115,9 @@ func operationList(operations [][2]string) string {
 	return `,"operation":[` + strings.Join(list, ",") + `]`
 }
 
-func (r *Records) parameters(b *strings.Builder, number func(typ, code string) int16, typ string) {
-	codes := r.offered(number, typ)
-	all := r.defs.Parameters(typ)
+func (d *Description) parameters(b *strings.Builder, number func(typ, code string) int16, typ string) {
+	codes := d.offered(number, typ)
+	all := d.Definitions.Parameters(typ)
 	var references []string
 	for _, code := range codes {
 		if all[code].Type == "reference" {
@@ -118,9 +138,9 @@ func (r *Records) parameters(b *strings.Builder, number func(typ, code string) i
 }
 
 // offered lists the search parameters of a type that can be asked for, sorted.
-func (r *Records) offered(number func(typ, code string) int16, typ string) []string {
+func (d *Description) offered(number func(typ, code string) int16, typ string) []string {
 	var codes []string
-	for code := range r.defs.Parameters(typ) {
+	for code := range d.Definitions.Parameters(typ) {
 		if number(typ, code) != 0 || slices.Contains([]string{"_id", "_lastUpdated", "_text", "_content"}, code) {
 			codes = append(codes, code)
 		}

@@ -1,4 +1,4 @@
-package records
+package rest
 
 import (
 	"context"
@@ -14,37 +14,62 @@ import (
 	"github.com/yba-health/yba/pkg/guard"
 	"github.com/yba-health/yba/pkg/kit"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/binary"
 	"github.com/yba-health/yba/services/records/caller"
+	"github.com/yba-health/yba/services/records/record"
 )
 
 // Limits of what the FHIR face reads, in bytes.
 const (
-	maxBundle   = 50 << 20
-	maxResource = 16 << 20
-	maxForm     = 1 << 20
+	maxBundle = 50 << 20
+	maxForm   = 1 << 20
 )
 
+// jsonPatch is the media type of a JSON Patch (RFC 6902 section 6).
+const jsonPatch = "application/json-patch+json"
+
 const (
-	prefix      = "/fhir/R4"
+	// Prefix is where the face is served.
+	Prefix      = "/fhir/R4"
 	contentType = "application/fhir+json; charset=utf-8"
 )
 
-// rest is FHIR's own REST face (https://hl7.org/fhir/R4/http.html). Each
-// interaction calls the guarded endpoint of the table.
-type rest struct {
-	endpoints map[string]endpoint.Endpoint
-	public    string
-	// notifications serves the websockets of Subscriptions.
-	notifications http.Handler
-	// binaries are the endpoints of raw content, of at most maxContent bytes.
-	binaries   map[string]endpoint.Endpoint
-	maxContent int64
+// Deps are what the face speaks to.
+type Deps struct {
+	// Table lists the operations, which are called behind Guard.
+	Table kit.Table
+	Guard *guard.Guard
+	// Public is the origin in links, empty for that of the request.
+	Public string
+	// Notifications serves the websockets of Subscriptions.
+	Notifications http.Handler
+
+	// Open opens a Binary for a caller who wants its raw content, or the
+	// resource that may be larger than memory.
+	Open func(ctx context.Context, id, version string, raw bool) (*binary.Content, error)
+	// Upload stores raw content of at most MaxContent bytes as a Binary, under
+	// an id or a new one.
+	Upload     func(ctx context.Context, u *binary.Upload) (*recordsv1.Resource, error)
+	MaxContent int64
+	// Unchanged reports whether the caller has the version already.
+	Unchanged func(req *recordsv1.ReadRequest, x *record.Stored) bool
 }
 
-func newREST(r *Records, t kit.Table, g *guard.Guard, public string) (*rest, error) {
-	f := &rest{endpoints: map[string]endpoint.Endpoint{}, public: public, binaries: binaries(r, g), maxContent: r.settings.maxContent}
-	for _, op := range t.Operations {
-		e, err := t.Lookup(g, op.Method)
+// Face is FHIR's own REST face (https://hl7.org/fhir/R4/http.html). Each
+// interaction calls the guarded endpoint of the table.
+type Face struct {
+	Deps
+
+	endpoints map[string]endpoint.Endpoint
+	// binaries are the endpoints of raw content.
+	binaries map[string]endpoint.Endpoint
+}
+
+// New makes the face.
+func New(d Deps) (*Face, error) {
+	f := &Face{Deps: d, endpoints: map[string]endpoint.Endpoint{}, binaries: binaries(d)}
+	for _, op := range d.Table.Operations {
+		e, err := d.Table.Lookup(d.Guard, op.Method)
 		if err != nil {
 			return nil, err
 		}
@@ -55,7 +80,7 @@ func newREST(r *Records, t kit.Table, g *guard.Guard, public string) (*rest, err
 
 // nowhere answers what no route serves.
 func nowhere(w http.ResponseWriter, r *http.Request) {
-	f := fault.New(fault.NotFound, "the FHIR face has no such interaction; see "+prefix+"/metadata", nil)
+	f := fault.New(fault.NotFound, "the FHIR face has no such interaction; see "+Prefix+"/metadata", nil)
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		refuse(r.Context(), w, http.StatusMethodNotAllowed, f.Message)
 		return
@@ -103,8 +128,8 @@ func negotiated(next http.Handler) http.Handler {
 }
 
 // before carries the headers that answers depend on, and the address for links.
-func (f *rest) before(ctx context.Context, r *http.Request) context.Context {
-	base := f.public
+func (f *Face) before(ctx context.Context, r *http.Request) context.Context {
+	base := f.Public
 	if base == "" {
 		scheme := "http"
 		if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
@@ -116,7 +141,7 @@ func (f *rest) before(ctx context.Context, r *http.Request) context.Context {
 	ctx = context.WithValue(ctx, headersKey{}, headers{
 		prefer: r.Header.Values("Prefer"), head: r.Method == http.MethodHead, conditional: r.PathValue("id") == "",
 	})
-	return caller.WithBase(ctx, base+prefix)
+	return caller.WithBase(ctx, base+Prefix)
 }
 
 type headersKey struct{}
@@ -172,12 +197,12 @@ func decodeHistory(_ context.Context, r *http.Request) (any, error) {
 }
 
 func decodeCreate(_ context.Context, r *http.Request) (any, error) {
-	b, err := body(r, maxResource)
+	b, err := body(r, record.MaxSize)
 	return &recordsv1.CreateRequest{Type: r.PathValue("type"), Body: b, IfNoneExist: r.Header.Get("If-None-Exist")}, err
 }
 
 func decodeUpdate(_ context.Context, r *http.Request) (any, error) {
-	b, err := body(r, maxResource)
+	b, err := body(r, record.MaxSize)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +227,7 @@ func criteriaOf(r *http.Request) string {
 }
 
 func decodePatch(_ context.Context, r *http.Request) (any, error) {
-	b, err := body(r, maxResource)
+	b, err := body(r, record.MaxSize)
 	return &recordsv1.PatchRequest{
 		Type: r.PathValue("type"), Id: r.PathValue("id"), Query: criteriaOf(r), Body: b,
 		ContentType: r.Header.Get("Content-Type"), IfMatch: r.Header.Get("If-Match"),

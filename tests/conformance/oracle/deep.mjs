@@ -25,12 +25,14 @@ export function* paths(oracle, rand, conditionOf, count) {
     let at = conditionOf(oracle, rand, rand() < 0.5 ? link.target : link.type)
     if (!at) continue
     const depth = 2 + Math.floor(rand() * 3)
+    // Forwards only, backwards only, or both.
+    const way = ['chain', '_has', ''][i % 3]
     let here = at.type
     for (let d = 0; d < depth; d++) {
-      const { type, p, target } = pick(rand, links.filter((l) => l.type === here || l.target === here)) ?? {}
+      const { type, p, target } = pick(rand, links.filter((l) => (l.target === here && way !== '_has') || (l.type === here && way !== 'chain'))) ?? {}
       if (!p) break
       // A chain leads to here from type; a reverse chain to here from target.
-      if (target === here && (type !== here || rand() < 0.5)) {
+      if (target === here && way !== '_has' && (type !== here || way === 'chain' || rand() < 0.5)) {
         at = { name: `${p.code}:${target}.${at.name}`, text: at.text, found: oracle.chain(type, p.code, target, at.found) }
         here = type
       } else {

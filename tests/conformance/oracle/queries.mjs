@@ -121,7 +121,7 @@ export function* questions(oracle, rand, perCase) {
       const both = [texts(p, sample(), rand)[0], texts(p, sample(), rand)[0]]
       if (both[0] && both[1]) {
         yield ask('', both.map((b) => b[1]))
-        if (p.type === 'token' || p.type === 'reference') yield ask('not', both.map((b) => b[1]))
+        if (i && (p.type === 'token' || p.type === 'reference')) yield ask('not', both.map((b) => b[1]))
       }
       // The same parameter twice: both must hold.
       const [one, two] = [texts(p, sample(), rand), texts(p, sample(), rand)].map((list) => pick(list))
@@ -152,14 +152,14 @@ function texts(p, v, rand, terms) {
 const numbers = ['', 'eq', 'ne', 'gt', 'lt', 'ge', 'le', 'sa', 'eb', 'ap']
 
 const shapes = {
-  token(v) {
+  token(v, rand) {
     const out = []
     if (v.code !== undefined) {
       const code = escape(v.code)
       out.push(['', code], ['not', code])
       if (v.system) out.push(['', `${escape(v.system)}|${code}`], ['', `${escape(v.system)}|`], ['not', `${escape(v.system)}|${code}`])
       else if (!v.contact) out.push(['', `|${code}`])
-      for (const s of v.systems ?? []) out.push(['', `${escape(s)}|${code}`], ['not', `${escape(s)}|${code}`], ['', `${escape(s)}|`], ['', `http://yba.test/none|${code}`])
+      for (const s of v.systems ?? []) out.push(['', `${escape(s)}|${code}`], ['not', `${escape(s)}|${code}`], ['', `${escape(s)}|`], ...(rand() < 0.2 ? [['', `http://yba.test/none|${code}`]] : []))
       for (const k of v.kinds ?? []) if (k.system && k.code) out.push(['of-type', [k.system, k.code, v.code].map(escape).join('|')])
     }
     for (const t of v.texts ?? []) out.push(['text', escape(t.slice(0, 12).trimEnd())], ['text', escape(fold(t).slice(0, 6).trimEnd())])

@@ -45,7 +45,7 @@ export function* wordings(oracle, rand, conditionOf) {
       if (!usable.length) continue
       const word = () => pick(pick(pick(usable).filter((l) => l.length)).filter((w) => /^\p{L}{2,}$/u.test(w))) ?? 'none'
       const pair = () => { const l = pick(pick(usable).filter((l) => l.length > 1)) ?? ['a', 'b', 'c']; const i = Math.floor(rand() * (l.length - 1)); return `"${l[i]} ${l[i + 1]}"` }
-      const queries = [word(), word().slice(0, 4), `${word()} ${word()}`, `${word()},${word()}`, pair(), `${pair()} ${word()},zzz`]
+      const queries = [word(), word().slice(0, 4), `${word()} ${word()}`, pair(), `${pair()} ${word()},${word()}`]
       for (const q of queries) {
         const found = new Set([...texts].filter(([, t]) => has(t, q)).map(([id]) => id))
         const and = list.length > most || rand() < 0.3 ? conditionOf(oracle, rand, type) : undefined

@@ -188,8 +188,18 @@ func TestSpecialCharactersAreEscaped(t *testing.T) {
 		n[name] = create(ctx, t, r, "Organization", `{"resourceType":"Organization","name":`+string(quoted)+`,"identifier":[{"system":"http://n","value":`+string(quoted)+`}]}`).GetId()
 	}
 	for _, tt := range []struct{ value, want string }{
-		{`a\,b`, "comma"}, {`a\|b`, "bar"}, {`a\$b`, "dollar"}, {`a\\b`, "slash"}, {`a`, "plain"}, {`a+b`, "plus"}, {`a%b`, "percent"}, {`a&b=c`, "amp"},
-		{`a,a\,b`, "plain comma"}, {`a$b`, "dollar"}, {`zz,b`, ""}, {`a,,`, "plain"},
+		{`a\,b`, "comma"},
+		{`a\|b`, "bar"},
+		{`a\$b`, "dollar"},
+		{`a\\b`, "slash"},
+		{`a`, "plain"},
+		{`a+b`, "plus"},
+		{`a%b`, "percent"},
+		{`a&b=c`, "amp"},
+		{`a,a\,b`, "plain comma"},
+		{`a$b`, "dollar"},
+		{`zz,b`, ""},
+		{`a,,`, "plain"},
 	} {
 		for _, parameter := range []string{"identifier=", "identifier=http://n|", "name:exact="} {
 			value := tt.value

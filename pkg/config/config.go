@@ -49,6 +49,7 @@ type Config struct {
 
 	RecordsValidate         bool     `yaml:"records-validate" help:"what is written is checked against the definitions of FHIR R4"`
 	RecordsUpdateCreate     bool     `yaml:"records-update-create" help:"a PUT may create a resource under the client's id"`
+	RecordsRandomIDs        bool     `yaml:"records-random-ids" help:"who does not reach every record gives new resources no other ids than UUIDs of version 4 or 7, which nobody guesses"`
 	RecordsDeleteMany       int      `yaml:"records-delete-many" help:"how many resources one conditional delete may delete, at most 1000; with 1 several matches are refused"`
 	RecordsBinaryMB         int      `yaml:"records-binary-mb" help:"how large the content of a Binary may be that is sent as it is, in megabytes"`
 	RecordsReferencesWrite  []string `yaml:"records-references-write" help:"types whose references must lead to something when they are written: all, none or a list"`
@@ -62,7 +63,7 @@ func Default() Config {
 	return Config{
 		Data: "data", Listen: "localhost:8080", Conns: 16, LogLevel: "info", LogFormat: "text",
 		MediaPort: 7882, TURNPort: 3478, RateLimit: 200, DrainWait: 5 * time.Second,
-		RecordsValidate: true, RecordsUpdateCreate: true, RecordsDeleteMany: 1, RecordsBinaryMB: 100, RecordsReferencesWrite: []string{"all"}, RecordsReferencesDelete: []string{"all"},
+		RecordsValidate: true, RecordsUpdateCreate: true, RecordsRandomIDs: true, RecordsDeleteMany: 1, RecordsBinaryMB: 100, RecordsReferencesWrite: []string{"all"}, RecordsReferencesDelete: []string{"all"},
 		Peers: map[string]string{}, Edges: map[string]string{},
 	}
 }

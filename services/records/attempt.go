@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
@@ -22,7 +24,8 @@ func (r *Records) write(ctx context.Context, list []*change) error {
 	plain := true
 	for _, c := range list {
 		c.given = c.id
-		plain = plain && c.verb == "create" && c.match == nil && !conditional(c.body) && c.content.splices(0) == nil
+		plain = plain && c.verb == "create" && c.match == nil && !conditional(c.body) && c.content.splices(0) == nil &&
+			!c.body.Get("securityContext").Exists() // what a Binary lies with is locked
 	}
 	var err error
 	if plain {
@@ -58,7 +61,7 @@ func (r *Records) attempt(ctx context.Context, tx *sql.Tx, list []*change) error
 		return err
 	}
 	b := &batch{r: r, x: x, tx: tx, list: slices.Clone(list), now: r.now().UTC().Truncate(time.Millisecond), scope: guard.ScopeOf(ctx)}
-	for _, step := range []func(context.Context) error{b.matches, b.lock, b.compose, b.proxied, b.compartments, b.contents, b.referred} {
+	for _, step := range []func(context.Context) error{b.matches, b.lock, b.compose, b.proxied, b.compartments, b.follow, b.contents, b.referred} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -139,7 +142,7 @@ func (b *batch) check(c *change) error {
 	absent := fault.New(fault.NotFound, "there is no such resource", nil)
 	if len(c.ifMatch) > 0 && !current(c.ifMatch, c.old) {
 		if c.old == nil && !b.scope.GetAll() {
-			return absent
+			return b.beyond(c)
 		}
 		return fault.New(fault.Precondition, "somebody changed the resource since you read it: read it again", nil)
 	}
@@ -159,6 +162,29 @@ func (b *batch) check(c *change) error {
 			return absent
 		}
 		return fault.New(fault.Unsupported, "an update cannot create a resource here; create it by POST", nil)
+	case c.verb == "update" && c.old == nil && !b.scope.GetAll() && (c.match == nil || c.own) && b.guessable(c):
+		return b.beyond(c)
 	}
 	return nil
+}
+
+// guessable reports whether the caller chose an id under which nothing new may
+// be stored: whoever tried such ids would learn which of them are taken.
+func (b *batch) guessable(c *change) bool {
+	return c.verb == "update" && b.r.settings.updateCreate && b.r.settings.randomIDs && !random(c.id)
+}
+
+// random reports whether an id is a UUID with enough random bits that nobody
+// guesses it (RFC 9562 sections 5.4 and 5.7).
+func random(id string) bool {
+	u, err := uuid.Parse(id)
+	return err == nil && len(id) == 36 && u.Variant() == uuid.RFC4122 && (u.Version() == 4 || u.Version() == 7)
+}
+
+// beyond refuses what is out of reach, or absent, in the same words.
+func (b *batch) beyond(c *change) error {
+	if b.guessable(c) {
+		return fault.New(fault.Forbidden, "there is no such record that you may reach; what you create under an id of your own has a UUID of version 4 or 7", nil)
+	}
+	return outside()
 }

@@ -129,23 +129,19 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 		c.created = w.Op == "create"
 		return nil
 	}
-	owner := b.x.Patient(doc.Root(), c.id)
-	if at, found := b.x.Elsewhere(doc.Root()); owner == "" && found {
-		return record.Elsewhere(at)
-	}
-	ref, proxied, err := b.x.Proxy(doc.Root())
+	home, err := b.x.Home(doc.Root(), c.id)
 	switch {
 	case err != nil:
 		return err
-	case proxied:
+	case home.Proxied:
 		if b.proxies == nil {
 			b.proxies = map[int]record.Ref{}
 		}
-		b.proxies[len(b.writes)] = ref
-	case owner == "" && b.x.Closes(doc.Root()):
+		b.proxies[len(b.writes)] = home.Proxy
+	case home.Nobodys:
 		w.Patient = record.Closed
 	}
-	b.add(c, w, owner, own)
+	b.add(c, w, home.Patient, own)
 	c.created = w.Op == "create"
 	return nil
 }

@@ -46,7 +46,8 @@ type change struct {
 	settled bool
 	// matched is the version that the condition found, 0 for none.
 	matched int64
-	// also are the further matches of a conditional delete.
+	// also are what it brings along: the further matches of a conditional
+	// delete, and the Binaries that follow a resource to another patient.
 	also []*change
 
 	old *record.Stored

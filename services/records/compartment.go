@@ -2,8 +2,6 @@ package records
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"slices"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -158,10 +156,11 @@ func (b *batch) existing(ctx context.Context, made map[string]record.Compartment
 }
 
 // allowed decides one write. A shared resource may be written by whoever
-// reaches everything, and by a commune's nurse when it lies in her commune.
+// reaches everything, and by a commune's nurse when it lies in her commune. A
+// definition, such as a CodeSystem, holds for everybody and lies nowhere.
 func (b *batch) allowed(c *change, owner, commune, own string) error {
 	if owner == "" {
-		if b.scope.GetAll() || own != "" && slices.Contains(b.scope.GetCommunes(), own) && (c.old == nil || b.mine(c.old)) {
+		if b.scope.GetAll() || own != "" && b.x.Number(c.typ, "url") == 0 && slices.Contains(b.scope.GetCommunes(), own) && (c.old == nil || b.mine(c.old)) {
 			return nil
 		}
 		return outside()
@@ -178,15 +177,7 @@ func (b *batch) account(ctx context.Context, c *change) int64 {
 	if c.old != nil {
 		return c.old.Patient
 	}
-	return account(caller.Author(ctx).Actor)
-}
-
-// account returns the compartment that an account's own resources lie in. It
-// is below zero, where no Patient's is, and follows from the account's name,
-// so that no lookup is needed.
-func account(actor string) int64 {
-	sum := sha256.Sum256([]byte("account/" + actor))
-	return -1 - int64(binary.BigEndian.Uint64(sum[:8])>>1)
+	return record.Account(caller.Author(ctx).Actor)
 }
 
 // mine reports whether a shared resource lay in the scope's communes before.
@@ -222,13 +213,13 @@ func (b *batch) within(ctx context.Context) error {
 		}
 		owner := c.old.PatientID
 		if record.Personal(c.typ) {
-			if c.old.Patient != account(caller.Author(ctx).Actor) {
-				return c.fail(outside())
+			if c.old.Patient != record.Account(caller.Author(ctx).Actor) {
+				return c.fail(b.beyond(c))
 			}
 			continue
 		}
 		if owner != "" && !guard.Covers(b.scope, owner, there[owner].Commune) || owner == "" && !b.mine(c.old) {
-			return c.fail(outside())
+			return c.fail(b.beyond(c))
 		}
 	}
 	return nil

@@ -25,7 +25,7 @@ func (r *Records) Everything(ctx context.Context, req *recordsv1.EverythingReque
 	}
 	limit, since := everythingCount, int64(0)
 	var types []int16
-	var after *record.Cursor
+	sealed := ""
 	for name, v := range values {
 		switch name {
 		case "_count":
@@ -49,9 +49,7 @@ func (r *Records) Everything(ctx context.Context, req *recordsv1.EverythingReque
 				types = append(types, n)
 			}
 		case "_cursor":
-			if after, err = record.ParseCursor(v[0]); err != nil {
-				return nil, err
-			}
+			sealed = v[0]
 		case "_format":
 		default:
 			return nil, fault.New(fault.Invalid, "$everything has the parameters _count, _since and _type", nil)
@@ -76,6 +74,17 @@ func (r *Records) Everything(ctx context.Context, req *recordsv1.EverythingReque
 		r.touch(ctx, x)
 		return nil, fault.New(fault.Gone, "the Patient was deleted; the history is kept", nil)
 	}
+	indexer, err := r.store.Indexer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	place := "everything " + x.ID
+	var after *record.Cursor
+	if sealed != "" {
+		if after, err = indexer.Seals.Open(sealed, place); err != nil {
+			return nil, err
+		}
+	}
 	list, next, err := r.store.Compartment(ctx, x.Key, types, since, after, limit, reach)
 	if err != nil {
 		return nil, err
@@ -85,7 +94,7 @@ func (r *Records) Everything(ctx context.Context, req *recordsv1.EverythingReque
 	values.Del("_cursor")
 	b.Links = append(b.Links, fhir.BundleLink{Relation: "self", URL: link(self, values.Encode(), "")})
 	if next != nil {
-		b.Links = append(b.Links, fhir.BundleLink{Relation: "next", URL: link(self, values.Encode(), "_cursor="+next.String())})
+		b.Links = append(b.Links, fhir.BundleLink{Relation: "next", URL: link(self, values.Encode(), "_cursor="+indexer.Seals.Seal(*next, place))})
 	}
 	if err := r.entries(ctx, &b, list, "match", nil); err != nil {
 		return nil, err

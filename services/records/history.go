@@ -16,11 +16,12 @@ import (
 
 // History lists versions, newest first (https://hl7.org/fhir/R4/http.html#history).
 func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*recordsv1.Bundle, error) {
-	h, err := r.historyQuery(ctx, req)
+	x, err := r.store.Indexer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	x, err := r.store.Indexer(ctx)
+	place := "history " + req.GetType() + "/" + req.GetId()
+	h, err := r.historyQuery(ctx, req, func(cursor string) (*record.Cursor, error) { return x.Seals.Open(cursor, place) })
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +64,7 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 		if req.GetId() != "" {
 			at = last.Version
 		}
-		b.Links = append(b.Links, fhir.BundleLink{Relation: "next", URL: self + "&_cursor=" + record.Cursor{Key: at}.String()})
+		b.Links = append(b.Links, fhir.BundleLink{Relation: "next", URL: self + "&_cursor=" + x.Seals.Seal(record.Cursor{Key: at}, place)})
 	}
 	for i := range list {
 		x := &list[i]
@@ -117,7 +118,7 @@ func during(s string) (*[2]int64, error) {
 	return &[2]int64{low, high}, nil
 }
 
-func (r *Records) historyQuery(ctx context.Context, req *recordsv1.HistoryRequest) (postgres.HistoryQuery, error) {
+func (r *Records) historyQuery(ctx context.Context, req *recordsv1.HistoryRequest, open func(string) (*record.Cursor, error)) (postgres.HistoryQuery, error) {
 	h := postgres.HistoryQuery{ID: req.GetId(), Limit: record.DefaultCount}
 	var err error
 	if req.GetType() != "" {
@@ -153,7 +154,7 @@ func (r *Records) historyQuery(ctx context.Context, req *recordsv1.HistoryReques
 				return h, fault.Of(err).In("_at")
 			}
 		case "_cursor":
-			c, err := record.ParseCursor(v[0])
+			c, err := open(v[0])
 			if err != nil {
 				return h, err
 			}

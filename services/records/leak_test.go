@@ -31,7 +31,7 @@ func TestConditionsTellNothingOfWhatIsOutOfReach(t *testing.T) {
 	a := nurse(t.Context(), "95012")
 	for _, match := range []string{"", "1", "9", "*"} {
 		var answers []*fault.Error
-		for _, id := range []string{"nobody", seen.GetId(), gone.GetId()} {
+		for _, id := range []string{"01970000-0000-7000-8000-000000000000", seen.GetId(), gone.GetId()} {
 			answers = append(answers, fault.Of(second(r.Delete(a, &recordsv1.DeleteRequest{Type: "Observation", Id: id, IfMatch: match}))))
 			if match != "" {
 				body := []byte(observation(own.GetId(), "8480-6", "2026", "1"))

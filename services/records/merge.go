@@ -33,6 +33,9 @@ type merging struct {
 	// result is the Patient that the caller wants to remain, absent for none.
 	result         fhir.Value
 	source, target *record.Stored
+	// open is the merge of the two that stands already: this one moves what
+	// was written for the source since.
+	open *record.Merge
 
 	changes []*change
 	held    int // bytes of what was filled
@@ -41,7 +44,8 @@ type merging struct {
 // Merge makes one record of two Patients'
 // (https://hl7.org/fhir/R5/patient-operation-merge.html): everything that
 // refers to the source refers to the target afterwards. The source stays, not
-// active and with a link to the target. $unmerge undoes it.
+// active and with a link to the target. $unmerge undoes it. Repeated, it moves
+// what was written for the source since, as a part of the same merge.
 func (r *Records) Merge(ctx context.Context, req *recordsv1.OperationRequest) (*recordsv1.Resource, error) {
 	p, err := readParameters(req, "source-patient", "source-patient-identifier", "target-patient", "target-patient-identifier", "result-patient", "preview")
 	if err != nil {
@@ -63,6 +67,9 @@ func (r *Records) Merge(ctx context.Context, req *recordsv1.OperationRequest) (*
 	if m.target, err = r.chosen(ctx, p, "target-patient"); err != nil {
 		return nil, err
 	}
+	// Whose records were opened stands in the audit log also where the merge is refused.
+	r.touch(ctx, m.source)
+	r.touch(ctx, m.target)
 	if m.source.Key == m.target.Key {
 		return nil, fault.New(fault.Unprocessable, "source-patient and target-patient are the same Patient", nil)
 	}
@@ -72,7 +79,7 @@ func (r *Records) Merge(ctx context.Context, req *recordsv1.OperationRequest) (*
 		}
 	}
 	err = r.store.InTx(ctx, func(tx *sql.Tx) error {
-		m.tx, m.changes, m.held = tx, nil, 0
+		m.tx, m.open, m.changes, m.held = tx, nil, nil, 0
 		return m.run()
 	})
 	if err != nil && (!m.preview || !errors.Is(err, errPreview)) {
@@ -91,7 +98,7 @@ func (m *merging) wanted(v fhir.Value) error {
 	if parsed.Get("id").Str() != m.target.ID {
 		return fault.New(fault.Unprocessable, "result-patient must have the id of the target", nil).In("result-patient.id")
 	}
-	if linked(parsed, "replaces") != m.source.ID {
+	if !joins(parsed, "replaces", m.source.ID) {
 		return fault.New(fault.Unprocessable, "result-patient must have a link of type replaces to the source", nil).In("result-patient.link")
 	}
 	m.result = parsed
@@ -167,6 +174,9 @@ func (m *merging) run() error {
 			return err
 		}
 	}
+	if m.open, err = r.store.OpenMerge(m.ctx, m.tx, m.source.Key); err != nil {
+		return err
+	}
 	if err := m.collect(); err != nil {
 		return err
 	}
@@ -177,13 +187,16 @@ func (m *merging) run() error {
 		return err
 	}
 	kept := record.Merge{Source: m.source.Key, Target: m.target.Key, At: r.now().UTC().Truncate(time.Millisecond), By: caller.Author(m.ctx)}
-	for _, c := range m.changes {
+	for _, c := range alongside(m.changes) {
 		if c.stored.Version != c.old.Version {
 			kept.Moved = append(kept.Moved, record.Moved{Key: c.old.Key, Before: c.old.Version, After: c.stored.Version})
 		}
 	}
-	if m.preview {
+	switch {
+	case m.preview:
 		return errPreview
+	case m.open != nil:
+		return r.store.ExtendMerge(m.ctx, m.tx, m.open, kept.Moved)
 	}
 	return r.store.KeepMerge(m.ctx, m.tx, kept)
 }
@@ -220,12 +233,24 @@ func (m *merging) collect() error {
 		if x == nil || x.Deleted || x.Patient == 0 && !b.scope.GetAll() && !b.mine(x) {
 			continue
 		}
+		follows, err := m.follows(x)
+		if err != nil {
+			return err
+		}
+		if follows {
+			continue
+		}
 		if err := m.fill(x); err != nil {
 			return err
 		}
 		body, err := rereferred(x.Body, m.source.ID, m.target.ID)
 		if err != nil {
 			return err
+		}
+		if m.r.defs.TypeOf(x.Type) == "Group" {
+			if body, err = onceEach(body, x.Body, m.source.ID, m.target.ID); err != nil {
+				return err
+			}
 		}
 		m.change(x, body)
 	}
@@ -285,11 +310,20 @@ func parsed(b []byte) (fhir.Value, error) {
 	return doc.Root(), nil
 }
 
+// alongside returns the changes with what each brings along.
+func alongside(list []*change) []*change {
+	var all []*change
+	for _, c := range list {
+		all = append(append(all, c), c.also...)
+	}
+	return all
+}
+
 // touched notes the patients of what was changed for the audit log, each with
 // the types of what was changed.
 func touched(r *Records, ctx context.Context, list []*change) { //nolint:revive // the context belongs to the call below
 	seen := map[[2]string]bool{}
-	for _, c := range list {
+	for _, c := range alongside(list) {
 		k := [2]string{c.stored.PatientID, c.typ}
 		switch {
 		case c.typ == "Patient":
@@ -305,7 +339,7 @@ func touched(r *Records, ctx context.Context, list []*change) { //nolint:revive 
 func (m *merging) answer(p parameters) (*recordsv1.Resource, error) {
 	moved := 0
 	var result []byte
-	for _, c := range m.changes {
+	for _, c := range alongside(m.changes) {
 		if c.stored.Version != c.old.Version && c.typ != "Patient" {
 			moved++
 		}

@@ -22,6 +22,16 @@ func linked(patient fhir.Value, typ string) string {
 	return ""
 }
 
+// joins reports whether a Patient has a link of the type to another.
+func joins(patient fhir.Value, typ, id string) bool {
+	for l := range patient.Get("link").Items() {
+		if l.Get("type").Str() == typ && l.At("other", "reference").Str() == "Patient/"+id {
+			return true
+		}
+	}
+	return false
+}
+
 func linkTo(id, typ string) string {
 	return `{"other":{"reference":"Patient/` + id + `"},"type":"` + typ + `"}`
 }
@@ -35,6 +45,9 @@ func (m *merging) patients() error {
 	target, err := parsed(m.target.Body)
 	if err != nil {
 		return err
+	}
+	if m.open != nil {
+		return m.again(source, target)
 	}
 	for _, x := range []struct {
 		v    fhir.Value
@@ -58,6 +71,8 @@ func (m *merging) patients() error {
 		return err
 	}
 	m.change(m.target, result)
+	// What the caller wrote may refer to anything.
+	m.changes[len(m.changes)-1].trusted = !m.result.Exists()
 	m.change(m.source, replaced)
 	return nil
 }

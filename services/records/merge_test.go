@@ -231,10 +231,13 @@ func TestAMergeIsRefusedWhereItWouldBeWrong(t *testing.T) {
 	if x := string(stored(ctx, t, r, "Patient", d.source).GetBody()); !strings.Contains(x, "9912345678") {
 		t.Errorf("a number is lost: %s", x)
 	}
-	for name, req := range map[string]*recordsv1.OperationRequest{"again": pair(d.source, d.target), "into what was replaced": pair(other, d.source)} {
+	for name, req := range map[string]*recordsv1.OperationRequest{"into another": pair(d.source, other), "into what was replaced": pair(other, d.source)} {
 		if _, err := r.Merge(ctx, req); !fault.Is(err, fault.Conflict) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	if err := second(r.Merge(ctx, pair(d.source, d.target, result(named(d.target, `,"link":[{"other":{"reference":"Patient/`+d.source+`"},"type":"replaces"}]`))))); !fault.Is(err, fault.Unprocessable) {
+		t.Errorf("another result of a merge that was made: %v", err)
 	}
 	third := create(ctx, t, r, "Patient", `{"resourceType":"Patient","name":[{"text":"Hoa"}]}`).GetId()
 	if _, err := r.Merge(ctx, pair(d.target, third)); err != nil {

@@ -66,13 +66,19 @@ func TestWhatMayBeAboutSomebodyIsNotEverybodys(t *testing.T) {
 				"reads":   second(r.Read(as, &recordsv1.ReadRequest{Type: typ, Id: id})),
 				"vreads":  second(r.ReadVersion(as, &recordsv1.ReadVersionRequest{Type: typ, Id: id, Version: "1"})),
 				"history": second(r.History(as, &recordsv1.HistoryRequest{Type: typ, Id: id})),
-				"updates": second(r.Update(as, &recordsv1.UpdateRequest{Type: typ, Id: id, Body: []byte(strings.Replace(body, `{`, `{"language":"en",`, 1))})),
 				"deletes": second(r.Delete(as, &recordsv1.DeleteRequest{Type: typ, Id: id})),
 				"creates": second(r.Create(as, &recordsv1.CreateRequest{Type: typ, Body: []byte(body)})),
 			} {
 				if f := fault.Of(err); f.Class != absent.Class || f.Message != absent.Message {
 					t.Errorf("%s %s %s: %v", who, what, name, err)
 				}
+			}
+			var updates []string
+			for _, id := range []string{id, "nobody"} {
+				updates = append(updates, fmt.Sprint(second(r.Update(as, &recordsv1.UpdateRequest{Type: typ, Id: id, Body: []byte(strings.Replace(body, `{`, `{"language":"en",`, 1))}))))
+			}
+			if updates[0] != updates[1] || !strings.HasPrefix(updates[0], "forbidden") {
+				t.Errorf("%s updates %s: %q", who, name, updates)
 			}
 			if x := search(as, t, r, typ, "_total=accurate&_id="+id); x.total != 0 || x.entries != 0 {
 				t.Errorf("%s finds %s", who, name)

@@ -50,7 +50,7 @@ func (r *Records) reach(ctx context.Context) (record.Reach, error) {
 	reach := record.Reach{Shared: s.GetShared(), Communes: s.GetCommunes()}
 	if actor := caller.Author(ctx).Actor; actor != "" {
 		// What belongs to the account itself.
-		reach.Patients = append(reach.Patients, account(actor))
+		reach.Patients = append(reach.Patients, record.Account(actor))
 	}
 	if len(s.GetPatients()) > 0 {
 		keys, err := r.store.PatientKeys(ctx, s.GetPatients())

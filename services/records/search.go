@@ -43,7 +43,7 @@ func (r *Records) Search(ctx context.Context, req *recordsv1.SearchRequest) (*re
 	b.Links = append(b.Links, fhir.BundleLink{Relation: "self", URL: link(base, q.Self, req.GetQuery())})
 	b.Links = append(b.Links, fhir.BundleLink{Relation: "first", URL: link(base, q.Self, "")})
 	if page.Next != nil {
-		b.Links = append(b.Links, fhir.BundleLink{Relation: "next", URL: link(base, q.Self, "_cursor="+page.Next.String())})
+		b.Links = append(b.Links, fhir.BundleLink{Relation: "next", URL: link(base, q.Self, "_cursor="+x.Seals.Seal(*page.Next, q.Place()))})
 	}
 	if err := r.entries(ctx, &b, page.Matches, "match", q); err != nil {
 		return nil, err

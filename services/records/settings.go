@@ -15,6 +15,9 @@ type settings struct {
 	validate bool
 	// updateCreate lets a PUT create under the client's id.
 	updateCreate bool
+	// randomIDs lets callers with a restricted scope create under UUIDs only:
+	// other ids could be guessed to learn whether they are taken.
+	randomIDs bool
 	// deleteMany is how many resources a conditional delete may delete.
 	deleteMany int
 	// maxContent is how large the raw content of a Binary may be, in bytes;
@@ -44,7 +47,7 @@ const maxDelete = 1000
 const maxBinaryMB = 10_000
 
 func newSettings(c config.Config, defs *fhir.Definitions) (s settings, err error) {
-	s = settings{validate: c.RecordsValidate, updateCreate: c.RecordsUpdateCreate, deleteMany: c.RecordsDeleteMany}
+	s = settings{validate: c.RecordsValidate, updateCreate: c.RecordsUpdateCreate, randomIDs: c.RecordsRandomIDs, deleteMany: c.RecordsDeleteMany}
 	if s.deleteMany < 1 || s.deleteMany > maxDelete {
 		return s, fmt.Errorf("records-delete-many must be between 1 and %d", maxDelete)
 	}

@@ -57,8 +57,13 @@ type Store interface {
 	// Compartment returns a page of a patient's compartment.
 	Compartment(ctx context.Context, patient int64, types []int16, since int64, after *record.Cursor, limit int, r record.Reach) ([]record.Stored, *record.Cursor, error)
 
+	// Following returns the resources of a type that refer to one of the
+	// targets by what no search parameter finds, such as a securityContext.
+	Following(ctx context.Context, tx *sql.Tx, typ int16, targets []record.Ref) ([]record.Ref, error)
+	// CopyValues copies values that are kept apart into another compartment.
+	CopyValues(ctx context.Context, tx *sql.Tx, from, to int64, list []record.Splice) error
 	// Homes returns in which compartments resources lie; what is not there is
-	// left out.
+	// left out. Within a transaction they stay there until it ends.
 	Homes(ctx context.Context, tx *sql.Tx, refs []record.Ref) (map[record.Ref]record.Home, error)
 
 	// InTx runs f in a transaction, again when a race made it fail.
@@ -83,6 +88,8 @@ type Store interface {
 	Bound(ctx context.Context, tx *sql.Tx, patient *record.Stored, params []int16, limit int, r record.Reach) ([]record.Stored, error)
 	// KeepMerge notes a merge of two Patients.
 	KeepMerge(ctx context.Context, tx *sql.Tx, m record.Merge) error
+	// ExtendMerge adds to a merge what was moved since.
+	ExtendMerge(ctx context.Context, tx *sql.Tx, m *record.Merge, more []record.Moved) error
 	// OpenMerge returns the merge that replaced the Patient with the key and
 	// was not undone, nil for none; others wait who want to undo it.
 	OpenMerge(ctx context.Context, tx *sql.Tx, source int64) (*record.Merge, error)

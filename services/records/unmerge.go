@@ -3,10 +3,12 @@ package records
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/guard"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
@@ -28,12 +30,17 @@ func (r *Records) Unmerge(ctx context.Context, req *recordsv1.OperationRequest) 
 		return nil, fault.New(fault.Forbidden, "records without names cannot be changed", nil)
 	}
 	u := &unmerging{merging: merging{r: r, ctx: ctx}}
+	if u.x, err = r.store.Indexer(ctx); err != nil {
+		return nil, err
+	}
 	if u.source, err = r.chosen(ctx, p, "source-patient"); err != nil {
 		return nil, err
 	}
 	if u.target, err = r.chosen(ctx, p, "target-patient"); err != nil {
 		return nil, err
 	}
+	r.touch(ctx, u.source)
+	r.touch(ctx, u.target)
 	err = r.store.InTx(ctx, func(tx *sql.Tx) error {
 		u.tx, u.changes, u.held, u.kept, u.later = tx, nil, 0, nil, nil
 		return u.run()
@@ -98,14 +105,43 @@ func (u *unmerging) run() error {
 	if err := r.attempt(u.ctx, u.tx, u.changes); err != nil {
 		return err
 	}
+	if err := u.mine(); err != nil {
+		return err
+	}
 	if u.later, err = r.store.Since(u.ctx, u.tx, u.target.Key, u.merge.At, maxListed, reach); err != nil {
 		return err
 	}
 	return r.store.CloseMerge(u.ctx, u.tx, u.merge, r.now().UTC().Truncate(time.Millisecond), caller.Author(u.ctx))
 }
 
+// mine leaves in kept what is within the caller's reach: what was moved into
+// another's record since the merge is not named.
+func (u *unmerging) mine() error {
+	scope := guard.ScopeOf(u.ctx)
+	if scope.GetAll() {
+		return nil
+	}
+	var ids []string
+	for i := range u.kept {
+		ids = append(ids, u.kept[i].PatientID)
+	}
+	there, err := u.r.store.Compartments(u.ctx, u.tx, ids)
+	if err != nil {
+		return err
+	}
+	u.kept = slices.DeleteFunc(u.kept, func(x record.Stored) bool {
+		return x.Patient != 0 && !guard.Covers(scope, x.PatientID, there[x.PatientID].Commune)
+	})
+	return nil
+}
+
 // restore gives back to a locked resource what it was before the merge.
 func (u *unmerging) restore(x *record.Stored, m record.Moved) error {
+	if x != nil {
+		if follows, err := u.follows(x); err != nil || follows {
+			return err
+		}
+	}
 	for _, v := range []*record.Stored{u.before[m.Key], x} {
 		if v == nil || v.Deleted {
 			continue
@@ -167,8 +203,8 @@ func (u *unmerging) restore(x *record.Stored, m record.Moved) error {
 func (u *unmerging) answer(p parameters) *recordsv1.Resource {
 	back := 0
 	var result []byte
-	for _, c := range u.changes {
-		if c.typ != "Patient" {
+	for _, c := range alongside(u.changes) {
+		if c.typ != "Patient" && c.stored.Version != c.old.Version {
 			back++
 		}
 		if c.stored.Key == u.source.Key {

@@ -204,7 +204,7 @@ func (b *batch) replaces(c *change) error {
 // contents stores what was uploaded, in the compartments that were found.
 func (b *batch) contents(ctx context.Context) error {
 	for i, c := range b.changes {
-		if len(b.writes[i].Splices) == 0 {
+		if len(b.writes[i].Splices) == 0 || c.content == nil {
 			continue
 		}
 		if _, err := c.content.file.Seek(0, io.SeekStart); err != nil {

@@ -132,14 +132,11 @@ func (im *importing) compose(l *line) error {
 	if !fhir.ValidID(w.ID) {
 		return fault.New(fault.Invalid, "an id has 1 to 64 letters, digits, hyphens and dots", nil).In("id")
 	}
-	l.owner = im.x.Patient(v, w.ID)
-	if l.proxy, l.proxied, err = im.x.Proxy(v); err != nil {
+	home, err := im.x.Home(v, w.ID)
+	if err != nil {
 		return err
 	}
-	if at, found := im.x.Elsewhere(v); l.owner == "" && found {
-		return record.Elsewhere(at)
-	}
-	l.closed = l.owner == "" && !l.proxied && im.x.Closes(v)
+	l.owner, l.proxied, l.proxy, l.closed = home.Patient, home.Proxied, home.Proxy, home.Nobodys
 	if l.typ == "Patient" {
 		w.Commune = record.Commune(v)
 	}

@@ -132,6 +132,21 @@ func (s *Store) Keep(ctx context.Context, tx *sql.Tx, patient int64, x record.Sp
 	return nil
 }
 
+// CopyValues copies values of a compartment into another, within the database.
+func (s *Store) CopyValues(ctx context.Context, tx *sql.Tx, from, to int64, list []record.Splice) error {
+	if len(list) == 0 {
+		return nil
+	}
+	digests := make(pq.ByteaArray, len(list))
+	for i := range list {
+		digests[i] = list[i].Digest[:]
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO records.blobs (patient, digest, part, encoding, body)
+		SELECT $2, digest, part, encoding, body FROM records.blobs WHERE patient = $1 AND digest = ANY($3::bytea[])
+		ORDER BY digest, part ON CONFLICT DO NOTHING`, from, to, digests)
+	return err
+}
+
 // Part returns a part of a value, of 256 kB but for the last one.
 func (s *Store) Part(ctx context.Context, patient int64, x record.Splice, part int64) ([]byte, error) {
 	var encoding int16

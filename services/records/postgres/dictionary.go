@@ -12,8 +12,8 @@ import (
 
 // dictionary brings the parameters' dictionary up to the program and returns
 // the indexer. A parameter that is new or has another digest is complete at
-// once where there are no resources of its type; otherwise the type has to be
-// indexed again.
+// once where there never were resources of its type; otherwise the type has to
+// be indexed again, deletions included, whose history may have to move.
 func (s *Store) dictionary(ctx context.Context) (*record.Indexer, error) {
 	var types, codes, digests, numbers array
 	for _, p := range record.Indexable(s.defs) {
@@ -34,7 +34,7 @@ func (s *Store) dictionary(ctx context.Context) (*record.Indexer, error) {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `WITH n AS (
-				SELECT n.*, EXISTS (SELECT FROM records.directory d WHERE d.type = n.number AND NOT d.deleted) AS used
+				SELECT n.*, EXISTS (SELECT FROM records.directory d WHERE d.type = n.number) AS used
 				FROM unnest($1::text[], $2::text[], $3::text[], $4::smallint[]) AS n(type, code, digest, number)),
 			stale AS (INSERT INTO records.params AS p (type, code, digest, ready)
 				SELECT type, code, digest, NOT used FROM n
@@ -82,7 +82,14 @@ func (s *Store) readDictionary(ctx context.Context) (*record.Indexer, error) {
 	if err := rows.Err(); err != nil {
 		return nil, pg.Fault(err)
 	}
+	secret, err := s.Secret(ctx, "cursors")
+	if err != nil {
+		return nil, err
+	}
 	x := record.NewIndexer(s.defs, numbers)
 	x.Base = s.Base
+	if x.Seals, err = record.NewSeals(secret); err != nil {
+		return nil, err
+	}
 	return x.Rebuilding(building), nil
 }

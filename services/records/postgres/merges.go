@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/lib/pq"
@@ -46,16 +47,44 @@ func (s *Store) Bound(ctx context.Context, tx *sql.Tx, patient *record.Stored, p
 
 // KeepMerge notes a merge.
 func (s *Store) KeepMerge(ctx context.Context, tx *sql.Tx, m record.Merge) error {
-	var keys, before, after array
-	for _, x := range m.Moved {
-		keys.int(x.Key)
-		before.int(x.Before)
-		after.int(x.After)
-	}
+	keys, before, after := columns(m.Moved)
 	_, err := tx.ExecContext(ctx, `INSERT INTO records.merges (source, target, at, actor, reason, keys, before, after)
 		VALUES ($1, $2, $3, $4, $5, $6::bigint[], $7::bigint[], $8::bigint[])`,
 		m.Source, m.Target, m.At.UnixMicro(), m.By.Actor, m.By.Reason, keys.arg(), before.arg(), after.arg())
 	return err
+}
+
+// ExtendMerge adds to a merge what was moved since. Of what was moved before,
+// written back and moved again the last move counts, but the two Patients keep
+// what they were before the merge.
+func (s *Store) ExtendMerge(ctx context.Context, tx *sql.Tx, m *record.Merge, more []record.Moved) error {
+	all := slices.Clone(m.Moved)
+	places := make(map[int64]int, len(all))
+	for i, x := range all {
+		places[x.Key] = i
+	}
+	for _, x := range more {
+		i, moved := places[x.Key]
+		switch {
+		case !moved:
+			all = append(all, x)
+		case x.Key != m.Source && x.Key != m.Target:
+			all[i] = x
+		}
+	}
+	keys, before, after := columns(all)
+	_, err := tx.ExecContext(ctx, `UPDATE records.merges SET keys = $2::bigint[], before = $3::bigint[], after = $4::bigint[] WHERE id = $1`,
+		m.ID, keys.arg(), before.arg(), after.arg())
+	return err
+}
+
+func columns(list []record.Moved) (keys, before, after array) {
+	for _, x := range list {
+		keys.int(x.Key)
+		before.int(x.Before)
+		after.int(x.After)
+	}
+	return keys, before, after
 }
 
 // OpenMerge returns the merge by which the Patient with the key was replaced

@@ -109,12 +109,19 @@ func (s *Store) name(ctx context.Context, q querier, list []record.Stored) error
 }
 
 // Homes returns in which compartments resources lie; what is not there, or
-// deleted, is left out.
+// deleted, is left out. Within a transaction they stay there until it ends.
 func (s *Store) Homes(ctx context.Context, tx *sql.Tx, refs []record.Ref) (map[record.Ref]record.Home, error) {
 	var types, ids array
 	for _, x := range refs {
 		types.int(int64(x.Type))
 		ids.text(x.Target)
+	}
+	if tx != nil {
+		// A statement of its own, so that the next one sees what it waited for.
+		if _, err := tx.ExecContext(ctx, `SELECT FROM records.directory d WHERE (d.type, d.id) IN (SELECT * FROM unnest($1::smallint[], $2::text[]))
+			ORDER BY d.type, d.id FOR SHARE`, types.arg(), ids.arg()); err != nil {
+			return nil, err
+		}
 	}
 	rows, err := s.on(tx).QueryContext(ctx, `SELECT d.type, d.id, coalesce(c.id, ''), d.patient <> 0 AND c.id IS NULL
 		FROM unnest($1::smallint[], $2::text[]) AS n(type, id) JOIN records.directory d ON d.type = n.type AND d.id = n.id

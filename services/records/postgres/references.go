@@ -65,6 +65,33 @@ func (s *Store) Live(ctx context.Context, n record.Needs) (map[record.Ref]bool, 
 	return live, pg.Fault(rows.Err())
 }
 
+// Following returns the resources of a type that refer to one of the targets
+// by what no search parameter finds, such as a Binary's securityContext.
+func (s *Store) Following(ctx context.Context, tx *sql.Tx, typ int16, targets []record.Ref) ([]record.Ref, error) {
+	var types, ids array
+	for _, x := range targets {
+		types.int(int64(x.Type))
+		ids.text(x.Target)
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT DISTINCT c.type, c.id FROM unnest($1::smallint[], $2::text[]) AS n(type, id)
+		JOIN records.refs t ON t.param = $3 AND t.target = n.id AND t.type = n.type
+		JOIN records.current c ON c.patient = t.patient AND c.key = t.key WHERE c.type = $4 ORDER BY c.type, c.id`,
+		types.arg(), ids.arg(), record.Unindexed, typ)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []record.Ref
+	for rows.Next() {
+		var x record.Ref
+		if err := rows.Scan(&x.Type, &x.Target); err != nil {
+			return nil, err
+		}
+		out = append(out, x)
+	}
+	return out, rows.Err()
+}
+
 // Referrer is a type of resources that refer to a target.
 type Referrer struct {
 	Target record.Ref

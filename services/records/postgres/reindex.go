@@ -19,7 +19,8 @@ import (
 const reindexBatch = 200
 
 // Reindex makes the index rows of stored resources again where the program
-// makes other ones than those that are there, until nothing is left. Reads
+// makes other ones than those that are there, until nothing is left, and puts
+// on the way what lies for everybody where a write would put it today. Reads
 // and writes go on: searches by a parameter whose rows are not complete are
 // refused meanwhile, and a write replaces all rows of its resource. One
 // process does the work; it goes on where another was stopped. All processes
@@ -87,8 +88,9 @@ type Progress struct {
 }
 
 // Indexing returns the types that are being indexed again; none is the rule.
+// Binaries come last: they go where their contexts went.
 func (s *Store) Indexing(ctx context.Context) ([]Progress, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT type, done, total FROM records.indexing ORDER BY total, type`)
+	rows, err := s.db.QueryContext(ctx, `SELECT type, done, total FROM records.indexing ORDER BY type = $1, total, type`, s.defs.Number("Binary"))
 	if err != nil {
 		return nil, pg.Fault(err)
 	}
@@ -126,6 +128,9 @@ func (s *Store) rebuild(ctx context.Context) error {
 			}
 		}
 		s.log.Info("search parameters are complete", "type", p.Type, "seconds", time.Since(begun).Seconds())
+	}
+	if err := s.sweep(ctx); err != nil {
+		return err
 	}
 	for _, t := range indexTables {
 		if _, err := s.db.ExecContext(ctx, `DROP INDEX IF EXISTS records.`+t+`_key`); err != nil {
@@ -180,6 +185,9 @@ func (s *Store) reindex(ctx context.Context, typ int16) (more bool, err error) {
 		if more = n > 0; !more {
 			_, err := tx.ExecContext(ctx, `WITH d AS (DELETE FROM records.indexing WHERE type = $1)
 				UPDATE records.params SET ready = true WHERE type = $2 AND NOT ready`, typ, s.defs.TypeOf(typ))
+			return err
+		}
+		if err := s.rehome(ctx, tx, x, typ, after, last.String); err != nil {
 			return err
 		}
 		writes, err := s.again(ctx, tx, x, typ, after, last.String)

@@ -88,7 +88,7 @@ func (s *Store) page(ctx context.Context, tx *sql.Tx, b *search, page *Page) err
 	}
 	if more {
 		last := list[len(list)-1]
-		page.Next = &record.Cursor{Key: last.Key, Search: q.Digest, Value: *last.SortValue}
+		page.Next = &record.Cursor{Key: last.Key, Value: *last.SortValue}
 	}
 	page.Matches = list
 	return nil

@@ -28,11 +28,3 @@ func (x *Indexer) Proxy(resource fhir.Value) (ref Ref, found bool, err error) {
 	f.At = sc.Path()
 	return Ref{}, false, f
 }
-
-// Home is the compartment in which a resource lies.
-type Home struct {
-	// Patient is the id of the compartment's Patient, "" for a shared resource.
-	Patient string
-	// Nobodys tells that it lies with the account that wrote it, or is closed.
-	Nobodys bool
-}

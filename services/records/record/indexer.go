@@ -20,6 +20,8 @@ type Indexer struct {
 	// Base is the public address of this server's FHIR face: a reference to
 	// below it is one to here.
 	Base string
+	// Seals are those of the cursors in links.
+	Seals *Seals
 	// Now is the clock for approximate dates.
 	Now func() time.Time
 	// building says how far parameters are indexed, in percent, whose rows are

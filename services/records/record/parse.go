@@ -107,10 +107,12 @@ func (x *Indexer) check(q *Query, place Place, used []string) error {
 	}
 	q.Self = strings.Join(used, "&")
 	q.Digest = digest(place.Compartment+"/"+place.ID+"/"+place.Type, used)
-	if q.Cursor != nil && q.Cursor.Search != q.Digest {
-		return errCursor()
+	if q.sealed == "" {
+		return nil
 	}
-	return nil
+	var err error
+	q.Cursor, err = x.Seals.Open(q.sealed, q.Place())
+	return err
 }
 
 // short keeps foreign text in messages short and printable.
@@ -157,8 +159,8 @@ func (x *Indexer) parameter(q *Query, types []string, name, value string) (known
 	case "_type":
 		return q.typed() || empty, nil
 	case "_cursor":
-		q.Cursor, err = ParseCursor(value)
-		return true, err
+		q.sealed = value
+		return true, nil
 	}
 	base, modifier, _ := strings.Cut(name, ":")
 	switch base {

@@ -6,11 +6,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 )
 
@@ -51,6 +48,8 @@ type Query struct {
 	// resource type; "" stands for the types that are searched.
 	Elements map[string][]string
 	Cursor   *Cursor
+	// sealed is the cursor as it was given; it is opened when the digest is known.
+	sealed   string
 	Includes []Include
 	includes int // as they were given
 	// sorted tells that the order was asked for.
@@ -129,15 +128,6 @@ type Sort struct {
 	Descending bool
 }
 
-// Cursor is where a page ends.
-type Cursor struct {
-	// Value is what the list was sorted by, written by whoever reads it.
-	Value string
-	Key   int64
-	// Search is the digest of the search that it belongs to.
-	Search string
-}
-
 // Include is an _include or _revinclude.
 type Include struct {
 	Reverse bool
@@ -152,32 +142,6 @@ type Include struct {
 	Target   string
 }
 
-// String returns the opaque form for links.
-func (c Cursor) String() string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(c.Key, 36) + "." + c.Search + "." + c.Value))
-}
-
-func errCursor() error {
-	return fault.New(fault.Invalid, "_cursor is not one that this server gave for this search; follow the next link as it is", nil)
-}
-
-// ParseCursor reads what String wrote.
-func ParseCursor(s string) (*Cursor, error) {
-	b, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil {
-		return nil, errCursor()
-	}
-	parts := strings.SplitN(string(b), ".", 3)
-	if len(parts) != 3 {
-		return nil, errCursor()
-	}
-	key, err := strconv.ParseInt(parts[0], 36, 64)
-	if err != nil || strings.ContainsRune(parts[2], 0) || !utf8.ValidString(parts[2]) {
-		return nil, errCursor()
-	}
-	return &Cursor{Key: key, Search: parts[1], Value: parts[2]}, nil
-}
-
 // Canonical returns criteria in one order, so that equal criteria have one
 // digest however they were written.
 func (q *Query) Canonical() string {
@@ -185,6 +149,9 @@ func (q *Query) Canonical() string {
 	slices.Sort(parts)
 	return fmt.Sprintf("%s?%s", q.Type, strings.Join(parts, "&"))
 }
+
+// Place names the list for its cursors.
+func (q *Query) Place() string { return "search " + q.Digest }
 
 // digest identifies what a list holds and in which order. What only changes
 // how a page is shown may differ from page to page.

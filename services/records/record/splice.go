@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"slices"
 	"strings"
 )
@@ -171,6 +172,33 @@ func (x *Stored) Same(body []byte, list []Splice) bool {
 	}
 	return bytes.Equal(body, x.Body) && slices.Equal(list, x.Splices)
 }
+
+// Carried returns where the values that are kept apart belong in body, which
+// is the resource's own but for one stretch, such as its meta.
+func (x *Stored) Carried(body []byte) ([]Splice, error) {
+	most := min(len(body), len(x.Body))
+	begun := 0
+	for begun < most && body[begun] == x.Body[begun] {
+		begun++
+	}
+	rest := 0
+	for rest < most-begun && body[len(body)-1-rest] == x.Body[len(x.Body)-1-rest] {
+		rest++
+	}
+	list := slices.Clone(x.Splices)
+	for i, s := range list {
+		switch {
+		case s.At <= begun:
+		case s.At >= len(x.Body)-rest:
+			list[i].At += len(body) - len(x.Body)
+		default:
+			return nil, errCarried
+		}
+	}
+	return list, nil
+}
+
+var errCarried = errors.New("records: a value that is kept apart stands in what was changed")
 
 // Partial reports whether the search shows parts of resources only.
 func (q *Query) Partial() bool { return q.Summary != "" || q.Elements != nil }

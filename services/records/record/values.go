@@ -11,7 +11,7 @@ import (
 	"github.com/yba-health/yba/pkg/ucum"
 )
 
-// extraction is the version of what this file and extract.go make of a
+// extraction is the version of what this file, extract.go and home.go make of a
 // resource. It is part of every parameter's digest: raise it whenever they
 // make other rows of the same bytes, so that stored resources are indexed again.
 const extraction = "4"

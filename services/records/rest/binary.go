@@ -176,6 +176,11 @@ func storeBinary(f *Face, operation string, next http.Handler) http.Handler {
 			refuse(ctx, w, http.StatusUnsupportedMediaType, "a compressed body is not read; send it without Content-Encoding")
 			return
 		}
+		if r.Header.Get("Content-Range") != "" {
+			// A part must not be taken for the whole (RFC 9110 section 14.5).
+			refuse(ctx, w, http.StatusBadRequest, "content is sent whole, without Content-Range")
+			return
+		}
 		limit := f.MaxContent
 		if r.ContentLength > limit && r.Header.Get("Authorization") != "" {
 			encodeError(ctx, fault.Newf(fault.TooLarge, "the content is larger than %d bytes", limit), w)

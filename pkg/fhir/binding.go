@@ -58,6 +58,17 @@ func (d *Definitions) bindings() error {
 			return fmt.Errorf("fhir: bindings.tsv: no element %q", path)
 		}
 		e.codes = sets[url]
+		if url == "http://hl7.org/fhir/ValueSet/mimetypes" {
+			e.open = "urn:ietf:bcp:13"
+		}
+	}
+	for _, o := range d.owners {
+		for _, e := range o.elements {
+			// Every element of this name is bound to all languages.
+			if e.Name == "language" && e.Types[0] == "code" {
+				e.open = "urn:ietf:bcp:47"
+			}
+		}
 	}
 	for line := range strings.Lines(referencesTable) {
 		path, types, _ := strings.Cut(strings.TrimSpace(line), "\t")

@@ -70,6 +70,7 @@ type Element struct {
 	place   int // among its siblings, below 64
 	choice  bool
 	codes   *valueSet // of a required binding
+	open    string    // the system of a binding that cannot be listed
 	targets []string  // of a reference, none for any type
 	rules   []*rule   // invariants of the element where it stands
 	// summary and modifier are isSummary and isModifier.

@@ -2,6 +2,8 @@ package fhir
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -17,7 +19,41 @@ type Path struct {
 	Target string
 	// Exists asks for a boolean: whether the values exist and are not false.
 	Exists bool
+	// codes are those that values of type code are taken from, and open the
+	// system of which they may be any code.
+	codes *valueSet
+	open  string
 }
+
+// Implied returns the codes of a system that a value of type code or boolean
+// can be. It names no system itself: its binding does
+// (https://hl7.org/fhir/R4/search.html#token). open tells that they can be any
+// code of it, such as a media type.
+func (p Path) Implied(system string) (codes []string, open bool) {
+	switch {
+	case p.Type == "boolean" && system == specialValues:
+		return []string{"false", "true"}, false
+	case p.Type != "code" || p.codes == nil:
+		return nil, p.open != "" && p.open == system
+	}
+	return slices.Sorted(maps.Keys(p.codes.systems[system])), false
+}
+
+// Implies reports whether a value of type code or boolean can be a code of a
+// system.
+func (p Path) Implies(system, code string) bool {
+	switch {
+	case p.Type == "boolean":
+		return system == specialValues
+	case p.Type != "code" || p.codes == nil:
+		return p.open != "" && p.open == system
+	}
+	_, ok := p.codes.systems[system][code]
+	return ok
+}
+
+// specialValues is the system that true and false are of.
+const specialValues = "http://terminology.hl7.org/CodeSystem/special-values"
 
 // Step is one member on the way.
 type Step struct {
@@ -195,6 +231,7 @@ func (d *Definitions) children(p partial, name string, item int) []partial {
 			q.Steps = append(append([]Step(nil), p.Steps...), step)
 			q.Type = t
 			q.many = p.many || e.Many && item == 0
+			q.codes, q.open = e.codes, e.open
 			out = append(out, q)
 			if !e.Choice() {
 				break

@@ -38,6 +38,14 @@ func (v Value) Named(name string) bool {
 	return !n.keyEscaped && string(v.d.src[n.keyStart:n.keyEnd]) == name || n.keyEscaped && v.d.key(v.n) == name
 }
 
+// Name returns the name of the member that v is, "" for an item of an array.
+func (v Value) Name() string {
+	if v.d == nil {
+		return ""
+	}
+	return v.d.key(v.n)
+}
+
 // Child returns the element that a JSON name stands for in a type, and the
 // type of its values: "valueQuantity" in Observation is the element value[x]
 // with the type Quantity.

@@ -29,6 +29,9 @@ func (r *Records) criteria(ctx context.Context, typ, query string) (*record.Quer
 	if err != nil {
 		return nil, err
 	}
+	if len(q.Texts) > 0 {
+		return nil, fault.New(fault.Invalid, "_text and _content cannot be a condition: no words belong to one resource only", nil)
+	}
 	if len(q.Filters) == 0 {
 		return nil, fault.New(fault.Invalid, "the condition names no search parameter, such as identifier=system|value", nil)
 	}

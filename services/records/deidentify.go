@@ -206,6 +206,9 @@ func anonymous(ctx context.Context, q *record.Query) error {
 	if !caller.Deidentified(ctx) {
 		return nil
 	}
+	if len(q.Texts) > 0 {
+		return fault.New(fault.Forbidden, "records without names cannot be searched by text", nil)
+	}
 	for _, f := range q.Filters {
 		if len(f.Any) > 0 || len(f.Peers) > 0 || len(f.Targets) > 0 || !anonymousBy(f.Param, f.Modifier) {
 			return fault.Newf(fault.Forbidden, "records without names cannot be searched by %q", f.Param.Code)

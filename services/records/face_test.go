@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -44,4 +46,21 @@ func faceOf(t testing.TB, r *Records, access accessv1.AccessClient) http.Handler
 	mux := http.NewServeMux()
 	face.Routes(mux)
 	return mux
+}
+
+// calls returns how to call the FHIR face of r, as the bearer of "good".
+func calls(t testing.TB, r *Records) func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	mux := faceOf(t, r, gate{})
+	return func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
+		req := httptest.NewRequest(method, path, strings.NewReader(body))
+		req.Header.Set("Authorization", "Bearer good")
+		req.Header.Set("Content-Type", "application/fhir+json")
+		for i := 0; i < len(headers); i += 2 {
+			req.Header.Set(headers[i], headers[i+1])
+		}
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, req)
+		return w
+	}
 }

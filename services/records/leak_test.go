@@ -147,7 +147,7 @@ func TestOddInputIsTheCallersFault(t *testing.T) {
 	raw := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 	for _, query := range []string{
 		"_sort=name&_cursor=" + raw("1.0.\xff"), "_sort=name&_cursor=" + raw("1.0.\x00"), "_cursor=" + raw("1.0.x"), "_cursor=" + raw("zzzzzzzzzzzzzzzzzzzz.0.1"),
-		"name=%00", "name=%ff", "name=%zz", "_sort=", "_sort=-", "_sort=name,", "_sort=name,colour", "_include=%ff:x", "_include:recurse=*", "_revinclude=*", "_sort=name,name,name,name,name,name,name", "_count=1e3", "_count=-1",
+		"name=%00", "name=%ff", "name=%zz", "_sort=-", "_sort=name,", "_sort=name,colour", "_include=%ff:x", "_include:recurse=*", "_revinclude=*:x", "_sort=name,name,name,name,name,name,name", "_count=1e3", "_count=-1",
 		"_count=99999999999999999999", "birthdate=99999", "birthdate=2024-13", "birthdate=xx2024", "identifier=a|b|c", "identifier=|", "_id:text=x", "name:missing=maybe", "general-practitioner=a b",
 		strings.Repeat("_revinclude=Observation:subject&", 31), strings.Repeat("name=a&", 31), "_lastUpdated:missing=true",
 	} {

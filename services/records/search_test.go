@@ -109,6 +109,7 @@ func FuzzSearchQuery(f *testing.F) {
 		"name=a&_sort=-name", "code=http://loinc.org|1,b\\,c&date=ge2020-01-01T10:00:00+07:00", "value-quantity=5.40|x|mg", "_include=Observation:subject:Patient", "_cursor=abc",
 		"subject:Patient.name:exact=a\\,b", "_has:Observation:patient:performer:Practitioner.name=x&_list=a", "patient.general-practitioner._has:Group:member:code=1",
 		"_elements=name,Patient.id&_summary=true&_sort=a,-b", "_type=Patient,Observation&_id=1", "_include:iterate=*&_revinclude=Observation:*",
+		`_content="a b",c&_text=x y&_count=9999&_sort=`, "gender=http://hl7.org/fhir/administrative-gender|&general-practitioner:below=x&_revinclude=*",
 	} {
 		f.Add(s)
 	}

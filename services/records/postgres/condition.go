@@ -93,11 +93,13 @@ func (b *search) code(ctx context.Context, v record.Value, system, code string) 
 }
 
 func (b *search) refers(f record.Filter, v record.Value, t string) string {
-	switch f.Modifier {
-	case "above":
+	switch {
+	case v.Tree != 0:
+		return b.within(f, v, t)
+	case f.Modifier == "above":
 		// A canonical of this version or an older one of the same line.
 		return t + ".target = ANY(" + b.arg(textArray(record.Lines(v.Text))) + "::text[]) AND " + t + ".type = 0"
-	case "below":
+	case f.Modifier == "below":
 		text := record.Clip(v.Text)
 		return "(" + t + ".target = " + b.arg(text) + " OR " + b.begins(t+".target", text+".") + " OR " + b.begins(t+".target", text+"|") + ") AND " + t + ".type = 0"
 	}
@@ -109,6 +111,22 @@ func (b *search) refers(f record.Filter, v record.Value, t string) string {
 		c += " AND " + t + ".type = " + b.arg(v.Ref.Type)
 	}
 	return c
+}
+
+// within is the condition that a reference points at a resource, or at one
+// that it is part of (:above), or that is part of it (:below), however far;
+// each is within reach. A circle ends, since what was found is not followed
+// again.
+func (b *search) within(f record.Filter, v record.Value, t string) string {
+	typ, param := b.arg(v.Ref.Type), b.arg(v.Tree)
+	step := `SELECT r.target FROM h JOIN records.directory d ON d.type = ` + typ + ` AND d.id = h.id AND NOT d.deleted
+		JOIN records.refs r ON r.patient = d.patient AND r.param = ` + param + ` AND r.key = d.key AND r.type = ` + typ
+	if f.Modifier == "below" {
+		step = `SELECT d.id FROM h JOIN records.refs r ON r.param = ` + param + ` AND r.type = ` + typ + ` AND r.target = h.id
+			JOIN records.directory d ON d.key = r.key AND d.type = ` + typ + ` AND NOT d.deleted`
+	}
+	return t + ".type = " + typ + " AND " + t + `.target = ANY(ARRAY(WITH RECURSIVE h(id) AS (SELECT ` + b.arg(v.Ref.Target) + `::text COLLATE "C" UNION ` +
+		step + " WHERE " + b.sqlText.reach("d.patient", b.reach) + ") SELECT id FROM h))"
 }
 
 func (b *search) uri(f record.Filter, v record.Value, t string) string {

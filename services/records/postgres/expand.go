@@ -24,10 +24,6 @@ func (b *search) coded(ctx context.Context, f record.Filter, v record.Value, t s
 	if err != nil {
 		return "", err
 	}
-	implied := false // code elements have no system of their own
-	for _, p := range f.Param.Paths {
-		implied = implied || p.Type == "code"
-	}
 	var systems, list array
 	for _, c := range codes {
 		id, err := b.s.known(ctx, c.System)
@@ -38,7 +34,7 @@ func (b *search) coded(ctx context.Context, f record.Filter, v record.Value, t s
 			systems.int(int64(id))
 			list.text(record.Clip(c.Code))
 		}
-		if implied {
+		if record.Implies(f.Param, c) { // code elements have no system of their own
 			systems.int(0)
 			list.text(record.Clip(c.Code))
 		}

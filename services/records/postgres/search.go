@@ -38,6 +38,8 @@ type search struct {
 	far []record.Filter
 	// forward looks at other resources from the list's; otherwise from theirs.
 	forward bool
+	// only are the resources that have the search's texts, nil without any.
+	only *places
 }
 
 // Search returns a page of matches.
@@ -46,9 +48,13 @@ func (s *Store) Search(ctx context.Context, tx *sql.Tx, q *record.Query, r recor
 	if err != nil {
 		return nil, err
 	}
+	only, err := s.containing(ctx, tx, x, q, r)
+	if err != nil {
+		return nil, err
+	}
 	page := &Page{}
 	if q.Total {
-		b := &search{sqlText: &sqlText{}, s: s, x: x, q: q, reach: r}
+		b := &search{sqlText: &sqlText{}, s: s, x: x, q: q, reach: r, only: only}
 		none, err := b.build(ctx, false)
 		if err != nil {
 			return nil, err
@@ -65,11 +71,11 @@ func (s *Store) Search(ctx context.Context, tx *sql.Tx, q *record.Query, r recor
 	if q.CountOnly {
 		return page, nil
 	}
-	return page, s.page(ctx, tx, x, q, r, page)
+	return page, s.page(ctx, tx, &search{sqlText: &sqlText{}, s: s, x: x, q: q, reach: r, only: only}, page)
 }
 
-func (s *Store) page(ctx context.Context, tx *sql.Tx, x *record.Indexer, q *record.Query, r record.Reach, page *Page) error {
-	b := &search{sqlText: &sqlText{}, s: s, x: x, q: q, reach: r}
+func (s *Store) page(ctx context.Context, tx *sql.Tx, b *search, page *Page) error {
+	q := b.q
 	none, err := b.list(ctx)
 	if err != nil || none {
 		return err
@@ -134,6 +140,13 @@ func (b *search) build(ctx context.Context, page bool) (none bool, err error) {
 		return none, err
 	}
 	b.where = append(b.where, "true")
+	if b.only != nil {
+		if len(b.only.keys) == 0 {
+			return true, nil
+		}
+		b.fresh = true
+		b.where = append(b.where, in("f", "SELECT n.patient, n.key FROM "+b.only.from(b.sqlText, 0, len(b.only.keys))))
+	}
 	driver := b.driver(rest)
 	switch {
 	case driver < 0:

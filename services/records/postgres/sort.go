@@ -65,8 +65,12 @@ func (b *search) order() (joins string) {
 			}
 			rows := record.Filter{Param: s.Param, Number: s.Number, Also: s.Also, Narrowed: s.Narrowed}
 			in, name := sorted[s.By], "o"+strconv.Itoa(i)
+			value := ""
+			if s.By == "string" { // further ways to find a name are no value of it
+				value = " AND o.exact <> ''"
+			}
 			joins += " LEFT JOIN LATERAL (SELECT " + pick + "(o." + in.column + ") AS v FROM records." + in.table +
-				" o WHERE o.patient = f.patient AND o.key = f.key AND " + b.params(rows, "o") + b.narrowed(rows, "o") + ") " + name + " ON true"
+				" o WHERE o.patient = f.patient AND o.key = f.key AND " + b.params(rows, "o") + b.narrowed(rows, "o") + value + ") " + name + " ON true"
 			k.expression, k.typ, k.nullable = name+".v", in.typ, true
 		}
 		b.sorts = append(b.sorts, k)

@@ -33,6 +33,9 @@ func (x *Indexer) filter(typ, name, value string, links int) (f Filter, known bo
 		return x.chain(typ, head, rest, value, links)
 	}
 	base, modifier, modified := strings.Cut(name, ":")
+	if base == "_text" || base == "_content" {
+		return f, true, fault.Newf(fault.Invalid, "%s is asked of the resources that are searched, not through other ones", base)
+	}
 	p := x.defs.Parameters(typ)[base]
 	if p == nil {
 		return f, false, nil

@@ -24,13 +24,13 @@ func (x *Indexer) includeParameter(q *Query, types []string, reverse bool, modif
 	return true, err
 }
 
-// include reads Source:parameter[:Target], Source:* or, forwards, *.
+// include reads Source:parameter[:Target], Source:* or *.
 func (x *Indexer) include(types []string, value string, like Include) ([]Include, error) {
 	parts := strings.Split(value, ":")
 	sources, code := []string{parts[0]}, "*"
 	switch {
-	case value == "*" && !like.Reverse:
-		if sources = types; len(sources) == 0 || like.Iterate {
+	case value == "*":
+		if sources = types; like.Reverse || len(sources) == 0 || like.Iterate {
 			sources = x.defs.Types
 		}
 	case len(parts) == 2 || len(parts) == 3:
@@ -38,7 +38,7 @@ func (x *Indexer) include(types []string, value string, like Include) ([]Include
 			like.Target = parts[2]
 		}
 	default:
-		return nil, fault.New(fault.Invalid, "_include and _revinclude are written Type:parameter or Type:parameter:Target; _include also *", nil)
+		return nil, fault.New(fault.Invalid, "_include and _revinclude are written Type:parameter, Type:parameter:Target, Type:* or *", nil)
 	}
 	if !like.Reverse && !like.Iterate && len(types) > 0 && value != "*" && !slices.Contains(types, parts[0]) {
 		return nil, fault.New(fault.Invalid, "_include begins with the type that is searched; what is included includes others by _include:iterate", nil)
@@ -63,8 +63,28 @@ func (x *Indexer) include(types []string, value string, like Include) ([]Include
 			out = append(out, inc)
 		}
 	}
+	if like.Reverse && code == "*" {
+		out = together(out)
+	}
 	if len(out) == 0 && value != "*" {
 		return nil, fault.Newf(fault.Invalid, "%s has no reference parameter %q", short(parts[0]), short(code))
 	}
 	return out, nil
+}
+
+// together makes one look into the index of several: whatever refers here by
+// any of their parameters. One that is narrowed to a type has the rows of
+// another, which is among them.
+func together(list []Include) []Include {
+	if len(list) == 0 {
+		return nil
+	}
+	one := list[0]
+	one.Narrowed = 0
+	for _, inc := range list[1:] {
+		one.Numbers = append(one.Numbers, inc.Numbers...)
+	}
+	slices.Sort(one.Numbers)
+	one.Numbers = slices.Compact(one.Numbers)
+	return []Include{one}
 }

@@ -25,6 +25,9 @@ func (q *Query) Matchable() error {
 	if q.Count != DefaultCount || q.Total || q.CountOnly || q.Cursor != nil || len(q.Includes) > 0 || len(q.Ignored) > 0 || q.sorted || q.Summary != "" || len(q.Elements) > 0 {
 		return fault.New(fault.Unprocessable, "only search parameters may stand here, not the result's _count, _sort, _include and the like", nil)
 	}
+	if len(q.Texts) > 0 {
+		return fault.New(fault.Unprocessable, "_text and _content cannot stand here: name codes, dates or references", nil)
+	}
 	for _, f := range q.Filters {
 		if !f.matchable() {
 			return fault.Newf(fault.Unprocessable, "the filter %q with this modifier cannot be asked of one resource alone", f.Param.Code)

@@ -54,13 +54,19 @@ func (x *Indexer) ParseSearch(place Place, raw string, lenient bool) (*Query, er
 	for _, p := range pairs {
 		known, err := x.parameter(q, types, p[0], p[1])
 		if err != nil {
-			return nil, err
+			f := fault.Of(err)
+			if f.At == "" {
+				f = f.In(short(p[0]))
+			}
+			return nil, f
 		}
 		switch {
 		case !known && lenient:
 			q.Ignored = append(q.Ignored, short(p[0]))
 		case !known:
-			return nil, fault.Newf(fault.Invalid, "%s has no search parameter %q; see /metadata, or send Prefer: handling=lenient to ignore it", of(place.Type), short(p[0]))
+			return nil, unknown(of(place.Type), p[0])
+		case p[0] == "_count" && p[1] != "": // as it was taken
+			used = append(used, "_count="+strconv.Itoa(q.Count))
 		case p[0] != "_cursor" && p[1] != "":
 			used = append(used, url.QueryEscape(p[0])+"="+url.QueryEscape(p[1]))
 		}
@@ -90,9 +96,21 @@ func of(typ string) string {
 	return typ
 }
 
+// unknown names a parameter that there is not, and the way out.
+func unknown(of, name string) error {
+	instead := "see /metadata, or send Prefer: handling=lenient to ignore it"
+	switch name {
+	case "_query":
+		instead = "no named queries are defined here, so search by parameters"
+	case "_filter":
+		instead = "combine parameters instead: several must all hold, commas part alternatives"
+	}
+	return fault.Newf(fault.Invalid, "%s has no search parameter %q; %s", of, short(name), instead).In(short(name))
+}
+
 // check looks at what only the whole search shows.
 func (x *Indexer) check(q *Query, place Place, used []string) error {
-	if len(q.Filters) > maxFilters || len(q.Ignored) > maxFilters {
+	if len(q.Filters)+len(q.Texts) > maxFilters || len(q.Ignored) > maxFilters {
 		return fault.Newf(fault.Invalid, "at most %d search parameters are allowed", maxFilters)
 	}
 	if q.Type == "" && len(q.Types) == 0 && len(q.Filters) == 0 {
@@ -151,39 +169,29 @@ func (x *Indexer) parameter(q *Query, types []string, name, value string) (known
 	// An empty value is ignored (https://hl7.org/fhir/R4/search.html#escaping).
 	empty := value == ""
 	switch name {
-	case "_count", "_total", "_summary", "_elements", "_format", "_sort":
-		if empty && name != "_sort" {
+	case "_count", "_total", "_summary", "_elements", "_format", "_pretty", "_sort", "_contained", "_containedType":
+		if empty {
 			return true, nil
 		}
-		if name == "_sort" {
-			q.sorted = true
-			return true, x.sort(q, value)
-		}
 		return x.shown(q, name, value)
-	case "_pretty": // http.html#parameters
-		return true, nil
 	case "_type":
-		return q.typed(), nil
+		return q.typed() || empty, nil
 	case "_cursor":
 		q.sealed = value
 		return true, nil
 	}
 	base, modifier, _ := strings.Cut(name, ":")
-	if base == "_include" || base == "_revinclude" {
+	switch base {
+	case "_include", "_revinclude":
 		return x.includeParameter(q, types, base == "_revinclude", modifier, value)
+	case "_text", "_content":
+		return true, x.textParameter(q, name, value)
 	}
 	f, known, err := x.common(types, name, value)
-	if err != nil {
-		f := fault.Of(err)
-		if f.At == "" {
-			f = f.In(short(name))
-		}
-		return true, f
-	}
-	if known && !empty {
+	if known && !empty && err == nil {
 		q.Filters = append(q.Filters, f)
 	}
-	return known, nil
+	return known, err
 }
 
 // shown reads what decides how the answer is shown.
@@ -213,8 +221,16 @@ func (x *Indexer) shown(q *Query, name, value string) (known bool, err error) {
 	case "_elements":
 		q.Elements, err = x.Elements(value)
 		return true, err
+	case "_sort":
+		q.sorted = true
+		return true, x.sort(q, value)
 	case "_format":
 		return strings.Contains(value, "json"), nil
+	case "_contained", "_containedType":
+		// https://hl7.org/fhir/R4/search.html#contained
+		if name == "_containedType" || value != "false" {
+			return true, fault.New(fault.Invalid, "contained resources are not searched by themselves; search for what contains them", nil)
+		}
 	}
 	return true, nil
 }

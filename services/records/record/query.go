@@ -33,6 +33,8 @@ type Query struct {
 	Types []int16
 	// Filters must all hold.
 	Filters []Filter
+	// Texts must all be found.
+	Texts []Text
 	// Sort is never empty; ties are broken by the resource's key.
 	Sort  []Sort
 	Count int
@@ -101,6 +103,9 @@ type Value struct {
 	Low, High int64
 	// Reference.
 	Ref Ref
+	// Tree, of :above and :below, is the number of the parameter by which a
+	// resource is part of another of its type; 0 for a canonical.
+	Tree int16
 	// Quantity or number: the range that the precision leaves open, and the
 	// value as given.
 	NumberLow, NumberHigh, Number string

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -72,6 +73,9 @@ type Needs struct {
 // ErrAgain asks for the transaction to be run again: what it had found was
 // changed before it was locked.
 var ErrAgain = fault.New(fault.Conflict, "somebody else changed the same data at the same time; try again", nil)
+
+// ErrTooCostly is the cause of a refusal for what a search would have to read.
+var ErrTooCostly = errors.New("records: too much to read")
 
 // Author says who writes and why, for the log.
 type Author struct{ Actor, Reason string }

@@ -8,7 +8,6 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/ucum"
-	"github.com/yba-health/yba/pkg/vitext"
 )
 
 var modifiers = map[string][]string{
@@ -36,7 +35,7 @@ func (x *Indexer) values(f *Filter, value string) error {
 	// What is a column of the resource itself has no rows for modifiers.
 	column := f.Number == 0 && (f.Param.Code != "_id" || f.Modifier != "not")
 	if f.Modifier != "" && !typed && (column || !slices.Contains(modifiers[f.Param.Type], f.Modifier)) {
-		return fault.Newf(fault.Invalid, "the modifier :%s does not apply to %s, which is a %s", short(f.Modifier), f.Param.Code, f.Param.Type)
+		return fault.Newf(fault.Invalid, "the modifier :%s does not apply to %s, which is a %s; %s", short(f.Modifier), f.Param.Code, f.Param.Type, applying(f.Param.Type, column))
 	}
 	if slices.Contains([]string{"text", "of-type", "identifier"}, f.Modifier) {
 		if f.Number = x.Number(f.Param.Base, f.Param.Code+":"+f.Modifier); f.Number == 0 {
@@ -78,10 +77,25 @@ func (x *Indexer) values(f *Filter, value string) error {
 			return fault.Newf(fault.Invalid, "at most %d values are allowed", maxValues)
 		}
 	}
+	if f.Modifier == "" || f.Modifier == "not" {
+		f.Values = implied(f.Param, f.Values)
+	}
 	if len(f.Values) == 0 {
 		return fault.New(fault.Invalid, "a value is expected", nil)
 	}
 	return nil
+}
+
+// applying tells which modifiers there are instead.
+func applying(typ string, column bool) string {
+	if column {
+		return "it has no modifiers"
+	}
+	list := "it has :" + strings.Join(modifiers[typ], ", :")
+	if typ == "reference" {
+		list += " and types, such as :Patient"
+	}
+	return list
 }
 
 func (x *Indexer) value(f *Filter, s string) (Value, error) {
@@ -101,7 +115,7 @@ func (x *Indexer) simple(f *Filter, typ, s string) (Value, error) {
 		if f.Modifier == "exact" {
 			v.Text = clip(v.Text, longestText)
 		} else {
-			v.Text = cut(vitext.Fold(v.Text), longestText)
+			v.Text = cut(fold(v.Text), longestText)
 		}
 		if v.Text == "" {
 			return v, fault.New(fault.Invalid, "a text is expected", nil)
@@ -201,12 +215,12 @@ func (x *Indexer) dateValue(s string) (Value, error) {
 const nowhere = math.MaxInt16
 
 func (x *Indexer) referenceValue(f *Filter, v Value) (Value, error) {
-	if f.Modifier == "above" || f.Modifier == "below" {
-		return v, nil // a canonical
-	}
 	s := v.Text
 	if x.Base != "" {
 		s = strings.TrimPrefix(s, x.Base+"/")
+	}
+	if f.Modifier == "above" || f.Modifier == "below" {
+		return x.treeValue(f, v, s)
 	}
 	v.Ref = x.ParseReference(s)
 	named := v.Ref.Type > 0

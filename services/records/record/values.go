@@ -9,7 +9,6 @@ import (
 
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/ucum"
-	"github.com/yba-health/yba/pkg/vitext"
 )
 
 // extraction is the version of what this file, extract.go and home.go make of a
@@ -93,7 +92,7 @@ func (r *Rows) label(n int16, s string) {
 	if n == 0 || s == "" {
 		return
 	}
-	if folded := cut(vitext.Fold(s), longestText); folded != "" {
+	if folded := cut(fold(s), longestText); folded != "" {
 		r.Strings = append(r.Strings, String{Param: n, Folded: folded})
 	}
 }
@@ -103,7 +102,7 @@ func text(r *Rows, n int16, typ string, v fhir.Value) {
 		if s = strings.TrimSpace(s); s == "" {
 			return
 		}
-		if folded := cut(vitext.Fold(s), longestText); folded != "" {
+		if folded := cut(fold(s), longestText); folded != "" {
 			r.Strings = append(r.Strings, String{n, folded, clip(s, longestText)})
 		}
 	}
@@ -117,16 +116,21 @@ func text(r *Rows, n int16, typ string, v fhir.Value) {
 	switch typ {
 	case "HumanName":
 		each("text", "family", "given", "prefix", "suffix")
-		if !v.Get("text").Exists() {
+		var given []string
+		for g := range v.Get("given").Items() {
+			given = append(given, g.Str())
+		}
+		whole, family := strings.Join(given, " "), v.Get("family").Str()
+		name := v.Get("text").Str()
+		if name == "" {
 			// People search for the whole name, family name first or last.
-			var given []string
-			for g := range v.Get("given").Items() {
-				given = append(given, g.Str())
-			}
-			whole, family := strings.Join(given, " "), v.Get("family").Str()
 			add(family + " " + whole)
 			add(whole + " " + family)
 		}
+		if family != "" && whole != "" {
+			name = family + " " + whole
+		}
+		r.spoken(n, fold(name))
 	case "Address":
 		each("text", "line", "city", "district", "state", "postalCode", "country")
 	default:

@@ -164,7 +164,7 @@ func (d *Description) referring(number func(typ, code string) int16) map[string]
 func (d *Description) offered(number func(typ, code string) int16, typ string) []string {
 	var codes []string
 	for code := range d.Definitions.Parameters(typ) {
-		if number(typ, code) != 0 || code == "_id" || code == "_lastUpdated" {
+		if number(typ, code) != 0 || slices.Contains([]string{"_id", "_lastUpdated", "_text", "_content"}, code) {
 			codes = append(codes, code)
 		}
 	}

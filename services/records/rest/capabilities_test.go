@@ -86,3 +86,29 @@ func TestTheCapabilityStatementNamesEveryInteractionAndOperation(t *testing.T) {
 		}
 	}
 }
+
+func TestTextParametersAreAnnounced(t *testing.T) {
+	d, ctx := describe(t), t.Context()
+	x, err := d.Capabilities(ctx, &recordsv1.CapabilitiesRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var statement struct {
+		Rest []struct {
+			Resource []struct {
+				Type        string
+				SearchParam []struct{ Name, Type string }
+			}
+		}
+	}
+	if err := json.Unmarshal(x.GetBody(), &statement); err != nil {
+		t.Fatal(err)
+	}
+	for _, resource := range statement.Rest[0].Resource {
+		for _, name := range []string{"_text", "_content"} {
+			if !slices.ContainsFunc(resource.SearchParam, func(p struct{ Name, Type string }) bool { return p.Name == name && p.Type == "string" }) {
+				t.Errorf("%s is not announced for %s", name, resource.Type)
+			}
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/yba-health/yba/pkg/kit"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/records/caller"
+	"github.com/yba-health/yba/services/records/record"
 	"github.com/yba-health/yba/services/records/terminology"
 )
 
@@ -121,7 +122,7 @@ func encodeError(ctx context.Context, err error, w http.ResponseWriter) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
 	body := fhir.OutcomeOf(f)
-	if errors.Is(err, terminology.ErrTooCostly) {
+	if errors.Is(err, terminology.ErrTooCostly) || errors.Is(err, record.ErrTooCostly) {
 		body = fhir.Outcome(fhir.Issue{Severity: "error", Code: "too-costly", Diagnostics: f.Message, Expression: f.At})
 	}
 	// A client that left is no error.

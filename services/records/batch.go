@@ -119,6 +119,9 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 		c.stored, c.settled = c.old, true
 		return nil
 	}
+	if c.verb == "update" && fhir.Subsetted(doc.Root()) {
+		return record.Partial()
+	}
 	if err := b.collect(c, doc.Root()); err != nil {
 		return err
 	}

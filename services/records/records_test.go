@@ -25,6 +25,13 @@ func TestAResourceIsCreatedReadUpdatedAndDeleted(t *testing.T) {
 	if err != nil || same.GetVersion() != 1 {
 		t.Fatalf("an update that changes nothing made version %d (%v)", same.GetVersion(), err)
 	}
+	part, err := r.Read(ctx, &recordsv1.ReadRequest{Type: "Patient", Id: p.GetId(), Query: "_elements=name"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = r.Update(ctx, &recordsv1.UpdateRequest{Type: "Patient", Id: p.GetId(), Body: part.GetBody()}); !fault.Is(err, fault.Unprocessable) {
+		t.Fatalf("a part of the Patient replaced the whole: %v", err)
+	}
 	changed := strings.Replace(string(p.GetBody()), "female", "male", 1)
 	two, err := r.Update(ctx, &recordsv1.UpdateRequest{Type: "Patient", Id: p.GetId(), Body: []byte(changed), IfMatch: "1"})
 	if err != nil || two.GetVersion() != 2 {

@@ -122,8 +122,7 @@ func (im *importing) compose(l *line) error {
 		return fault.Newf(fault.Unprocessable, "a %s belongs to the account that writes it; write it by itself", l.typ).In("resourceType")
 	}
 	if fhir.Subsetted(v) {
-		// What it leaves out would be lost (https://hl7.org/fhir/R4/search.html#summary).
-		return fault.New(fault.Unprocessable, "the resource is tagged SUBSETTED: it is a part of one, which would replace the whole", nil).In("meta.tag")
+		return record.Partial()
 	}
 	if err := im.b.Valid(v); err != nil {
 		return err
@@ -372,11 +371,15 @@ func (im *importing) next(l *line, old *record.Stored) (*record.Write, error) {
 		return nil, err
 	}
 	if !old.Deleted {
-		if bytes.Equal(restamp(doc.Root(), w.ID, old.Version, old.Updated), old.Body) {
+		same := restamp(doc.Root(), w.ID, old.Version, old.Updated)
+		if old.Same(same, nil) {
 			return nil, nil
 		}
 		before, err := fhir.Parse(old.Body)
 		if err != nil {
+			return nil, err
+		}
+		if stamped, err := fhir.Parse(same); err != nil || len(old.Splices) == 0 && fhir.SameContent(before.Root(), stamped.Root()) {
 			return nil, err
 		}
 		w.Op, w.Old = "update", &record.Old{Patient: old.Patient}

@@ -68,15 +68,20 @@ func TestImportingAFileTwiceChangesNothing(t *testing.T) {
 		recordstest.Person("an", "Lê", "An", "1", "95012", "1950"),
 		recordstest.Observation("o1", "an", "1", "2026", "1.50"),
 		`{"resourceType":"Organization","id":"g","meta":{"versionId":"7","lastUpdated":"2001-01-01T00:00:00Z"},"name":"G"}`,
+		// Its data is kept apart from the body.
+		`{"resourceType":"Binary","id":"b","contentType":"image/png","data":"` + strings.Repeat("AbC/", 50_000) + `"}`,
 	}
-	if got := counts(r.Load(ctx, t, lines...)); got != [4]int64{3, 0, 0, 0} {
+	if got := counts(r.Load(ctx, t, lines...)); got != [4]int64{4, 0, 0, 0} {
 		t.Fatalf("first %v", got)
 	}
-	if got := counts(r.Load(ctx, t, lines...)); got != [4]int64{0, 0, 3, 0} {
+	if got := counts(r.Load(ctx, t, lines...)); got != [4]int64{0, 0, 4, 0} {
 		t.Errorf("second %v", got)
 	}
+	if got := counts(r.Load(ctx, t, `{"name":"G", "id":"g", "resourceType":"Organization"}`)); got != [4]int64{0, 0, 1, 0} {
+		t.Errorf("in other words %v", got)
+	}
 	lines[1] = strings.Replace(lines[1], "1.50", "1.5", 1)
-	if got := counts(r.Load(ctx, t, lines...)); got != [4]int64{0, 1, 2, 0} {
+	if got := counts(r.Load(ctx, t, lines...)); got != [4]int64{0, 1, 3, 0} {
 		t.Errorf("changed %v", got)
 	}
 	if f := r.Find(ctx, t, "Observation", "value-quantity=1.5&_total=accurate"); f.Total != 1 {
@@ -85,7 +90,7 @@ func TestImportingAFileTwiceChangesNothing(t *testing.T) {
 	if _, err := r.Delete(ctx, &recordsv1.DeleteRequest{Type: "Organization", Id: "g"}); err != nil {
 		t.Fatal(err)
 	}
-	if got := counts(r.Load(ctx, t, lines...)); got != [4]int64{1, 0, 2, 0} {
+	if got := counts(r.Load(ctx, t, lines...)); got != [4]int64{1, 0, 3, 0} {
 		t.Errorf("after a deletion %v", got)
 	}
 	x, err := r.Read(ctx, &recordsv1.ReadRequest{Type: "Organization", Id: "g"})

@@ -80,6 +80,12 @@ func NotHere(typ string) error {
 	return fault.Newf(fault.Unprocessable, "the Patient that the %s belongs to is not here", typ)
 }
 
+// Partial refuses a part of a resource, which would replace the whole
+// (https://hl7.org/fhir/R4/search.html#summary).
+func Partial() error {
+	return fault.New(fault.Unprocessable, "the resource is tagged SUBSETTED: it is a part of one, which would replace the whole; read it whole and change that", nil).In("meta.tag")
+}
+
 // elsewhere refuses what would lie in no compartment, and be open to all.
 func elsewhere(at fhir.Value) error {
 	f := fault.New(fault.Unprocessable, "a Patient is referred to as Patient/id; what belongs to a person on another server cannot be kept here", nil)

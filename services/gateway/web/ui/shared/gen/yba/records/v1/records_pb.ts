@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file yba/records/v1/records.proto.
  */
 export const file_yba_records_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("Chx5YmEvcmVjb3Jkcy92MS9yZWNvcmRzLnByb3RvEg55YmEucmVjb3Jkcy52MSJoCgtSZWFkUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEhUKDWlmX25vbmVfbWF0Y2gYAyABKAkSGQoRaWZfbW9kaWZpZWRfc2luY2UYBCABKAkSDQoFcXVlcnkYBSABKAkiTgoSUmVhZFZlcnNpb25SZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoCRINCgVxdWVyeRgEIAEoCSJCCg1DcmVhdGVSZXF1ZXN0EgwKBHR5cGUYASABKAkSDAoEYm9keRgCIAEoDBIVCg1pZl9ub25lX2V4aXN0GAMgASgJIlgKD1ZhbGlkYXRlUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEgwKBGJvZHkYAyABKAwSDAoEbW9kZRgEIAEoCRIPCgdwcm9maWxlGAUgASgJIm8KDVVwZGF0ZVJlcXVlc3QSDAoEdHlwZRgBIAEoCRIKCgJpZBgCIAEoCRIMCgRib2R5GAMgASgMEhAKCGlmX21hdGNoGAQgASgJEhUKDWlmX25vbmVfbWF0Y2gYBSABKAkSDQoFcXVlcnkYBiABKAkibQoMUGF0Y2hSZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDAoEYm9keRgDIAEoDBIUCgxjb250ZW50X3R5cGUYBCABKAkSEAoIaWZfbWF0Y2gYBSABKAkSDQoFcXVlcnkYBiABKAkiSgoNRGVsZXRlUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEhAKCGlmX21hdGNoGAMgASgJEg0KBXF1ZXJ5GAQgASgJIooBCghSZXNvdXJjZRIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEg8KB3ZlcnNpb24YAyABKAMSFAoMbGFzdF91cGRhdGVkGAQgASgJEgwKBGJvZHkYBSABKAwSDwoHY3JlYXRlZBgGIAEoCBIPCgdkZWxldGVkGAcgASgIEg0KBWNvdW50GAggASgFIjkKDkhpc3RvcnlSZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDQoFcXVlcnkYAyABKAkiagoNU2VhcmNoUmVxdWVzdBIMCgR0eXBlGAEgASgJEg0KBXF1ZXJ5GAIgASgJEg8KB2xlbmllbnQYAyABKAgSEwoLY29tcGFydG1lbnQYBCABKAkSFgoOY29tcGFydG1lbnRfaWQYBSABKAkiMQoPVHJhbnNhY3RSZXF1ZXN0Eg4KBmJ1bmRsZRgBIAEoDBIOCgZwcmVmZXIYAiABKAkiMwoRRXZlcnl0aGluZ1JlcXVlc3QSDwoHcGF0aWVudBgBIAEoCRINCgVxdWVyeRgCIAEoCSIjChNDYXBhYmlsaXRpZXNSZXF1ZXN0EgwKBGZvcm0YASABKAkiSwoSVGVybWlub2xvZ3lSZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDQoFcXVlcnkYAyABKAkSDAoEYm9keRgEIAEoDCJJChBPcGVyYXRpb25SZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDQoFcXVlcnkYAyABKAkSDAoEYm9keRgEIAEoDCIWCgZCdW5kbGUSDAoEYm9keRgBIAEoDCJPCg5DaGFuZ2VzUmVxdWVzdBIOCgZjdXJzb3IYASABKAkSDQoFbGltaXQYAiABKAUSDwoHd2FpdF9tcxgDIAEoBRINCgV0eXBlcxgEIAMoCSJKCg9DaGFuZ2VzUmVzcG9uc2USJwoHY2hhbmdlcxgBIAMoCzIWLnliYS5yZWNvcmRzLnYxLkNoYW5nZRIOCgZjdXJzb3IYAiABKAkihgEKBkNoYW5nZRILCgNzZXEYASABKAMSDAoEdHlwZRgCIAEoCRIKCgJpZBgDIAEoCRIPCgd2ZXJzaW9uGAQgASgDEg8KB3BhdGllbnQYBSABKAkSCgoCYXQYBiABKAkSDQoFYWN0b3IYByABKAkSCgoCb3AYCCABKAkSDAoEYm9keRgJIAEoDCIRCg9JbmRleGluZ1JlcXVlc3QigwEKEEluZGV4aW5nUmVzcG9uc2USOAoFdHlwZXMYASADKAsyKS55YmEucmVjb3Jkcy52MS5JbmRleGluZ1Jlc3BvbnNlLlByb2dyZXNzGjUKCFByb2dyZXNzEgwKBHR5cGUYASABKAkSDAoEZG9uZRgCIAEoAxINCgV0b3RhbBgDIAEoAyI2ChlTdWJzY3JpcHRpb25TdGF0dXNSZXF1ZXN0EgoKAmlkGAEgASgJEg0KBXF1ZXJ5GAIgASgJIjYKGVN1YnNjcmlwdGlvbkV2ZW50c1JlcXVlc3QSCgoCaWQYASABKAkSDQoFcXVlcnkYAiABKAkiJgoYU3Vic2NyaXB0aW9uVG9rZW5SZXF1ZXN0EgoKAmlkGAEgASgJIicKGVN1YnNjcmlwdGlvblNlY3JldFJlcXVlc3QSCgoCaWQYASABKAkiLAoeU3Vic2NyaXB0aW9uRGVhZExldHRlcnNSZXF1ZXN0EgoKAmlkGAEgASgJIjgKGVN1YnNjcmlwdGlvblJlc2VuZFJlcXVlc3QSCgoCaWQYASABKAkSDwoHbnVtYmVycxgCIAMoAyJeCg1FeHBvcnRSZXF1ZXN0Eg0KBWxldmVsGAEgASgJEg0KBWdyb3VwGAIgASgJEg0KBXF1ZXJ5GAMgASgJEg8KB2xlbmllbnQYBCABKAgSDwoHcmVxdWVzdBgFIAEoCSIdCg5FeHBvcnRSZXNwb25zZRILCgNqb2IYASABKAkiIgoTRXhwb3J0U3RhdHVzUmVxdWVzdBILCgNqb2IYASABKAkiXQoURXhwb3J0U3RhdHVzUmVzcG9uc2USEAoIY29tcGxldGUYASABKAgSEAoIcHJvZ3Jlc3MYAiABKAkSEAoIbWFuaWZlc3QYAyABKAwSDwoHZXhwaXJlcxgEIAEoCSJOChFFeHBvcnRGaWxlUmVxdWVzdBILCgNqb2IYASABKAkSDAoEZmlsZRgCIAEoBRINCgVhZnRlchgDIAEoCRIPCgdkZWxldGVkGAQgASgIIjEKEkV4cG9ydEZpbGVSZXNwb25zZRINCgVsaW5lcxgBIAEoDBIMCgRuZXh0GAIgASgJIiIKE0V4cG9ydENhbmNlbFJlcXVlc3QSCwoDam9iGAEgASgJIhYKFEV4cG9ydENhbmNlbFJlc3BvbnNlIi0KDUltcG9ydFJlcXVlc3QSDQoFbGluZXMYASABKAwSDQoFZmlyc3QYAiABKAMiggEKDkltcG9ydFJlc3BvbnNlEg8KB2NyZWF0ZWQYASABKAMSDwoHdXBkYXRlZBgCIAEoAxIRCgl1bmNoYW5nZWQYAyABKAMSDgoGZmFpbGVkGAQgASgDEisKBmVycm9ycxgFIAMoCzIbLnliYS5yZWNvcmRzLnYxLkltcG9ydEVycm9yIkcKC0ltcG9ydEVycm9yEgwKBGxpbmUYASABKAMSDQoFY2xhc3MYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIKCgJhdBgEIAEoCTLqFAoHUmVjb3JkcxI9CgRSZWFkEhsueWJhLnJlY29yZHMudjEuUmVhZFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJLCgtSZWFkVmVyc2lvbhIiLnliYS5yZWNvcmRzLnYxLlJlYWRWZXJzaW9uUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkEKBkNyZWF0ZRIdLnliYS5yZWNvcmRzLnYxLkNyZWF0ZVJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJBCgZVcGRhdGUSHS55YmEucmVjb3Jkcy52MS5VcGRhdGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USPwoFUGF0Y2gSHC55YmEucmVjb3Jkcy52MS5QYXRjaFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJBCgZEZWxldGUSHS55YmEucmVjb3Jkcy52MS5EZWxldGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USQQoHSGlzdG9yeRIeLnliYS5yZWNvcmRzLnYxLkhpc3RvcnlSZXF1ZXN0GhYueWJhLnJlY29yZHMudjEuQnVuZGxlEj8KBlNlYXJjaBIdLnliYS5yZWNvcmRzLnYxLlNlYXJjaFJlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSQwoIVHJhbnNhY3QSHy55YmEucmVjb3Jkcy52MS5UcmFuc2FjdFJlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSRwoKRXZlcnl0aGluZxIhLnliYS5yZWNvcmRzLnYxLkV2ZXJ5dGhpbmdSZXF1ZXN0GhYueWJhLnJlY29yZHMudjEuQnVuZGxlEkUKCFZhbGlkYXRlEh8ueWJhLnJlY29yZHMudjEuVmFsaWRhdGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USTQoMQ2FwYWJpbGl0aWVzEiMueWJhLnJlY29yZHMudjEuQ2FwYWJpbGl0aWVzUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkYKBkV4cGFuZBIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkYKBkxvb2t1cBIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkwKDFZhbGlkYXRlQ29kZRIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkEKBU1hdGNoEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoWLnliYS5yZWNvcmRzLnYxLkJ1bmRsZRJDCgVNZXJnZRIgLnliYS5yZWNvcmRzLnYxLk9wZXJhdGlvblJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJFCgdVbm1lcmdlEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkEKBUxhc3ROEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoWLnliYS5yZWNvcmRzLnYxLkJ1bmRsZRJCCgRNZXRhEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkUKB01ldGFBZGQSIC55YmEucmVjb3Jkcy52MS5PcGVyYXRpb25SZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USSAoKTWV0YURlbGV0ZRIgLnliYS5yZWNvcmRzLnYxLk9wZXJhdGlvblJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJKCgdDaGFuZ2VzEh4ueWJhLnJlY29yZHMudjEuQ2hhbmdlc1JlcXVlc3QaHy55YmEucmVjb3Jkcy52MS5DaGFuZ2VzUmVzcG9uc2USTQoISW5kZXhpbmcSHy55YmEucmVjb3Jkcy52MS5JbmRleGluZ1JlcXVlc3QaIC55YmEucmVjb3Jkcy52MS5JbmRleGluZ1Jlc3BvbnNlElcKElN1YnNjcmlwdGlvblN0YXR1cxIpLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblN0YXR1c1JlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSVwoSU3Vic2NyaXB0aW9uRXZlbnRzEikueWJhLnJlY29yZHMudjEuU3Vic2NyaXB0aW9uRXZlbnRzUmVxdWVzdBoWLnliYS5yZWNvcmRzLnYxLkJ1bmRsZRJXChFTdWJzY3JpcHRpb25Ub2tlbhIoLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblRva2VuUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlElkKElN1YnNjcmlwdGlvblNlY3JldBIpLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblNlY3JldFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJjChdTdWJzY3JpcHRpb25EZWFkTGV0dGVycxIuLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvbkRlYWRMZXR0ZXJzUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlElkKElN1YnNjcmlwdGlvblJlc2VuZBIpLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblJlc2VuZFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJHCgZFeHBvcnQSHS55YmEucmVjb3Jkcy52MS5FeHBvcnRSZXF1ZXN0Gh4ueWJhLnJlY29yZHMudjEuRXhwb3J0UmVzcG9uc2USWQoMRXhwb3J0U3RhdHVzEiMueWJhLnJlY29yZHMudjEuRXhwb3J0U3RhdHVzUmVxdWVzdBokLnliYS5yZWNvcmRzLnYxLkV4cG9ydFN0YXR1c1Jlc3BvbnNlElMKCkV4cG9ydEZpbGUSIS55YmEucmVjb3Jkcy52MS5FeHBvcnRGaWxlUmVxdWVzdBoiLnliYS5yZWNvcmRzLnYxLkV4cG9ydEZpbGVSZXNwb25zZRJZCgxFeHBvcnRDYW5jZWwSIy55YmEucmVjb3Jkcy52MS5FeHBvcnRDYW5jZWxSZXF1ZXN0GiQueWJhLnJlY29yZHMudjEuRXhwb3J0Q2FuY2VsUmVzcG9uc2USRwoGSW1wb3J0Eh0ueWJhLnJlY29yZHMudjEuSW1wb3J0UmVxdWVzdBoeLnliYS5yZWNvcmRzLnYxLkltcG9ydFJlc3BvbnNlQj5aPGdpdGh1Yi5jb20veWJhLWhlYWx0aC95YmEvcHJvdG8vZ2VuL3liYS9yZWNvcmRzL3YxO3JlY29yZHN2MWIGcHJvdG8z");
+  fileDesc("Chx5YmEvcmVjb3Jkcy92MS9yZWNvcmRzLnByb3RvEg55YmEucmVjb3Jkcy52MSJoCgtSZWFkUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEhUKDWlmX25vbmVfbWF0Y2gYAyABKAkSGQoRaWZfbW9kaWZpZWRfc2luY2UYBCABKAkSDQoFcXVlcnkYBSABKAkiTgoSUmVhZFZlcnNpb25SZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoCRINCgVxdWVyeRgEIAEoCSJCCg1DcmVhdGVSZXF1ZXN0EgwKBHR5cGUYASABKAkSDAoEYm9keRgCIAEoDBIVCg1pZl9ub25lX2V4aXN0GAMgASgJIlgKD1ZhbGlkYXRlUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEgwKBGJvZHkYAyABKAwSDAoEbW9kZRgEIAEoCRIPCgdwcm9maWxlGAUgASgJIm8KDVVwZGF0ZVJlcXVlc3QSDAoEdHlwZRgBIAEoCRIKCgJpZBgCIAEoCRIMCgRib2R5GAMgASgMEhAKCGlmX21hdGNoGAQgASgJEhUKDWlmX25vbmVfbWF0Y2gYBSABKAkSDQoFcXVlcnkYBiABKAkibQoMUGF0Y2hSZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDAoEYm9keRgDIAEoDBIUCgxjb250ZW50X3R5cGUYBCABKAkSEAoIaWZfbWF0Y2gYBSABKAkSDQoFcXVlcnkYBiABKAkiSgoNRGVsZXRlUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEhAKCGlmX21hdGNoGAMgASgJEg0KBXF1ZXJ5GAQgASgJIooBCghSZXNvdXJjZRIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEg8KB3ZlcnNpb24YAyABKAMSFAoMbGFzdF91cGRhdGVkGAQgASgJEgwKBGJvZHkYBSABKAwSDwoHY3JlYXRlZBgGIAEoCBIPCgdkZWxldGVkGAcgASgIEg0KBWNvdW50GAggASgFIjkKDkhpc3RvcnlSZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDQoFcXVlcnkYAyABKAkiagoNU2VhcmNoUmVxdWVzdBIMCgR0eXBlGAEgASgJEg0KBXF1ZXJ5GAIgASgJEg8KB2xlbmllbnQYAyABKAgSEwoLY29tcGFydG1lbnQYBCABKAkSFgoOY29tcGFydG1lbnRfaWQYBSABKAkiMQoPVHJhbnNhY3RSZXF1ZXN0Eg4KBmJ1bmRsZRgBIAEoDBIOCgZwcmVmZXIYAiABKAkiQQoRRXZlcnl0aGluZ1JlcXVlc3QSDwoHcGF0aWVudBgBIAEoCRINCgVxdWVyeRgCIAEoCRIMCgRib2R5GAMgASgMIiMKE0NhcGFiaWxpdGllc1JlcXVlc3QSDAoEZm9ybRgBIAEoCSJLChJUZXJtaW5vbG9neVJlcXVlc3QSDAoEdHlwZRgBIAEoCRIKCgJpZBgCIAEoCRINCgVxdWVyeRgDIAEoCRIMCgRib2R5GAQgASgMIkkKEE9wZXJhdGlvblJlcXVlc3QSDAoEdHlwZRgBIAEoCRIKCgJpZBgCIAEoCRINCgVxdWVyeRgDIAEoCRIMCgRib2R5GAQgASgMIhYKBkJ1bmRsZRIMCgRib2R5GAEgASgMIk8KDkNoYW5nZXNSZXF1ZXN0Eg4KBmN1cnNvchgBIAEoCRINCgVsaW1pdBgCIAEoBRIPCgd3YWl0X21zGAMgASgFEg0KBXR5cGVzGAQgAygJIlgKD0NoYW5nZXNSZXNwb25zZRInCgdjaGFuZ2VzGAEgAygLMhYueWJhLnJlY29yZHMudjEuQ2hhbmdlEg4KBmN1cnNvchgCIAEoCRIMCgRtb3JlGAMgASgIIoYBCgZDaGFuZ2USCwoDc2VxGAEgASgDEgwKBHR5cGUYAiABKAkSCgoCaWQYAyABKAkSDwoHdmVyc2lvbhgEIAEoAxIPCgdwYXRpZW50GAUgASgJEgoKAmF0GAYgASgJEg0KBWFjdG9yGAcgASgJEgoKAm9wGAggASgJEgwKBGJvZHkYCSABKAwiEQoPSW5kZXhpbmdSZXF1ZXN0IoMBChBJbmRleGluZ1Jlc3BvbnNlEjgKBXR5cGVzGAEgAygLMikueWJhLnJlY29yZHMudjEuSW5kZXhpbmdSZXNwb25zZS5Qcm9ncmVzcxo1CghQcm9ncmVzcxIMCgR0eXBlGAEgASgJEgwKBGRvbmUYAiABKAMSDQoFdG90YWwYAyABKAMiNgoZU3Vic2NyaXB0aW9uU3RhdHVzUmVxdWVzdBIKCgJpZBgBIAEoCRINCgVxdWVyeRgCIAEoCSI2ChlTdWJzY3JpcHRpb25FdmVudHNSZXF1ZXN0EgoKAmlkGAEgASgJEg0KBXF1ZXJ5GAIgASgJIiYKGFN1YnNjcmlwdGlvblRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCSInChlTdWJzY3JpcHRpb25TZWNyZXRSZXF1ZXN0EgoKAmlkGAEgASgJIiwKHlN1YnNjcmlwdGlvbkRlYWRMZXR0ZXJzUmVxdWVzdBIKCgJpZBgBIAEoCSI4ChlTdWJzY3JpcHRpb25SZXNlbmRSZXF1ZXN0EgoKAmlkGAEgASgJEg8KB251bWJlcnMYAiADKAMiNwoZU3Vic2NyaXB0aW9uUXVldWVzUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZmYWlsZWQYAiABKAgiTwoaU3Vic2NyaXB0aW9uUXVldWVzUmVzcG9uc2USMQoGcXVldWVzGAEgAygLMiEueWJhLnJlY29yZHMudjEuU3Vic2NyaXB0aW9uUXVldWUi2wEKEVN1YnNjcmlwdGlvblF1ZXVlEgoKAmlkGAEgASgJEg0KBW93bmVyGAIgASgJEg4KBnN0YXR1cxgDIAEoCRIPCgdjaGFubmVsGAQgASgJEgwKBGhvc3QYBSABKAkSDwoHd2FpdGluZxgGIAEoAxIMCgRkZWFkGAcgASgDEhAKCGZhaWx1cmVzGAggASgDEgwKBHNlbnQYCSABKAkSCwoDZHVlGAogASgJEjAKDGRlYWRfbGV0dGVycxgLIAMoCzIaLnliYS5yZWNvcmRzLnYxLkRlYWRMZXR0ZXIiKgoKRGVhZExldHRlchIOCgZudW1iZXIYASABKAMSDAoEdGltZRgCIAEoCSJIChlTdWJzY3JpcHRpb25SZXZpdmVSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnJlc2VuZBgCIAEoCBIPCgdudW1iZXJzGAMgAygDIjwKGlN1YnNjcmlwdGlvblJldml2ZVJlc3BvbnNlEg4KBnF1ZXVlZBgBIAEoAxIOCgZzdGF0dXMYAiABKAkiXgoNRXhwb3J0UmVxdWVzdBINCgVsZXZlbBgBIAEoCRINCgVncm91cBgCIAEoCRINCgVxdWVyeRgDIAEoCRIPCgdsZW5pZW50GAQgASgIEg8KB3JlcXVlc3QYBSABKAkiLgoORXhwb3J0UmVzcG9uc2USCwoDam9iGAEgASgJEg8KB2lnbm9yZWQYAiADKAkiIgoTRXhwb3J0U3RhdHVzUmVxdWVzdBILCgNqb2IYASABKAkiXQoURXhwb3J0U3RhdHVzUmVzcG9uc2USEAoIY29tcGxldGUYASABKAgSEAoIcHJvZ3Jlc3MYAiABKAkSEAoIbWFuaWZlc3QYAyABKAwSDwoHZXhwaXJlcxgEIAEoCSJOChFFeHBvcnRGaWxlUmVxdWVzdBILCgNqb2IYASABKAkSDAoEZmlsZRgCIAEoBRINCgVhZnRlchgDIAEoCRIPCgdkZWxldGVkGAQgASgIIjEKEkV4cG9ydEZpbGVSZXNwb25zZRINCgVsaW5lcxgBIAEoDBIMCgRuZXh0GAIgASgJIiIKE0V4cG9ydENhbmNlbFJlcXVlc3QSCwoDam9iGAEgASgJIhYKFEV4cG9ydENhbmNlbFJlc3BvbnNlIi0KDUltcG9ydFJlcXVlc3QSDQoFbGluZXMYASABKAwSDQoFZmlyc3QYAiABKAMiggEKDkltcG9ydFJlc3BvbnNlEg8KB2NyZWF0ZWQYASABKAMSDwoHdXBkYXRlZBgCIAEoAxIRCgl1bmNoYW5nZWQYAyABKAMSDgoGZmFpbGVkGAQgASgDEisKBmVycm9ycxgFIAMoCzIbLnliYS5yZWNvcmRzLnYxLkltcG9ydEVycm9yIkcKC0ltcG9ydEVycm9yEgwKBGxpbmUYASABKAMSDQoFY2xhc3MYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIKCgJhdBgEIAEoCTLEFgoHUmVjb3JkcxI9CgRSZWFkEhsueWJhLnJlY29yZHMudjEuUmVhZFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJLCgtSZWFkVmVyc2lvbhIiLnliYS5yZWNvcmRzLnYxLlJlYWRWZXJzaW9uUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkEKBkNyZWF0ZRIdLnliYS5yZWNvcmRzLnYxLkNyZWF0ZVJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJBCgZVcGRhdGUSHS55YmEucmVjb3Jkcy52MS5VcGRhdGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USPwoFUGF0Y2gSHC55YmEucmVjb3Jkcy52MS5QYXRjaFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJBCgZEZWxldGUSHS55YmEucmVjb3Jkcy52MS5EZWxldGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USQQoHSGlzdG9yeRIeLnliYS5yZWNvcmRzLnYxLkhpc3RvcnlSZXF1ZXN0GhYueWJhLnJlY29yZHMudjEuQnVuZGxlEj8KBlNlYXJjaBIdLnliYS5yZWNvcmRzLnYxLlNlYXJjaFJlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSQwoIVHJhbnNhY3QSHy55YmEucmVjb3Jkcy52MS5UcmFuc2FjdFJlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSRwoKRXZlcnl0aGluZxIhLnliYS5yZWNvcmRzLnYxLkV2ZXJ5dGhpbmdSZXF1ZXN0GhYueWJhLnJlY29yZHMudjEuQnVuZGxlEkUKCFZhbGlkYXRlEh8ueWJhLnJlY29yZHMudjEuVmFsaWRhdGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USTQoMQ2FwYWJpbGl0aWVzEiMueWJhLnJlY29yZHMudjEuQ2FwYWJpbGl0aWVzUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkYKBkV4cGFuZBIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkYKBkxvb2t1cBIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkwKDFZhbGlkYXRlQ29kZRIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkEKBU1hdGNoEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoWLnliYS5yZWNvcmRzLnYxLkJ1bmRsZRJDCgVNZXJnZRIgLnliYS5yZWNvcmRzLnYxLk9wZXJhdGlvblJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJFCgdVbm1lcmdlEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkEKBUxhc3ROEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoWLnliYS5yZWNvcmRzLnYxLkJ1bmRsZRJCCgRNZXRhEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkUKB01ldGFBZGQSIC55YmEucmVjb3Jkcy52MS5PcGVyYXRpb25SZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USSAoKTWV0YURlbGV0ZRIgLnliYS5yZWNvcmRzLnYxLk9wZXJhdGlvblJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJKCgdDaGFuZ2VzEh4ueWJhLnJlY29yZHMudjEuQ2hhbmdlc1JlcXVlc3QaHy55YmEucmVjb3Jkcy52MS5DaGFuZ2VzUmVzcG9uc2USTQoISW5kZXhpbmcSHy55YmEucmVjb3Jkcy52MS5JbmRleGluZ1JlcXVlc3QaIC55YmEucmVjb3Jkcy52MS5JbmRleGluZ1Jlc3BvbnNlElcKElN1YnNjcmlwdGlvblN0YXR1cxIpLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblN0YXR1c1JlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSVwoSU3Vic2NyaXB0aW9uRXZlbnRzEikueWJhLnJlY29yZHMudjEuU3Vic2NyaXB0aW9uRXZlbnRzUmVxdWVzdBoWLnliYS5yZWNvcmRzLnYxLkJ1bmRsZRJXChFTdWJzY3JpcHRpb25Ub2tlbhIoLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblRva2VuUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlElkKElN1YnNjcmlwdGlvblNlY3JldBIpLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblNlY3JldFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJjChdTdWJzY3JpcHRpb25EZWFkTGV0dGVycxIuLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvbkRlYWRMZXR0ZXJzUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlElkKElN1YnNjcmlwdGlvblJlc2VuZBIpLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblJlc2VuZFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJrChJTdWJzY3JpcHRpb25RdWV1ZXMSKS55YmEucmVjb3Jkcy52MS5TdWJzY3JpcHRpb25RdWV1ZXNSZXF1ZXN0GioueWJhLnJlY29yZHMudjEuU3Vic2NyaXB0aW9uUXVldWVzUmVzcG9uc2USawoSU3Vic2NyaXB0aW9uUmV2aXZlEikueWJhLnJlY29yZHMudjEuU3Vic2NyaXB0aW9uUmV2aXZlUmVxdWVzdBoqLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblJldml2ZVJlc3BvbnNlEkcKBkV4cG9ydBIdLnliYS5yZWNvcmRzLnYxLkV4cG9ydFJlcXVlc3QaHi55YmEucmVjb3Jkcy52MS5FeHBvcnRSZXNwb25zZRJZCgxFeHBvcnRTdGF0dXMSIy55YmEucmVjb3Jkcy52MS5FeHBvcnRTdGF0dXNSZXF1ZXN0GiQueWJhLnJlY29yZHMudjEuRXhwb3J0U3RhdHVzUmVzcG9uc2USUwoKRXhwb3J0RmlsZRIhLnliYS5yZWNvcmRzLnYxLkV4cG9ydEZpbGVSZXF1ZXN0GiIueWJhLnJlY29yZHMudjEuRXhwb3J0RmlsZVJlc3BvbnNlElkKDEV4cG9ydENhbmNlbBIjLnliYS5yZWNvcmRzLnYxLkV4cG9ydENhbmNlbFJlcXVlc3QaJC55YmEucmVjb3Jkcy52MS5FeHBvcnRDYW5jZWxSZXNwb25zZRJHCgZJbXBvcnQSHS55YmEucmVjb3Jkcy52MS5JbXBvcnRSZXF1ZXN0Gh4ueWJhLnJlY29yZHMudjEuSW1wb3J0UmVzcG9uc2VCPlo8Z2l0aHViLmNvbS95YmEtaGVhbHRoL3liYS9wcm90by9nZW4veWJhL3JlY29yZHMvdjE7cmVjb3Jkc3YxYgZwcm90bzM");
 
 /**
  * @generated from message yba.records.v1.ReadRequest
@@ -839,9 +839,18 @@ export type EverythingRequest = Message<"yba.records.v1.EverythingRequest"> & {
   patient: string;
 
   /**
+   * The operation's parameters, URL-encoded.
+   *
    * @generated from field: string query = 2;
    */
   query: string;
+
+  /**
+   * A Parameters resource with further ones, as FHIR JSON; may be empty.
+   *
+   * @generated from field: bytes body = 3;
+   */
+  body: Uint8Array;
 };
 
 /**
@@ -856,9 +865,18 @@ export type EverythingRequestJson = {
   patient?: string;
 
   /**
+   * The operation's parameters, URL-encoded.
+   *
    * @generated from field: string query = 2;
    */
   query?: string;
+
+  /**
+   * A Parameters resource with further ones, as FHIR JSON; may be empty.
+   *
+   * @generated from field: bytes body = 3;
+   */
+  body?: string;
 };
 
 /**
@@ -1170,6 +1188,14 @@ export type ChangesResponse = Message<"yba.records.v1.ChangesResponse"> & {
    * @generated from field: string cursor = 2;
    */
   cursor: string;
+
+  /**
+   * The log may go on at once behind the cursor. Where it does not, a reader
+   * that breathes before it asks again finds more in one answer.
+   *
+   * @generated from field: bool more = 3;
+   */
+  more: boolean;
 };
 
 /**
@@ -1187,6 +1213,14 @@ export type ChangesResponseJson = {
    * @generated from field: string cursor = 2;
    */
   cursor?: string;
+
+  /**
+   * The log may go on at once behind the cursor. Where it does not, a reader
+   * that breathes before it asks again finds more in one answer.
+   *
+   * @generated from field: bool more = 3;
+   */
+  more?: boolean;
 };
 
 /**
@@ -1629,6 +1663,362 @@ export const SubscriptionResendRequestSchema: GenMessage<SubscriptionResendReque
   messageDesc(file_yba_records_v1_records, 26);
 
 /**
+ * @generated from message yba.records.v1.SubscriptionQueuesRequest
+ */
+export type SubscriptionQueuesRequest = Message<"yba.records.v1.SubscriptionQueuesRequest"> & {
+  /**
+   * One Subscription with the numbers of its dead letters; empty lists all.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Only Subscriptions that have dead letters or are in the state error.
+   *
+   * @generated from field: bool failed = 2;
+   */
+  failed: boolean;
+};
+
+/**
+ * @generated from message yba.records.v1.SubscriptionQueuesRequest
+ */
+export type SubscriptionQueuesRequestJson = {
+  /**
+   * One Subscription with the numbers of its dead letters; empty lists all.
+   *
+   * @generated from field: string id = 1;
+   */
+  id?: string;
+
+  /**
+   * Only Subscriptions that have dead letters or are in the state error.
+   *
+   * @generated from field: bool failed = 2;
+   */
+  failed?: boolean;
+};
+
+/**
+ * Describes the message yba.records.v1.SubscriptionQueuesRequest.
+ * Use `create(SubscriptionQueuesRequestSchema)` to create a new message.
+ */
+export const SubscriptionQueuesRequestSchema: GenMessage<SubscriptionQueuesRequest, {jsonType: SubscriptionQueuesRequestJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 27);
+
+/**
+ * @generated from message yba.records.v1.SubscriptionQueuesResponse
+ */
+export type SubscriptionQueuesResponse = Message<"yba.records.v1.SubscriptionQueuesResponse"> & {
+  /**
+   * At most 1,000, those with dead letters first, then the longest queues.
+   *
+   * @generated from field: repeated yba.records.v1.SubscriptionQueue queues = 1;
+   */
+  queues: SubscriptionQueue[];
+};
+
+/**
+ * @generated from message yba.records.v1.SubscriptionQueuesResponse
+ */
+export type SubscriptionQueuesResponseJson = {
+  /**
+   * At most 1,000, those with dead letters first, then the longest queues.
+   *
+   * @generated from field: repeated yba.records.v1.SubscriptionQueue queues = 1;
+   */
+  queues?: SubscriptionQueueJson[];
+};
+
+/**
+ * Describes the message yba.records.v1.SubscriptionQueuesResponse.
+ * Use `create(SubscriptionQueuesResponseSchema)` to create a new message.
+ */
+export const SubscriptionQueuesResponseSchema: GenMessage<SubscriptionQueuesResponse, {jsonType: SubscriptionQueuesResponseJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 28);
+
+/**
+ * @generated from message yba.records.v1.SubscriptionQueue
+ */
+export type SubscriptionQueue = Message<"yba.records.v1.SubscriptionQueue"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The account, or service:name, that it belongs to.
+   *
+   * @generated from field: string owner = 2;
+   */
+  owner: string;
+
+  /**
+   * @generated from field: string status = 3;
+   */
+  status: string;
+
+  /**
+   * @generated from field: string channel = 4;
+   */
+  channel: string;
+
+  /**
+   * The host of the endpoint.
+   *
+   * @generated from field: string host = 5;
+   */
+  host: string;
+
+  /**
+   * Events that wait, and dead letters.
+   *
+   * @generated from field: int64 waiting = 6;
+   */
+  waiting: bigint;
+
+  /**
+   * @generated from field: int64 dead = 7;
+   */
+  dead: bigint;
+
+  /**
+   * Tries that failed in a row.
+   *
+   * @generated from field: int64 failures = 8;
+   */
+  failures: bigint;
+
+  /**
+   * When something was sent last, and the next try; empty for never.
+   *
+   * @generated from field: string sent = 9;
+   */
+  sent: string;
+
+  /**
+   * @generated from field: string due = 10;
+   */
+  due: string;
+
+  /**
+   * The dead letters, at most 1,000; only where one Subscription was asked for.
+   *
+   * @generated from field: repeated yba.records.v1.DeadLetter dead_letters = 11;
+   */
+  deadLetters: DeadLetter[];
+};
+
+/**
+ * @generated from message yba.records.v1.SubscriptionQueue
+ */
+export type SubscriptionQueueJson = {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id?: string;
+
+  /**
+   * The account, or service:name, that it belongs to.
+   *
+   * @generated from field: string owner = 2;
+   */
+  owner?: string;
+
+  /**
+   * @generated from field: string status = 3;
+   */
+  status?: string;
+
+  /**
+   * @generated from field: string channel = 4;
+   */
+  channel?: string;
+
+  /**
+   * The host of the endpoint.
+   *
+   * @generated from field: string host = 5;
+   */
+  host?: string;
+
+  /**
+   * Events that wait, and dead letters.
+   *
+   * @generated from field: int64 waiting = 6;
+   */
+  waiting?: string;
+
+  /**
+   * @generated from field: int64 dead = 7;
+   */
+  dead?: string;
+
+  /**
+   * Tries that failed in a row.
+   *
+   * @generated from field: int64 failures = 8;
+   */
+  failures?: string;
+
+  /**
+   * When something was sent last, and the next try; empty for never.
+   *
+   * @generated from field: string sent = 9;
+   */
+  sent?: string;
+
+  /**
+   * @generated from field: string due = 10;
+   */
+  due?: string;
+
+  /**
+   * The dead letters, at most 1,000; only where one Subscription was asked for.
+   *
+   * @generated from field: repeated yba.records.v1.DeadLetter dead_letters = 11;
+   */
+  deadLetters?: DeadLetterJson[];
+};
+
+/**
+ * Describes the message yba.records.v1.SubscriptionQueue.
+ * Use `create(SubscriptionQueueSchema)` to create a new message.
+ */
+export const SubscriptionQueueSchema: GenMessage<SubscriptionQueue, {jsonType: SubscriptionQueueJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 29);
+
+/**
+ * @generated from message yba.records.v1.DeadLetter
+ */
+export type DeadLetter = Message<"yba.records.v1.DeadLetter"> & {
+  /**
+   * @generated from field: int64 number = 1;
+   */
+  number: bigint;
+
+  /**
+   * @generated from field: string time = 2;
+   */
+  time: string;
+};
+
+/**
+ * @generated from message yba.records.v1.DeadLetter
+ */
+export type DeadLetterJson = {
+  /**
+   * @generated from field: int64 number = 1;
+   */
+  number?: string;
+
+  /**
+   * @generated from field: string time = 2;
+   */
+  time?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.DeadLetter.
+ * Use `create(DeadLetterSchema)` to create a new message.
+ */
+export const DeadLetterSchema: GenMessage<DeadLetter, {jsonType: DeadLetterJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 30);
+
+/**
+ * @generated from message yba.records.v1.SubscriptionReviveRequest
+ */
+export type SubscriptionReviveRequest = Message<"yba.records.v1.SubscriptionReviveRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Put dead letters back: those numbered, or all where no number is given.
+   *
+   * @generated from field: bool resend = 2;
+   */
+  resend: boolean;
+
+  /**
+   * @generated from field: repeated int64 numbers = 3;
+   */
+  numbers: bigint[];
+};
+
+/**
+ * @generated from message yba.records.v1.SubscriptionReviveRequest
+ */
+export type SubscriptionReviveRequestJson = {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id?: string;
+
+  /**
+   * Put dead letters back: those numbered, or all where no number is given.
+   *
+   * @generated from field: bool resend = 2;
+   */
+  resend?: boolean;
+
+  /**
+   * @generated from field: repeated int64 numbers = 3;
+   */
+  numbers?: string[];
+};
+
+/**
+ * Describes the message yba.records.v1.SubscriptionReviveRequest.
+ * Use `create(SubscriptionReviveRequestSchema)` to create a new message.
+ */
+export const SubscriptionReviveRequestSchema: GenMessage<SubscriptionReviveRequest, {jsonType: SubscriptionReviveRequestJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 31);
+
+/**
+ * @generated from message yba.records.v1.SubscriptionReviveResponse
+ */
+export type SubscriptionReviveResponse = Message<"yba.records.v1.SubscriptionReviveResponse"> & {
+  /**
+   * How many dead letters wait to be sent again.
+   *
+   * @generated from field: int64 queued = 1;
+   */
+  queued: bigint;
+
+  /**
+   * @generated from field: string status = 2;
+   */
+  status: string;
+};
+
+/**
+ * @generated from message yba.records.v1.SubscriptionReviveResponse
+ */
+export type SubscriptionReviveResponseJson = {
+  /**
+   * How many dead letters wait to be sent again.
+   *
+   * @generated from field: int64 queued = 1;
+   */
+  queued?: string;
+
+  /**
+   * @generated from field: string status = 2;
+   */
+  status?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.SubscriptionReviveResponse.
+ * Use `create(SubscriptionReviveResponseSchema)` to create a new message.
+ */
+export const SubscriptionReviveResponseSchema: GenMessage<SubscriptionReviveResponse, {jsonType: SubscriptionReviveResponseJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 32);
+
+/**
  * @generated from message yba.records.v1.ExportRequest
  */
 export type ExportRequest = Message<"yba.records.v1.ExportRequest"> & {
@@ -1713,7 +2103,7 @@ export type ExportRequestJson = {
  * Use `create(ExportRequestSchema)` to create a new message.
  */
 export const ExportRequestSchema: GenMessage<ExportRequest, {jsonType: ExportRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 27);
+  messageDesc(file_yba_records_v1_records, 33);
 
 /**
  * @generated from message yba.records.v1.ExportResponse
@@ -1723,6 +2113,13 @@ export type ExportResponse = Message<"yba.records.v1.ExportResponse"> & {
    * @generated from field: string job = 1;
    */
   job: string;
+
+  /**
+   * Parameters that were ignored because the request is lenient.
+   *
+   * @generated from field: repeated string ignored = 2;
+   */
+  ignored: string[];
 };
 
 /**
@@ -1733,6 +2130,13 @@ export type ExportResponseJson = {
    * @generated from field: string job = 1;
    */
   job?: string;
+
+  /**
+   * Parameters that were ignored because the request is lenient.
+   *
+   * @generated from field: repeated string ignored = 2;
+   */
+  ignored?: string[];
 };
 
 /**
@@ -1740,7 +2144,7 @@ export type ExportResponseJson = {
  * Use `create(ExportResponseSchema)` to create a new message.
  */
 export const ExportResponseSchema: GenMessage<ExportResponse, {jsonType: ExportResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 28);
+  messageDesc(file_yba_records_v1_records, 34);
 
 /**
  * @generated from message yba.records.v1.ExportStatusRequest
@@ -1767,7 +2171,7 @@ export type ExportStatusRequestJson = {
  * Use `create(ExportStatusRequestSchema)` to create a new message.
  */
 export const ExportStatusRequestSchema: GenMessage<ExportStatusRequest, {jsonType: ExportStatusRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 29);
+  messageDesc(file_yba_records_v1_records, 35);
 
 /**
  * @generated from message yba.records.v1.ExportStatusResponse
@@ -1836,7 +2240,7 @@ export type ExportStatusResponseJson = {
  * Use `create(ExportStatusResponseSchema)` to create a new message.
  */
 export const ExportStatusResponseSchema: GenMessage<ExportStatusResponse, {jsonType: ExportStatusResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 30);
+  messageDesc(file_yba_records_v1_records, 36);
 
 /**
  * @generated from message yba.records.v1.ExportFileRequest
@@ -1905,7 +2309,7 @@ export type ExportFileRequestJson = {
  * Use `create(ExportFileRequestSchema)` to create a new message.
  */
 export const ExportFileRequestSchema: GenMessage<ExportFileRequest, {jsonType: ExportFileRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 31);
+  messageDesc(file_yba_records_v1_records, 37);
 
 /**
  * @generated from message yba.records.v1.ExportFileResponse
@@ -1950,7 +2354,7 @@ export type ExportFileResponseJson = {
  * Use `create(ExportFileResponseSchema)` to create a new message.
  */
 export const ExportFileResponseSchema: GenMessage<ExportFileResponse, {jsonType: ExportFileResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 32);
+  messageDesc(file_yba_records_v1_records, 38);
 
 /**
  * @generated from message yba.records.v1.ExportCancelRequest
@@ -1977,7 +2381,7 @@ export type ExportCancelRequestJson = {
  * Use `create(ExportCancelRequestSchema)` to create a new message.
  */
 export const ExportCancelRequestSchema: GenMessage<ExportCancelRequest, {jsonType: ExportCancelRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 33);
+  messageDesc(file_yba_records_v1_records, 39);
 
 /**
  * @generated from message yba.records.v1.ExportCancelResponse
@@ -1996,7 +2400,7 @@ export type ExportCancelResponseJson = {
  * Use `create(ExportCancelResponseSchema)` to create a new message.
  */
 export const ExportCancelResponseSchema: GenMessage<ExportCancelResponse, {jsonType: ExportCancelResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 34);
+  messageDesc(file_yba_records_v1_records, 40);
 
 /**
  * @generated from message yba.records.v1.ImportRequest
@@ -2041,7 +2445,7 @@ export type ImportRequestJson = {
  * Use `create(ImportRequestSchema)` to create a new message.
  */
 export const ImportRequestSchema: GenMessage<ImportRequest, {jsonType: ImportRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 35);
+  messageDesc(file_yba_records_v1_records, 41);
 
 /**
  * ImportResponse counts what became of the lines. Each line is stored by
@@ -2118,7 +2522,7 @@ export type ImportResponseJson = {
  * Use `create(ImportResponseSchema)` to create a new message.
  */
 export const ImportResponseSchema: GenMessage<ImportResponse, {jsonType: ImportResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 36);
+  messageDesc(file_yba_records_v1_records, 42);
 
 /**
  * @generated from message yba.records.v1.ImportError
@@ -2183,7 +2587,7 @@ export type ImportErrorJson = {
  * Use `create(ImportErrorSchema)` to create a new message.
  */
 export const ImportErrorSchema: GenMessage<ImportError, {jsonType: ImportErrorJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 37);
+  messageDesc(file_yba_records_v1_records, 43);
 
 /**
  * Records is the FHIR R4 system of record. Other services read and write
@@ -2493,6 +2897,28 @@ export const Records: GenService<{
     methodKind: "unary";
     input: typeof SubscriptionResendRequestSchema;
     output: typeof ResourceSchema;
+  },
+  /**
+   * SubscriptionQueues tells who runs the installation how deliveries stand:
+   * no criteria, no path of an endpoint and no record, which may name people.
+   *
+   * @generated from rpc yba.records.v1.Records.SubscriptionQueues
+   */
+  subscriptionQueues: {
+    methodKind: "unary";
+    input: typeof SubscriptionQueuesRequestSchema;
+    output: typeof SubscriptionQueuesResponseSchema;
+  },
+  /**
+   * SubscriptionRevive lets a Subscription that failed shake hands again, and
+   * puts its dead letters back into the queue where that is asked for.
+   *
+   * @generated from rpc yba.records.v1.Records.SubscriptionRevive
+   */
+  subscriptionRevive: {
+    methodKind: "unary";
+    input: typeof SubscriptionReviveRequestSchema;
+    output: typeof SubscriptionReviveResponseSchema;
   },
   /**
    * Export begins a bulk export (https://hl7.org/fhir/uv/bulkdata/export.html).

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -38,8 +39,8 @@ func (b *search) dates(low, high string, v record.Value) string {
 // from, so that a list in its order begins and ends in the index where the
 // filter does. The date is one end of the only range: its beginning, or its end
 // where the beginning is unknown. It therefore lies within what the range has
-// to lie in. What only overlaps, as ge and le ask, may begin and end anywhere.
-func (b *search) own(f record.Filter) string {
+// to lie in.
+func (b *search) own(f record.Filter, newest bool) string {
 	p := f.Param
 	if !direct(f) || p.Type != "date" || f.Modifier != "" || !p.Single || len(f.Values) != 1 || len(f.Also) > 0 || b.q.Type == "" || p.Code != b.x.Main(b.q.Type) {
 		return ""
@@ -52,8 +53,25 @@ func (b *search) own(f record.Filter) string {
 		return "f.at >= " + b.arg(v.High) + "::bigint"
 	case "eb":
 		return "f.at <= " + b.arg(v.Low) + "::bigint"
+	case "ge", "gt":
+		if newest {
+			return "f.at >= " + b.since(f, v)
+		}
 	}
 	return ""
+}
+
+// day is the length from which dates_long has a range, in microseconds.
+const day = 86_400_000_000
+
+// since is the own date that the oldest match of ge or gt may have. A range of
+// at most a day that reaches beyond the end of the search's begins at most a
+// day before that. Longer ones are few, and found by their end: the first of
+// them to begin is it, or nothing is bounded where they are more than few.
+func (b *search) since(f record.Filter, v record.Value) string {
+	return "(SELECT CASE WHEN count(*) > " + strconv.Itoa(few) + " THEN " + strconv.Itoa(record.Undated) +
+		" ELSE least(" + b.arg(min(v.Low, v.High-day)) + "::bigint, min(l.low)) END FROM (SELECT d.low FROM records.dates d WHERE d.param = " + b.arg(f.Number) +
+		" AND d.high - d.low > " + strconv.Itoa(day) + " AND d.high > " + b.arg(v.High) + "::bigint LIMIT " + strconv.Itoa(few+1) + ") l)"
 }
 
 // number compares a column with a number of a search

@@ -187,7 +187,8 @@ func (b *search) build(ctx context.Context, page bool) (none bool, err error) {
 			c, err = b.condition(ctx, f, "f")
 		default:
 			c, err = b.holds(ctx, f, "f")
-			if bound := b.own(f); bound != "" {
+			newest := page && !b.forward && len(b.q.Sort) == 1 && b.q.Sort[0].By == "at"
+			if bound := b.own(f, newest); bound != "" {
 				c += " AND " + bound
 			}
 		}

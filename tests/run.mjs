@@ -71,7 +71,7 @@ async function fuzz() {
   for (const m of list.matchAll(/^(.+)\/[^/]+_test\.go:\d+:func (Fuzz\w+)/gm)) {
     const [, dir, target] = m
     const lines = []
-    const time = process.env.FUZZTIME ?? (/^(pkg\/fhir(\/.*)?|services\/records(\/(postgres|rest))?)$/.test(dir) ? '30s' : '10s')
+    const time = process.env.FUZZTIME ?? (/^Fuzz(JSON|FHIRPath|.+Patch|Search.+)$/.test(target) ? '30s' : '10s')
     const code = await run('go', ['test', `./${dir}`, '-run', '^$', '-fuzz', `^${target}$`, '-fuzztime', time], {}, (l) => lines.push(l))
     // At the end of its time the fuzzer may give up on the input it is just
     // trying and call that a failure; a finding always names a failing input.

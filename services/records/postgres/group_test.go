@@ -58,7 +58,11 @@ const first = 1 + (groupsAtOnce-1)*enough
 func (c *crowd) fill(ctx context.Context) {
 	c.Helper()
 	for i := range groupsAtOnce {
-		for j := range 1 + i*(enough-1) {
+		n := enough
+		if i == 0 {
+			n = 1
+		}
+		for j := range n {
 			c.put(ctx, fmt.Sprintf("first-%d-%d", i, j))
 		}
 		c.until(func() bool { return c.s.group.running == i+1 && len(c.s.group.waiting) == 0 })

@@ -4,6 +4,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 
 const root = new URL('..', import.meta.url).pathname
@@ -65,21 +66,26 @@ async function goTest(args) {
 }
 
 // Fuzz targets run for a moment each, those of what strangers send to the
-// FHIR face for longer; a crash is a failure.
+// FHIR face for longer; a crash is a failure. One runs on each processor.
 async function fuzz() {
   const list = spawnSync('grep', ['-rnE', '--include=*_test.go', '^func Fuzz[A-Za-z]+\\(f \\*testing\\.F\\)', 'pkg', 'services', 'cmd'], { cwd: root, encoding: 'utf8' }).stdout
-  for (const m of list.matchAll(/^(.+)\/[^/]+_test\.go:\d+:func (Fuzz\w+)/gm)) {
-    const [, dir, target] = m
-    const lines = []
-    const time = process.env.FUZZTIME ?? (/^Fuzz(JSON|FHIRPath|.+Patch|Search.+)$/.test(target) ? '30s' : '10s')
-    const code = await run('go', ['test', `./${dir}`, '-run', '^$', '-fuzz', `^${target}$`, '-fuzztime', time], {}, (l) => lines.push(l))
-    // At the end of its time the fuzzer may give up on the input it is just
-    // trying and call that a failure; a finding always names a failing input.
-    const late = lines.some((l) => l.trim() === 'context deadline exceeded') && !lines.some((l) => l.includes('Failing input'))
-    if (code === 0 || late) total.passed++
-    else { fail(`${dir}: ${target}`); console.log(lines.join('\n')) }
-    console.log(`${code === 0 || late ? 'ok  ' : 'FAIL'} ${dir} ${target} ${time}`)
+  const targets = [...list.matchAll(/^(.+)\/[^/]+_test\.go:\d+:func (Fuzz\w+)/gm)]
+  const processor = async () => {
+    for (let m = targets.shift(); m; m = targets.shift()) await fuzzOne(m[1], m[2])
   }
+  await Promise.all(Array.from({ length: availableParallelism() }, processor))
+}
+
+async function fuzzOne(dir, target) {
+  const lines = []
+  const time = process.env.FUZZTIME ?? (/^Fuzz(JSON|FHIRPath|.+Patch|Search.+)$/.test(target) ? '30s' : '10s')
+  const code = await run('go', ['test', `./${dir}`, '-run', '^$', '-fuzz', `^${target}$`, '-fuzztime', time, '-parallel', '1'], {}, (l) => lines.push(l))
+  // At the end of its time the fuzzer may give up on the input it is just
+  // trying and call that a failure; a finding always names a failing input.
+  const late = lines.some((l) => l.trim() === 'context deadline exceeded') && !lines.some((l) => l.includes('Failing input'))
+  if (code === 0 || late) total.passed++
+  else { fail(`${dir}: ${target}`); console.log(lines.join('\n')) }
+  console.log(`${code === 0 || late ? 'ok  ' : 'FAIL'} ${dir} ${target} ${time}`)
 }
 
 // The browser apps' own unit tests.

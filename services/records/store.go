@@ -107,6 +107,9 @@ type Store interface {
 	// Changes returns rows of the log after cursor and the next cursor; more
 	// tells that the log may go on there.
 	Changes(ctx context.Context, cursor string, types []int16, limit int, wait time.Duration) (list []record.Stored, next string, more bool, err error)
+	// Merged returns how Patients stand that were merged, or whose merge was
+	// undone, after cursor, and the next cursor.
+	Merged(ctx context.Context, cursor string, limit int, wait time.Duration) (list []record.Merged, next string, more bool, err error)
 	// Reindex makes index rows again where the program makes other ones than
 	// are stored, until none is left.
 	Reindex(ctx context.Context) error

@@ -112,5 +112,9 @@ type Merge struct {
 	Moved          []Moved
 }
 
+// Merged is how a Patient stands who was merged once: the ids of the Patient
+// and of the one that it is merged into now, "" for none.
+type Merged struct{ Patient, Into string }
+
 // Moved is a resource that a merge gave a new version.
 type Moved struct{ Key, Before, After int64 }

@@ -57,9 +57,9 @@ type Store interface {
 	// Compartment returns a page of a patient's compartment.
 	Compartment(ctx context.Context, patient int64, c record.Contents, r record.Reach) ([]record.Stored, *record.Cursor, error)
 
-	// Following returns the resources of a type that refer to one of the
-	// targets by what no search parameter finds, such as a securityContext.
-	Following(ctx context.Context, tx *sql.Tx, typ int16, targets []record.Ref) ([]record.Ref, error)
+	// Following returns at most limit resources that refer to one of the
+	// targets by one of the parameters; of one type only, unless that is 0.
+	Following(ctx context.Context, tx *sql.Tx, params []int16, typ int16, targets []record.Ref, limit int) ([]record.Ref, error)
 	// CopyValues copies values that are kept apart into another compartment.
 	CopyValues(ctx context.Context, tx *sql.Tx, from, to int64, list []record.Splice) error
 	// Homes returns in which compartments resources lie; what is not there is

@@ -34,7 +34,7 @@ type line struct {
 	owner string
 	// closed tells that it lies in the closed one.
 	closed bool
-	// proxy is the resource whose compartment a Binary takes, if proxied.
+	// proxy is the resource whose compartment it takes, if proxied.
 	proxy   record.Ref
 	proxied bool
 }
@@ -170,63 +170,88 @@ func (im *importing) store(ctx context.Context, lines []*line) error {
 	}
 	var fresh, again []*line
 	for _, l := range lines {
-		if known[l.ref()] {
+		// What lies with another resource is stored while that is locked, and
+		// what others may lie with while they are.
+		if known[l.ref()] || l.proxied || im.x.Leads(l.write.Type) {
 			again = append(again, l)
 		} else {
 			fresh = append(fresh, l)
 		}
 	}
 	// Whoever is halved off still comes after what it belongs to.
-	slices.SortStableFunc(fresh, func(a, b *line) int { return turn(a.typ) - turn(b.typ) })
+	for _, list := range [][]*line{fresh, again} {
+		slices.SortStableFunc(list, func(a, b *line) int { return im.turn(a) - im.turn(b) })
+	}
 	if err := im.attempt(ctx, fresh, im.add); err != nil {
 		return err
 	}
 	return im.attempt(ctx, again, im.replace)
 }
 
-// proxies gives Binaries the Patients of what their securityContext refers to,
-// which stands in the same piece of the file or was written before.
-func (im *importing) proxies(ctx context.Context, lines []*line) ([]*line, error) {
+// proxies gives lines the Patients of what they lie with, which stands in the
+// same piece of the file or was written before. In a transaction it stays
+// there, and what a line lay with is told by found. A Binary whose context
+// lies nowhere is refused; what has a subject that is not here is nobody's
+// until that comes.
+func (im *importing) proxies(ctx context.Context, tx *sql.Tx, lines []*line, found map[record.Ref]*record.Stored) (kept, without []*line, err error) {
 	var ask []record.Ref
+	asked := map[record.Ref]record.Ref{}
 	for _, l := range lines {
 		if l.proxied {
-			ask = append(ask, l.proxy)
+			asked[l.ref()] = l.proxy
 		}
 	}
-	if len(ask) == 0 {
-		return lines, nil
+	if len(asked) == 0 {
+		return lines, nil, nil
 	}
-	homes, err := im.b.Store.Homes(ctx, nil, ask)
-	if err != nil {
-		return nil, err
-	}
+	homes := map[record.Ref]record.Home{}
 	for _, l := range lines {
-		homes[l.ref()] = record.Home{Patient: l.owner, Nobodys: l.closed}
+		home := record.Home{Patient: l.owner, Nobodys: l.closed}
+		if l.proxied {
+			home = record.Home{}
+			if old := found[l.ref()]; old != nil {
+				home.Patient = old.PatientID
+			}
+		}
+		homes[l.ref()] = home
 	}
-	kept := lines[:0]
+	for _, proxy := range asked {
+		if _, along := homes[proxy]; !along {
+			ask = append(ask, proxy)
+		}
+	}
+	there, err := im.b.Store.Homes(ctx, tx, ask)
+	if err != nil {
+		return nil, nil, err
+	}
+	maps.Copy(homes, there)
+	im.x.Settle(homes, asked)
 	for _, l := range lines {
 		if l.proxied {
-			home, found := homes[l.proxy]
-			if !found || home.Nobodys {
-				im.fail(l, record.NoContext())
+			home := homes[l.ref()]
+			if home.Nobodys && im.x.Content(l.write.Type) {
+				without = append(without, l)
 				continue
 			}
-			l.owner = home.Patient
+			l.owner, l.closed = home.Patient, home.Nobodys
 		}
 		kept = append(kept, l)
 	}
-	return kept, nil
+	return kept, without, nil
 }
 
-// turn is when a line of a type is stored.
-func turn(typ string) int {
-	switch typ {
-	case "Patient":
+// turn is when a line is stored: Patients come first, then what others may lie
+// with, and Binaries last.
+func (im *importing) turn(l *line) int {
+	switch {
+	case l.typ == "Patient":
 		return 0
-	case "Binary": // it lies where its context lies
-		return 2
+	case im.x.Leads(l.write.Type):
+		return 1
+	case im.x.Content(l.write.Type):
+		return 3
 	}
-	return 1
+	return 2
 }
 
 // place gives each line its compartment and a key; what belongs to a Patient
@@ -237,8 +262,12 @@ func (im *importing) place(ctx context.Context, lines []*line) ([]*line, error) 
 	if err != nil {
 		return nil, err
 	}
-	if lines, err = im.proxies(ctx, lines); err != nil {
+	lines, without, err := im.proxies(ctx, nil, lines, nil)
+	if err != nil {
 		return nil, err
+	}
+	for _, l := range without {
+		im.fail(l, record.NoContext())
 	}
 	owners := make(map[string]struct{}, len(lines))
 	for _, l := range lines {
@@ -258,17 +287,22 @@ func (im *importing) place(ctx context.Context, lines []*line) ([]*line, error) 
 	}
 	placed := make([]*line, 0, len(lines))
 	for _, l := range lines {
-		l.write.Patient = homes[l.owner]
-		switch {
-		case l.closed:
-			l.write.Patient = record.Closed
-		case l.owner != "" && l.write.Patient == 0:
+		if !l.in(homes) {
 			im.fail(l, record.NotHere(l.typ))
 			continue
 		}
 		placed = append(placed, l)
 	}
 	return placed, nil
+}
+
+// in puts the line into its compartment, and reports whether that is there.
+func (l *line) in(homes map[string]int64) bool {
+	l.write.Patient = homes[l.owner]
+	if l.closed {
+		l.write.Patient = record.Closed
+	}
+	return l.owner == "" || l.write.Patient != 0
 }
 
 // attempt carries out all lines at once. Where the database refuses them, it
@@ -333,6 +367,9 @@ func (im *importing) replace(ctx context.Context, lines []*line) error {
 		if err != nil {
 			return err
 		}
+		if err := im.again(ctx, tx, lines, found); err != nil {
+			return err
+		}
 		writes := make([]record.Write, 0, len(lines))
 		for _, l := range lines {
 			w, err := im.next(l, found[l.ref()])
@@ -349,6 +386,9 @@ func (im *importing) replace(ctx context.Context, lines []*line) error {
 			}
 			writes = append(writes, *w)
 		}
+		if writes, err = im.follow(ctx, tx, lines, writes); err != nil {
+			return err
+		}
 		return im.b.Store.Put(ctx, tx, im.by, writes, record.Needs{})
 	})
 	if err == nil {
@@ -357,6 +397,60 @@ func (im *importing) replace(ctx context.Context, lines []*line) error {
 		im.resp.Unchanged += unchanged
 	}
 	return err
+}
+
+// again places what lies with others once more, now that those are locked:
+// they may have moved since.
+func (im *importing) again(ctx context.Context, tx *sql.Tx, lines []*line, found map[record.Ref]*record.Stored) error {
+	_, without, err := im.proxies(ctx, tx, lines, found)
+	if err != nil {
+		return err
+	}
+	if len(without) > 0 {
+		return record.NoContext()
+	}
+	var owners []string
+	for _, l := range lines {
+		if l.proxied && l.owner != "" {
+			owners = append(owners, l.owner)
+		}
+	}
+	homes, err := im.b.Store.PatientKeys(ctx, owners)
+	if err != nil {
+		return err
+	}
+	for _, l := range lines {
+		if l.proxied && !l.in(homes) {
+			return record.NotHere(l.typ)
+		}
+	}
+	return nil
+}
+
+// follow adds the writes by which others follow what moves, or what they were
+// imported before.
+func (im *importing) follow(ctx context.Context, tx *sql.Tx, lines []*line, writes []record.Write) ([]record.Write, error) {
+	owners, along := map[record.Ref]string{}, map[record.Ref]bool{}
+	for _, l := range lines {
+		owners[l.ref()], along[l.ref()] = l.owner, true
+	}
+	moves := map[record.Ref]record.Move{}
+	for i := range writes {
+		w := &writes[i]
+		ref := record.Ref{Type: w.Type, Target: w.ID}
+		switch {
+		case w.Old != nil && w.Old.Patient != w.Patient:
+			moves[ref] = record.Move{From: w.Old.Patient, To: w.Patient, PatientID: owners[ref]}
+		case w.Old == nil && im.x.Leads(w.Type):
+			moves[ref] = record.Move{To: w.Patient, Fresh: true, PatientID: owners[ref]}
+		}
+	}
+	list, err := im.b.Following(ctx, tx, im.now, moves, func(ref record.Ref) bool { return along[ref] }, true)
+	for i := range list {
+		writes = append(writes, list[i].Write)
+		guard.Touch(ctx, moves[list[i].Leader].PatientID, "")
+	}
+	return writes, err
 }
 
 // next makes the version that follows old, nil where it would be the same.

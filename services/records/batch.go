@@ -23,6 +23,8 @@ type batch struct {
 	resolved map[string]*change
 	// asked are the answers to conditional references, by their criteria.
 	asked map[string]*change
+	// gone is what the deletes delete, once a create has asked.
+	gone map[record.Ref]bool
 	// touched is what the changes write (true) and delete (false); wanted is
 	// what they refer to besides.
 	touched map[record.Ref]bool

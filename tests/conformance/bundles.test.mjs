@@ -110,6 +110,24 @@ test('a transaction that cannot be whole is refused, and nothing of it is stored
   }
 })
 
+test('a conditional create is asked for what the deletes of its transaction leave', async () => {
+  for (const by of ['id', 'condition']) {
+    const key = randomUUID()
+    const gone = await make(organization(key))
+    const link = urn()
+    const r = await send('transaction', [
+      post({ resourceType: 'Location', name: 'B', managingOrganization: { reference: link } }, urn()),
+      post(organization(key, { name: 'new' }), link, { ifNoneExist: `identifier=${system}|${key}` }),
+      ask('DELETE', by === 'id' ? `Organization/${gone.id}` : `Organization?identifier=${system}|${key}`),
+    ])
+    assert.equal(r.status, 200, r.text)
+    assert.equal(statuses(r)[1], '201', by)
+    assert.equal(r.body.entry[0].resource.managingOrganization.reference, `Organization/${r.body.entry[1].resource.id}`)
+    const left = (await call(s, 'GET', `/Organization?identifier=${system}|${key}`)).body.entry
+    assert.deepEqual(left.map((e) => e.resource.name), ['new'])
+  }
+})
+
 test('a batch carries out each entry for itself', async () => {
   const made = await make(organization(randomUUID()))
   const link = urn()

@@ -263,7 +263,11 @@ func (im *importing) place(ctx context.Context, lines []*line) ([]*line, error) 
 		case l.closed:
 			l.write.Patient = record.Closed
 		case l.owner != "" && l.write.Patient == 0:
-			im.fail(l, record.NotHere(l.typ))
+			doc, err := fhir.Parse(l.text)
+			if err != nil {
+				return nil, err
+			}
+			im.fail(l, im.x.NotHere(doc.Root(), l.owner))
 			continue
 		}
 		placed = append(placed, l)

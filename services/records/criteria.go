@@ -2,7 +2,6 @@ package records
 
 import (
 	"context"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,16 +45,22 @@ func (r *Records) deleteLimit(q *record.Query, query string) (int, error) {
 		return 0, nil
 	}
 	q.Count = r.settings.deleteMany
-	values, err := url.ParseQuery(query)
-	if err != nil || !values.Has("_count") {
+	pairs, err := record.Pairs(query)
+	if err != nil {
 		return 0, err
 	}
-	n, err := strconv.Atoi(values.Get("_count"))
-	if err != nil || n < 1 {
-		return 0, fault.New(fault.Invalid, "_count must be a whole number above 0", nil).In("_count")
+	for _, p := range pairs {
+		if p[0] != "_count" || p[1] == "" {
+			continue
+		}
+		n, err := strconv.Atoi(p[1])
+		if err != nil || n < 1 {
+			return 0, fault.New(fault.Invalid, "_count must be a whole number above 0", nil).In("_count")
+		}
+		q.Count = min(n, q.Count)
+		return q.Count, nil
 	}
-	q.Count = min(n, q.Count)
-	return q.Count, nil
+	return 0, nil
 }
 
 // matches finds what conditional changes are about. Equal criteria wait for

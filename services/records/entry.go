@@ -43,6 +43,11 @@ func moved(v fhir.Value, err error) error {
 
 // read understands one entry.
 func (r *Records) read(ctx context.Context, e *entry, v fhir.Value) error {
+	if r.settings.validate {
+		if err := r.defs.Entry(v); err != nil {
+			return err
+		}
+	}
 	request := v.Get("request")
 	e.method = request.Get("method").Str()
 	address := request.Get("url")

@@ -128,6 +128,19 @@ test('a conditional create is asked for what the deletes of its transaction leav
   }
 })
 
+test('an entry that is misspelt is refused, and carried out by nobody', async () => {
+  for (const more of [{ ifNoneExsist: 'identifier=a' }, { ifnonematch: '*' }, { ifMatch: 1 }, { ifModifiedSince: 'yesterday' }]) {
+    const key = randomUUID()
+    const bad = post(organization(key), urn(), more)
+    const whole = await send('transaction', [post(organization(key)), bad])
+    refused(whole, 400, 422)
+    assert.match(JSON.stringify(whole.body.issue), /Bundle\.entry\[1\]\.request\./, whole.text)
+    const each = await send('batch', [bad, { ...bad, request: { method: 'POST', url: 'Organization' }, resorce: {} }, ask('GET', 'Organization?_count=1')])
+    assert.deepEqual(statuses(each), ['400', '400', '200'])
+    assert.equal((await call(s, 'GET', `/Organization?identifier=${system}|${key}&_summary=count`)).body.total, 0)
+  }
+})
+
 test('a batch carries out each entry for itself', async () => {
   const made = await make(organization(randomUUID()))
   const link = urn()

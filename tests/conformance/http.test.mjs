@@ -62,6 +62,18 @@ test('preferences are read as HTTP writes them', async () => {
   }
 })
 
+test('what is refused of raw content is told by an OperationOutcome', async () => {
+  const made = await call(s, 'POST', '/Binary', { body: 'hello', type: 'text/plain' })
+  assert.equal(made.status, 201, made.text)
+  const path = `/Binary/${made.headers.get('location').split('/').at(-3)}`
+  for (const [headers, status] of [[{ range: 'bytes=99-' }, 416], [{ 'if-match': 'W/"9"' }, 412]]) {
+    const r = await call(s, 'GET', path, { headers: { accept: '*/*', ...headers } })
+    assert.equal(r.status, status)
+    assert.equal(r.body?.resourceType, 'OperationOutcome', r.text)
+  }
+  assert.equal((await call(s, 'GET', path, { headers: { accept: '*/*', range: 'bytes=1-2' } })).text, 'el')
+})
+
 test('a body of another format, character set or version is refused with 415', async () => {
   const body = JSON.stringify(organization())
   for (const type of [fhir, 'application/json', `${fhir}; charset=UTF-8`, `${fhir}; charset=utf8`, `${fhir}; fhirVersion=4.0`]) assert.equal(await status('POST', '/Organization', { body, type }), 201, type)

@@ -93,6 +93,20 @@ test('_pretty is for people and changes nothing', async () => {
   assert.deepEqual((await call(s, 'GET', `/Organization/${made.id}?_pretty=true`)).body, made)
 })
 
+test('a slash at the end of an address changes nothing', async () => {
+  const made = await make()
+  const path = `/Organization/${made.id}`
+  for (const [method, at, options, want] of [
+    ['GET', `${path}/`, {}, 200], ['GET', `/Organization/?_id=${made.id}`, {}, 200], ['GET', `${path}/_history/`, {}, 200], ['HEAD', '/metadata/', {}, 200],
+    ['POST', '/Organization/', { body: organization() }, 201], ['PUT', `${path}/`, { body: made }, 200], ['POST', '/Organization/_search/', { body: `_id=${made.id}`, type: 'application/x-www-form-urlencoded' }, 200],
+    ['GET', '/Organization/none/', {}, 404], ['GET', '/Nothing/', {}, 404], ['DELETE', `${path}/_history/`, {}, 405], ['DELETE', `${path}/`, {}, 204],
+  ]) {
+    const r = await call(s, method, at, options)
+    assert.equal(r.status, want, `${method} ${at} ${r.text}`)
+    if (want >= 400) assert.equal(r.body.resourceType, 'OperationOutcome')
+  }
+})
+
 test('an address tells its methods', async () => {
   const r = await call(s, 'POST', `/Organization/${(await make()).id}`, { body: organization() })
   assert.equal(r.status, 405)
@@ -222,7 +236,7 @@ test('a history takes what a search takes, and each parameter once', async () =>
 
 test('a version has one address', async () => {
   const path = `/Organization/${(await make()).id}/_history`
-  for (const version of ['01', '+1', '%2B1', '0x1', '1.0', '']) assert.equal(await status('GET', `${path}/${version}`), 404, version)
+  for (const version of ['01', '+1', '%2B1', '0x1', '1.0']) assert.equal(await status('GET', `${path}/${version}`), 404, version)
   assert.equal(await status('GET', `${path}/1`), 200)
 })
 

@@ -142,6 +142,13 @@ var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.Me
 // nowhere answers what no route serves: 405 with the methods of the address
 // (RFC 9110 section 15.5.6), or 404 where there are none.
 func (f *Face) nowhere(w http.ResponseWriter, r *http.Request) {
+	// Patient/?name=an is Patient?name=an to many clients.
+	if path, cut := strings.CutSuffix(r.URL.Path, "/"); cut && len(path) > len(Prefix) {
+		again := r.Clone(r.Context())
+		again.URL.Path, again.URL.RawPath = path, strings.TrimSuffix(r.URL.RawPath, "/")
+		f.mux.ServeHTTP(w, again)
+		return
+	}
 	last := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 	special := last != "" && (last[0] == '$' || last[0] == '_')
 	var allowed []string

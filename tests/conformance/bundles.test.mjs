@@ -96,6 +96,10 @@ test('a transaction that cannot be whole is refused, and nothing of it is stored
     [[post(observation(urn()), urn())], 400, 422],
     [[post(observation(urn()))], 400, 422],
     [[post(person, urn()), post(observation(`Patient?identifier=${system}|${randomUUID()}`), urn())], 400, 404, 412, 422],
+    // a condition that another entry meets, too
+    [[post(organization('a-' + made.id)), put(organization('a-' + made.id), `Organization?identifier=${system}|a-${made.id}`)], 400, 412],
+    [[post(organization('a-' + made.id), undefined, { ifNoneExist: `identifier=a-${made.id}` }), post(organization('a-' + made.id))], 400, 412],
+    [[put({ ...made, name: '2' }, `Organization?identifier=${made.identifier[0].value}`), put({ ...made, id: randomUUID() })], 400, 412],
     [[put({ ...made, name: '1' }, undefined, { ifMatch: 'W/"7"' })], 400, 412],
     [[put({ ...made, name: '1' }, undefined, { ifNoneMatch: '*' })], 400, 412],
     [[put({ ...made, id: 'x1' }, `Organization/${made.id}`)], 400, 422],

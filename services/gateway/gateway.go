@@ -15,7 +15,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/yba-health/yba/pkg/fault"
-	"github.com/yba-health/yba/pkg/kit"
 )
 
 // Route sends what lies under Prefix to Handler.
@@ -94,7 +93,7 @@ func Proxy(to string, log *slog.Logger) (http.Handler, error) {
 		FlushInterval: -1,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			log.Error("service unreachable", "host", u.Host, "error", err)
-			kit.EncodeError(r.Context(), fault.New(fault.Unavailable, "this part of the system is not reachable at the moment; try again soon", err), w)
+			refuse(w, r, fault.New(fault.Unavailable, "this part of the system is not reachable at the moment; try again soon", err))
 		},
 	}, nil
 }

@@ -48,9 +48,35 @@ test('JSON is answered to who asks for it, and 406 to who asks for what is not t
   assert.equal(await status('GET', `/Organization?_format=json&_id=${randomUUID()}`), 200)
 })
 
+test('a format may name the version of FHIR, encoded or not', async () => {
+  const { id } = await make()
+  for (const path of [`/Organization/${id}`, `/Organization/${id}/_history`, '/Organization', '/Organization/_history']) {
+    for (const format of ['json;fhirVersion=4.0', 'application/fhir+json;fhirVersion=4.0', 'application%2Ffhir%2Bjson%3B%20fhirVersion%3D4.0']) assert.equal(await status('GET', `${path}?_format=${format}`), 200, `${path} ${format}`)
+    for (const format of ['application/fhir+json;fhirVersion=3.0', 'application/fhir+xml;fhirVersion=4.0']) assert.equal(await status('GET', `${path}?_format=${format}`), 406, `${path} ${format}`)
+  }
+})
+
+test('preferences are read as HTTP writes them', async () => {
+  for (const prefer of ['return=minimal', 'Return=minimal', 'return="minimal"', 'return = minimal', 'handling=strict, return=minimal', 'respond-async; wait=1, return=minimal']) {
+    assert.equal((await call(s, 'POST', '/Organization', { body: organization(), headers: { prefer } })).text, '', prefer)
+  }
+})
+
+test('what is refused of raw content is told by an OperationOutcome', async () => {
+  const made = await call(s, 'POST', '/Binary', { body: 'hello', type: 'text/plain' })
+  assert.equal(made.status, 201, made.text)
+  const path = `/Binary/${made.headers.get('location').split('/').at(-3)}`
+  for (const [headers, status] of [[{ range: 'bytes=99-' }, 416], [{ 'if-match': 'W/"9"' }, 412]]) {
+    const r = await call(s, 'GET', path, { headers: { accept: '*/*', ...headers } })
+    assert.equal(r.status, status)
+    assert.equal(r.body?.resourceType, 'OperationOutcome', r.text)
+  }
+  assert.equal((await call(s, 'GET', path, { headers: { accept: '*/*', range: 'bytes=1-2' } })).text, 'el')
+})
+
 test('a body of another format, character set or version is refused with 415', async () => {
   const body = JSON.stringify(organization())
-  for (const type of [fhir, 'application/json', `${fhir}; charset=UTF-8`, `${fhir}; fhirVersion=4.0`]) assert.equal(await status('POST', '/Organization', { body, type }), 201, type)
+  for (const type of [fhir, 'application/json', `${fhir}; charset=UTF-8`, `${fhir}; charset=utf8`, `${fhir}; fhirVersion=4.0`]) assert.equal(await status('POST', '/Organization', { body, type }), 201, type)
   for (const type of ['text/plain', 'application/octet-stream', `${fhir}; charset=iso-8859-1`, `${fhir}; fhirVersion=3.0`]) assert.equal(await status('POST', '/Organization', { body, type }), 415, type)
   const patch = await call(s, 'PATCH', `/Organization/${(await make()).id}`, { body: {}, type: 'application/merge-patch+json' })
   assert.equal(patch.status, 415)
@@ -65,6 +91,20 @@ test('_pretty is for people and changes nothing', async () => {
     assert.ok(r.text.includes('\n'), path)
   }
   assert.deepEqual((await call(s, 'GET', `/Organization/${made.id}?_pretty=true`)).body, made)
+})
+
+test('a slash at the end of an address changes nothing', async () => {
+  const made = await make()
+  const path = `/Organization/${made.id}`
+  for (const [method, at, options, want] of [
+    ['GET', `${path}/`, {}, 200], ['GET', `/Organization/?_id=${made.id}`, {}, 200], ['GET', `${path}/_history/`, {}, 200], ['HEAD', '/metadata/', {}, 200],
+    ['POST', '/Organization/', { body: organization() }, 201], ['PUT', `${path}/`, { body: made }, 200], ['POST', '/Organization/_search/', { body: `_id=${made.id}`, type: 'application/x-www-form-urlencoded' }, 200],
+    ['GET', '/Organization/none/', {}, 404], ['GET', '/Nothing/', {}, 404], ['DELETE', `${path}/_history/`, {}, 405], ['DELETE', `${path}/`, {}, 204],
+  ]) {
+    const r = await call(s, method, at, options)
+    assert.equal(r.status, want, `${method} ${at} ${r.text}`)
+    if (want >= 400) assert.equal(r.body.resourceType, 'OperationOutcome')
+  }
 })
 
 test('an address tells its methods', async () => {
@@ -181,6 +221,23 @@ test('a history goes back page by page, within times', async () => {
   assert.equal(await entries(`_at=${new Date().getUTCFullYear() + 1}`) <= 1, true)
   assert.equal(await status('GET', `${path}/_history?_since=yesterday`), 400)
   assert.equal(await status('GET', `/Organization/${randomUUID()}/_history`), 404)
+})
+
+test('a history takes what a search takes, and each parameter once', async () => {
+  const path = `/Organization/${(await make()).id}/_history`
+  const zone = '2001-01-01T00:00:00+07:00'
+  for (const query of [`_since=${zone}`, `_since=${encodeURIComponent(zone)}`, `_at=ge${zone}`, '_since=&_at=&_count=']) {
+    const r = await call(s, 'GET', `${path}?${query}`)
+    assert.equal(r.status, 200, `${query} ${r.text}`)
+    assert.equal(r.body.entry.length, 1, query)
+  }
+  for (const query of ['_since=2001&_since=2020', '_at=ge2001&_at=le2020', '_count=1&_count=2']) assert.equal(await status('GET', `${path}?${query}`), 400, query)
+})
+
+test('a version has one address', async () => {
+  const path = `/Organization/${(await make()).id}/_history`
+  for (const version of ['01', '+1', '%2B1', '0x1', '1.0']) assert.equal(await status('GET', `${path}/${version}`), 404, version)
+  assert.equal(await status('GET', `${path}/1`), 200)
 })
 
 test('hostile bodies are refused, and the server lives', async () => {

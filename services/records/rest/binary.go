@@ -138,7 +138,39 @@ func serveContent(ctx context.Context, w http.ResponseWriter, r *http.Request, b
 		h.Set("X-Security-Context", b.Context)
 	}
 	// Ranges, conditions and HEAD (RFC 9110 sections 13 and 14).
-	http.ServeContent(w, r, "", b.Updated, content)
+	http.ServeContent(&outcomes{ResponseWriter: w, ctx: ctx}, r, "", b.Updated, content)
+}
+
+// outcomes makes an OperationOutcome of what http.ServeContent refuses in
+// plain text.
+type outcomes struct {
+	http.ResponseWriter
+	ctx     context.Context
+	refused bool
+}
+
+// refusals are what it may refuse.
+var refusals = map[int]string{
+	http.StatusRequestedRangeNotSatisfiable: "the range lies outside the content",
+	http.StatusPreconditionFailed:           "the content is of another version than the request wants",
+}
+
+func (w *outcomes) WriteHeader(status int) {
+	message := refusals[status]
+	if message == "" {
+		w.ResponseWriter.WriteHeader(status)
+		return
+	}
+	w.refused = true
+	w.Header().Del("Content-Disposition")
+	refuse(w.ctx, w.ResponseWriter, status, message)
+}
+
+func (w *outcomes) Write(b []byte) (int, error) {
+	if w.refused {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
 }
 
 // serveResource sends the resource, part by part where it is large.

@@ -23,6 +23,8 @@ func versionHeaders(w http.ResponseWriter, x *recordsv1.Resource) {
 		return
 	}
 	w.Header().Set("ETag", fhir.ETag(x.GetVersion()))
+	// Also where no body follows (RFC 9110 section 15.4.5).
+	w.Header().Set("Cache-Control", "no-store")
 	if t, err := time.Parse(fhir.InstantLayout, x.GetLastUpdated()); err == nil {
 		w.Header().Set("Last-Modified", t.UTC().Format(http.TimeFormat))
 	}

@@ -60,6 +60,9 @@ func New(o Options) http.Handler {
 	slices.SortFunc(routes, func(a, b Route) int { return len(b.Prefix) - len(a.Prefix) })
 	for _, r := range routes {
 		h := limits.wrap(counted(requests, r.Service, r.Handler))
+		if packs(r.Prefix) {
+			h = packed(h)
+		}
 		mux.Handle(r.Prefix, h)
 		mux.Handle(r.Prefix+"/", h)
 	}

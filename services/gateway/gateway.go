@@ -39,6 +39,9 @@ type Options struct {
 	RateLimit int
 	// Proxies are the networks of proxies that stand before the edge.
 	Proxies []netip.Prefix
+	// Origins are those whose pages may call the FHIR face and the token
+	// endpoint, or "*".
+	Origins []string
 	// Ready reports why the process is not ready, or nil.
 	Ready   func() error
 	Metrics http.Handler
@@ -67,7 +70,7 @@ func New(o Options) http.Handler {
 		mux.Handle(r.Prefix+"/", h)
 	}
 	mux.Handle("/", counted(requests, "web", apps(o.Web)))
-	return visitors(o.Proxies, headers(o.BaseURL, mux))
+	return visitors(o.Proxies, headers(o.BaseURL, crossed(o.Origins, mux)))
 }
 
 // Readiness answers 200 when ready says nil, else 503 with the reason.

@@ -107,6 +107,12 @@ func TestTextIsNotReadWithoutBound(t *testing.T) {
 	if w.Code != 422 || !strings.Contains(w.Body.String(), `"code":"too-costly"`) || !strings.Contains(w.Body.String(), "add a patient, a date or a code") {
 		t.Errorf("all of a type: %d %s", w.Code, w.Body)
 	}
+	for _, typ := range []string{"batch", "transaction"} {
+		w := call("POST", "/fhir/R4", `{"resourceType":"Bundle","type":"`+typ+`","entry":[{"request":{"method":"GET","url":"Basic?_content=x5000"}}]}`)
+		if w.Code != 200 || !strings.Contains(w.Body.String(), `"status":"422 `) || !strings.Contains(w.Body.String(), `"code":"too-costly"`) {
+			t.Errorf("an entry of a %s: %d %s", typ, w.Code, w.Body)
+		}
+	}
 	made := bundle(t, call("GET", "/fhir/R4/Basic?_count=2", "").Body.Bytes())
 	if w := call("GET", "/fhir/R4/Basic?_content=x&_id="+strings.Join(made.ids, ","), ""); w.Code != 200 || len(bundle(t, w.Body.Bytes()).ids) != 2 {
 		t.Errorf("few of a type: %d %.300s", w.Code, w.Body)

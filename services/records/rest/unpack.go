@@ -1,12 +1,11 @@
 package rest
 
 import (
+	"compress/gzip" // the quicker one of klauspost/compress takes a member whose head is cut for the end
 	"errors"
 	"io"
 	"net/http"
 	"strings"
-
-	"github.com/klauspost/compress/gzip"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/guard"

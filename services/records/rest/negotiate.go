@@ -113,9 +113,6 @@ func (f *Face) unreadable(r *http.Request) string {
 	case given == "" && r.ContentLength == 0: // there is none
 		return ""
 	}
-	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
-		return "a compressed body is not read; send it without Content-Encoding"
-	}
 	form := strings.HasSuffix(r.URL.Path, "/_search")
 	if given == fhirJSON && !form {
 		return ""
@@ -157,7 +154,7 @@ func (f *Face) nowhere(w http.ResponseWriter, r *http.Request) {
 		probe.Method = m
 		_, pattern := f.mux.Handler(probe)
 		// A name with a meaning of its own is no id.
-		if pattern == Prefix+"/" || pattern == "" || special && !strings.HasSuffix(pattern, "/"+last) {
+		if pattern == Prefix || pattern == Prefix+"/" || pattern == "" || special && !strings.HasSuffix(pattern, "/"+last) {
 			continue
 		}
 		allowed = append(allowed, m)

@@ -33,8 +33,10 @@ func (s *Store) dictionary(ctx context.Context) (*record.Indexer, error) {
 			types.arg(), codes.arg(), digests.arg()).Scan(&same); err != nil || same {
 			return err
 		}
+		// ORDER BY makes PostgreSQL use the index: it takes a type that nothing is
+		// of for one that is found soon, and read the directory for each parameter.
 		if _, err := tx.ExecContext(ctx, `WITH n AS (
-				SELECT n.*, EXISTS (SELECT FROM records.directory d WHERE d.type = n.number) AS used
+				SELECT n.*, (SELECT d.id FROM records.directory d WHERE d.type = n.number ORDER BY d.type, d.id LIMIT 1) IS NOT NULL AS used
 				FROM unnest($1::text[], $2::text[], $3::text[], $4::smallint[]) AS n(type, code, digest, number)),
 			stale AS (INSERT INTO records.params AS p (type, code, digest, ready)
 				SELECT type, code, digest, NOT used FROM n

@@ -75,7 +75,7 @@ func (b *search) dated(t string, v record.Value) string {
 // ranges.
 func (b *search) own(f record.Filter) (within, holds string) {
 	p := f.Param
-	if b.forward || !direct(f) || p.Type != "date" || f.Modifier != "" || !p.Single || len(f.Values) != 1 || len(f.Also) > 0 || b.q.Type == "" || p.Code != b.x.Main(b.q.Type) {
+	if !direct(f) || p.Type != "date" || f.Modifier != "" || !p.Single || len(f.Values) != 1 || len(f.Also) > 0 || b.q.Type == "" || p.Code != b.x.Main(b.q.Type) {
 		return "", ""
 	}
 	v := f.Values[0]
@@ -89,6 +89,12 @@ func (b *search) own(f record.Filter) (within, holds string) {
 		within = from(b.arg(v.High))
 	case "eb":
 		within = to(b.arg(v.Low))
+	}
+	if b.inside && within == "" { // what must be asked for is not worth it
+		return "", ""
+	}
+	switch v.Prefix {
+	case "eq", "sa", "eb":
 	case "ge", "gt":
 		within, sure = from(b.since(f, min(v.Low, v.High-day), v.High)), "f.at > "+b.arg(v.High)
 	case "le":

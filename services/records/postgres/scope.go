@@ -69,6 +69,7 @@ func (b *search) scoped(with []string, arms []arm) ([]string, []arm) {
 	if b.small() {
 		return with, append(arms, each)
 	}
+	b.fresh = true // a compartment's own index is the better one, which average values do not show
 	reached := "(SELECT count(*) FROM reached)"
 	var on []string
 	if b.ordered() {

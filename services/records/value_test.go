@@ -272,6 +272,21 @@ func TestURIsAndCanonicalsAreFoundAboveAndBelow(t *testing.T) {
 	}
 }
 
+// TestAProfileWithoutVersionIsAnyOfIt follows
+// https://hl7.org/fhir/R4/references.html#canonical.
+func TestAProfileWithoutVersionIsAnyOfIt(t *testing.T) {
+	r, _ := loose(t)
+	profile := func(c string) string { return `"code":{"text":"x"},"meta":{"profile":["` + c + `"]}` }
+	n := store(t, r, "Basic", map[string]string{
+		"any": profile("http://p/a"), "v1": profile("http://p/a|1.0"), "v2": profile("http://p/a|2.0"), "longer": profile("http://p/ab|1.0"), "below": profile("http://p/a/b"),
+	})
+	for query, want := range map[string]string{
+		"=http://p/a": "any v1 v2", "=http://p/a|1.0": "v1", "=http://p/a|1": "", "=http://p/a|3,http://p/a/b": "below", ":below=http://p/a": "any v1 v2 below", ":below=http://p": "any v1 v2 longer below",
+	} {
+		n.expect(t, r, "Basic?_profile"+query, want)
+	}
+}
+
 func TestStringsAreFoundWithoutMarksAndExactlyWithThem(t *testing.T) {
 	r, _ := loose(t)
 	name := func(text, family, given string) string {

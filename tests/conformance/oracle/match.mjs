@@ -33,7 +33,7 @@ const matchers = {
     return (v) => v.code !== undefined && ((v.system ?? '') === system || v.systems?.includes(system)) && (!code || v.code === code)
   },
   string(text, modifier) {
-    if (modifier === 'exact') return (v) => !v.derived && v.text === text
+    if (modifier === 'exact') return (v) => !v.derived && v.text.normalize() === text.normalize()
     if (modifier === 'contains') return (v) => fold(v.text).includes(fold(text))
     return (v) => fold(v.text).startsWith(fold(text))
   },
@@ -72,9 +72,9 @@ const matchers = {
     return (v) => v.reference !== undefined && new RegExp(`^[A-Za-z]+/${want.replaceAll('.', '\\.')}$`).test(v.reference)
   },
   uri(text, modifier) {
-    if (modifier === 'below') return (v) => v.uri === text || v.uri.startsWith(text.endsWith('/') ? text : `${text}/`)
+    if (modifier === 'below') return (v) => canonical(v.uri, text) || v.uri.startsWith(text.endsWith('/') ? text : `${text}/`)
     if (modifier === 'above') return (v) => v.uri === text || text.startsWith(v.uri.endsWith('/') ? v.uri : `${v.uri}/`)
-    return (v) => v.uri === text
+    return (v) => canonical(v.uri, text)
   },
 }
 

@@ -32,6 +32,7 @@ func (f *Face) negotiated(next http.Handler) http.Handler {
 				return
 			}
 		}
+		r = plainQuery(r)
 		asked := strings.Join(r.Header.Values("Accept"), ",")
 		// _format overrides Accept for clients that cannot set headers.
 		if strings.Contains(r.URL.RawQuery, "_format=") {
@@ -53,6 +54,18 @@ func (f *Face) negotiated(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// plainQuery encodes semicolons, which part nothing in a query but are refused
+// by net/url: _format=application/fhir+json;fhirVersion=4.0 has one.
+func plainQuery(r *http.Request) *http.Request {
+	if !strings.Contains(r.URL.RawQuery, ";") {
+		return r
+	}
+	r, u := r.WithContext(r.Context()), *r.URL
+	u.RawQuery = strings.ReplaceAll(u.RawQuery, ";", "%3B")
+	r.URL = &u
+	return r
 }
 
 // acceptable reports whether a list of media ranges allows an answer in JSON

@@ -113,8 +113,11 @@ func (x *Indexer) simple(f *Filter, typ, s string) (Value, error) {
 	switch typ {
 	case "token":
 		v, err := tokenValue(f.Modifier, s)
-		if err == nil && v.System != "" && f.Param.Code == "_id" {
+		switch {
+		case err == nil && v.System != "" && f.Param.Code == "_id":
 			return v, fault.New(fault.Invalid, "an id has no system", nil)
+		case v.Code != "" && finds(f.Param):
+			v.Code = Clip(contact(v.Code))
 		}
 		return v, err
 	case "string":

@@ -28,7 +28,7 @@ const matchers = {
       return (v) => v.code === value && (v.kinds ?? []).some((k) => k.system === system && k.code === code)
     }
     const bar = text.indexOf('|')
-    if (bar < 0) return (v) => v.code === text
+    if (bar < 0) return (v) => v.code === text || v.contact && contact(v.code) === contact(text)
     const [system, code] = [text.slice(0, bar), text.slice(bar + 1)]
     return (v) => v.code !== undefined && ((v.system ?? '') === system || v.systems?.includes(system)) && (!code || v.code === code)
   },
@@ -77,6 +77,9 @@ const matchers = {
     return (v) => canonical(v.uri, text)
   },
 }
+
+// Numbers are the same however their digits stand, addresses in any case.
+const contact = (s) => (s.includes('@') ? s.toLowerCase() : /^\+?[\d .()/-]+$/.test(s) ? s.replace(/[ .()/-]/g, '').replace(/^(\+84|0084)0?(?=\d{9})/, '0') : s)
 
 // A canonical without a version names every version.
 const canonical = (v, want) => v !== undefined && (v === want || (!want.includes('|') && v.split('|')[0] === want))

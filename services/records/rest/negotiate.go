@@ -32,12 +32,14 @@ func (f *Face) negotiated(next http.Handler) http.Handler {
 				return
 			}
 		}
-		r = plainQuery(r)
+		// Semicolons, as in _format=application/fhir+json;fhirVersion=4.0, part
+		// nothing in a query, but net/url refuses them.
+		query := strings.ReplaceAll(r.URL.RawQuery, ";", "%3B")
 		asked := strings.Join(r.Header.Values("Accept"), ",")
 		// _format overrides Accept for clients that cannot set headers.
-		if strings.Contains(r.URL.RawQuery, "_format=") {
+		if strings.Contains(query, "_format=") {
 			// In a query that was not encoded, a plus is a blank.
-			asked = strings.ReplaceAll(r.URL.Query().Get("_format"), " ", "+")
+			asked = strings.ReplaceAll(asking(r, query).URL.Query().Get("_format"), " ", "+")
 		}
 		if !acceptable(asked) {
 			refuse(r.Context(), w, http.StatusNotAcceptable, "only application/fhir+json of FHIR 4.0 is spoken here")
@@ -52,20 +54,20 @@ func (f *Face) negotiated(next http.Handler) http.Handler {
 				return
 			}
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, asking(r, query))
 	})
 }
 
-// plainQuery encodes semicolons, which part nothing in a query but are refused
-// by net/url: _format=application/fhir+json;fhirVersion=4.0 has one.
-func plainQuery(r *http.Request) *http.Request {
-	if !strings.Contains(r.URL.RawQuery, ";") {
+// asking returns the request with another query, as http.StripPrefix does with
+// another path.
+func asking(r *http.Request, query string) *http.Request {
+	if query == r.URL.RawQuery {
 		return r
 	}
-	r, u := r.WithContext(r.Context()), *r.URL
-	u.RawQuery = strings.ReplaceAll(u.RawQuery, ";", "%3B")
-	r.URL = &u
-	return r
+	other, u := new(http.Request), *r.URL
+	*other, u.RawQuery = *r, query
+	other.URL = &u
+	return other
 }
 
 // acceptable reports whether a list of media ranges allows an answer in JSON

@@ -82,6 +82,9 @@ func (s *sender) call(ctx context.Context, method, path string, body []byte) (in
 	}
 	req.Header.Set("Authorization", "Bearer "+s.token)
 	req.Header.Set("Content-Type", "application/fhir+json")
+	if strings.HasPrefix(path, "/api/") {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return 0, nil, err

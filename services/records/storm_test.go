@@ -23,8 +23,8 @@ func together(work ...func()) {
 	wg.Wait()
 }
 
-// subjects counts Observations by whom they are about.
-func subjects(ctx context.Context, t *testing.T, r *Records, people ...string) map[string]int {
+// observations counts Observations by whom they are about.
+func observations(ctx context.Context, t *testing.T, r *Records, people ...string) map[string]int {
 	t.Helper()
 	out := map[string]int{}
 	for _, p := range people {
@@ -55,13 +55,13 @@ func TestMergesBothWaysHaveOneWinner(t *testing.T) {
 		if !fault.Is(lost, fault.Conflict) {
 			t.Errorf("round %d: %v", round, lost)
 		}
-		if got := subjects(ctx, t, r, loser, winner); got[loser] != 0 || got[winner] != 4 {
+		if got := observations(ctx, t, r, loser, winner); got[loser] != 0 || got[winner] != 4 {
 			t.Errorf("round %d: %v", round, got)
 		}
 		if _, err := r.Unmerge(ctx, pair(loser, winner)); err != nil {
 			t.Fatal(err)
 		}
-		if got := subjects(ctx, t, r, d.source, d.target); got[d.source] != 3 || got[d.target] != 1 {
+		if got := observations(ctx, t, r, d.source, d.target); got[d.source] != 3 || got[d.target] != 1 {
 			t.Errorf("round %d, undone: %v", round, got)
 		}
 	}
@@ -125,7 +125,7 @@ func TestWhatIsWrittenDuringAMergeIsNotLost(t *testing.T) {
 				t.Errorf("round %d: %s is %s instead of %s", round, id, body, value)
 			}
 		}
-		if got := subjects(ctx, t, r, d.source, d.target); got[d.source]+got[d.target] != 4+15 {
+		if got := observations(ctx, t, r, d.source, d.target); got[d.source]+got[d.target] != 4+15 {
 			t.Errorf("round %d: %v", round, got)
 		}
 		if round%2 == 1 {
@@ -135,7 +135,7 @@ func TestWhatIsWrittenDuringAMergeIsNotLost(t *testing.T) {
 		if _, err := r.Merge(ctx, pair(d.source, d.target)); err != nil {
 			t.Fatal(err)
 		}
-		if got := subjects(ctx, t, r, d.source, d.target); got[d.source] != 0 || got[d.target] != 4+15 {
+		if got := observations(ctx, t, r, d.source, d.target); got[d.source] != 0 || got[d.target] != 4+15 {
 			t.Errorf("round %d, repeated: %v", round, got)
 		}
 	}

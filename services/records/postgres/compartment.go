@@ -34,7 +34,7 @@ func (s *Store) Referring(ctx context.Context, params []int16, targets []record.
 }
 
 // Compartment returns a page of a patient's compartment, the Patient first,
-// then by type, newest first.
+// then by type, each in the order in which it was created.
 func (s *Store) Compartment(ctx context.Context, patient int64, c record.Contents, r record.Reach) ([]record.Stored, *record.Cursor, error) {
 	q := &sqlText{}
 	q.WriteString(`SELECT ` + currentColumns + `, ((c.key <> c.patient)::int * 1000 + c.type)::text FROM records.current c

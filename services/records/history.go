@@ -127,8 +127,8 @@ func (r *Records) historyQuery(ctx context.Context, req *recordsv1.HistoryReques
 		}
 	}
 	if req.GetId() != "" {
-		if _, err = r.real(ctx, req.GetType(), req.GetId()); err != nil {
-			return h, caller.Hidden(ctx, err)
+		if err := byID(ctx, req.GetId()); err != nil {
+			return h, err
 		}
 	}
 	values, err := url.ParseQuery(req.GetQuery())

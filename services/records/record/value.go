@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
@@ -46,9 +47,9 @@ func (x *Indexer) values(f *Filter, value string) error {
 	if f.Modifier == "text" {
 		code += ":text"
 	}
-	f.Also, f.Narrowed = x.Also(f.Param.Base, code), x.Narrowed(f.Param)
+	f.Also, f.Narrowed = x.also(f.Param.Base, code), x.narrowed(f.Param)
 	for _, n := range append([]int16{f.Number}, f.Also...) {
-		if err := x.Ready(n); err != nil {
+		if err := x.ready(n); err != nil {
 			return err
 		}
 	}
@@ -60,7 +61,7 @@ func (x *Indexer) values(f *Filter, value string) error {
 		for _, m := range []string{"text", "identifier"} {
 			code := f.Param.Code + ":" + m
 			if n := x.Number(f.Param.Base, code); n != 0 {
-				f.Besides = append(f.Besides, Filter{Param: f.Param, Modifier: m, Number: n, Also: x.Also(f.Param.Base, code)})
+				f.Besides = append(f.Besides, Filter{Param: f.Param, Modifier: m, Number: n, Also: x.also(f.Param.Base, code)})
 			}
 		}
 		return nil
@@ -121,7 +122,7 @@ func (x *Indexer) simple(f *Filter, typ, s string) (Value, error) {
 			return v, fault.New(fault.Invalid, "a text is expected", nil)
 		}
 	case "date":
-		return x.dateValue(v.Text)
+		return dateValue(v.Text)
 	case "reference":
 		return x.referenceValue(f, v)
 	case "uri":
@@ -192,7 +193,7 @@ func prefixed(s string) (prefix, rest string) {
 	return "eq", s
 }
 
-func (x *Indexer) dateValue(s string) (Value, error) {
+func dateValue(s string) (Value, error) {
 	v := Value{}
 	v.Prefix, s = prefixed(s)
 	// "+" of a time zone arrives as a blank when the client did not encode it.
@@ -200,11 +201,11 @@ func (x *Indexer) dateValue(s string) (Value, error) {
 	if err != nil {
 		return v, err
 	}
-	v.Low, v.High = micros(low), micros(high)
+	v.Low, v.High = low.UnixMicro(), high.UnixMicro()
 	if v.Prefix == "ap" {
 		// https://hl7.org/fhir/R4/search.html#prefix: 10 % of the gap between
 		// now and the date.
-		gap := micros(x.Now()) - v.Low
+		gap := time.Now().UnixMicro() - v.Low
 		gap = max(gap, -gap) / 10
 		v.Low, v.High = v.Low-gap, v.High+gap
 	}

@@ -5,11 +5,11 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 )
 
-// proxy returns the resource whose compartment a Binary takes: what its
-// securityContext refers to, unless that is a Patient, which the method
-// patient returns (https://hl7.org/fhir/R4/binary.html#BinaryDefinition). A context
+// Proxy returns the resource whose compartment a Binary takes: what its
+// securityContext refers to, unless that is a Patient, which Indexer.Patient
+// returns (https://hl7.org/fhir/R4/binary.html#BinaryDefinition). A context
 // that is not understood is refused: the Binary would be open to all.
-func (x *Indexer) proxy(resource fhir.Value) (ref Ref, found bool, err error) {
+func (x *Indexer) Proxy(resource fhir.Value) (ref Ref, found bool, err error) {
 	if resource.Get("resourceType").Str() != "Binary" {
 		return Ref{}, false, nil
 	}

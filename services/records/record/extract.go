@@ -13,16 +13,16 @@ import (
 // summer time.
 var Zone = time.FixedZone("+07:00", 7*3600)
 
-// patient returns the id of the Patient in whose compartment the resource is,
+// Patient returns the id of the Patient in whose compartment the resource is,
 // "" for a shared one (https://hl7.org/fhir/R4/compartmentdefinition-patient.html).
-func (x *Indexer) patient(resource fhir.Value, id string) string {
+func (x *Indexer) Patient(resource fhir.Value, id string) string {
 	typ := resource.Get("resourceType").Str()
 	if typ == "Patient" {
 		return id
 	}
 	found := ""
 	if typ == "Binary" {
-		// No compartment lists it; see proxy for other contexts than a Patient.
+		// No compartment lists it; see Proxy for other contexts than a Patient.
 		return patientIn(resource.Get("securityContext"))
 	}
 	t := x.types[typ]
@@ -54,9 +54,9 @@ func patientIn(reference fhir.Value) string {
 	return id
 }
 
-// abroad returns the reference by which a resource without a compartment
+// Elsewhere returns the reference by which a resource without a compartment
 // names a Patient of another server, or of this one by a URL.
-func (x *Indexer) abroad(resource fhir.Value) (at fhir.Value, found bool) {
+func (x *Indexer) Elsewhere(resource fhir.Value) (at fhir.Value, found bool) {
 	t := x.types[resource.Get("resourceType").Str()]
 	if t == nil {
 		return at, false
@@ -89,10 +89,10 @@ var wrapped = []string{
 	"PaymentNotice", "PaymentReconciliation", "EnrollmentResponse", "BiologicallyDerivedProduct", "DeviceMetric",
 }
 
-// closes reports whether a resource that names no Patient of this server may
+// Closes reports whether a resource that names no Patient of this server may
 // still be about one: its subject is absent, contained, or a name. Then it
 // lies in the closed compartment.
-func (x *Indexer) closes(resource fhir.Value) bool {
+func (x *Indexer) Closes(resource fhir.Value) bool {
 	typ := resource.Get("resourceType").Str()
 	t := x.types[typ]
 	if t == nil || len(t.compartment) == 0 {

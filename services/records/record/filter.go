@@ -119,7 +119,7 @@ func (x *Indexer) hop(typ string, p *fhir.Parameter) (Filter, error) {
 // rows returns the numbers of the index rows of a parameter, and the type that
 // its references are narrowed to. It fails while they are not complete.
 func (x *Indexer) rows(p *fhir.Parameter) (number int16, also []int16, narrowed int16, err error) {
-	number, also = x.Number(p.Base, p.Code), x.also(p.Base, p.Code)
+	number, also = x.Number(p.Base, p.Code), x.Also(p.Base, p.Code)
 	for _, n := range append([]int16{number}, also...) {
 		if err := x.ready(n); err != nil {
 			return 0, nil, 0, err

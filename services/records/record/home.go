@@ -35,14 +35,14 @@ type Home struct {
 // writes, imports and the work on what older programs stored. What would lie
 // in no compartment by a mistake of its author is refused.
 func (x *Indexer) Home(resource fhir.Value, id string) (h Home, err error) {
-	h.Patient = x.patient(resource, id)
-	if h.Proxy, h.Proxied, err = x.proxy(resource); err != nil || h.Proxied || h.Patient != "" {
+	h.Patient = x.Patient(resource, id)
+	if h.Proxy, h.Proxied, err = x.Proxy(resource); err != nil || h.Proxied || h.Patient != "" {
 		return h, err
 	}
-	if at, found := x.abroad(resource); found {
+	if at, found := x.Elsewhere(resource); found {
 		return h, elsewhere(at)
 	}
-	h.Nobodys = x.closes(resource)
+	h.Nobodys = x.Closes(resource)
 	return h, nil
 }
 

@@ -144,7 +144,7 @@ func Indexable(defs *fhir.Definitions) []Indexed {
 }
 
 // Number returns the dictionary's number of a parameter, 0 when it has no
-// rows; that of the first when it has the rows of several (also).
+// rows; that of the first when it has the rows of several (Also).
 func (x *Indexer) Number(typ, code string) int16 {
 	if t := x.types[typ]; t != nil {
 		return t.numbers[code]

@@ -144,9 +144,9 @@ func textPlaces(p *fhir.Parameter) []string {
 	return out
 }
 
-// also returns the numbers of further parameters whose rows are the
+// Also returns the numbers of further parameters whose rows are the
 // parameter's as well.
-func (x *Indexer) also(typ, code string) []int16 {
+func (x *Indexer) Also(typ, code string) []int16 {
 	if t := x.types[typ]; t != nil {
 		return t.also[code]
 	}

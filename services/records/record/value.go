@@ -47,7 +47,7 @@ func (x *Indexer) values(f *Filter, value string) error {
 	if f.Modifier == "text" {
 		code += ":text"
 	}
-	f.Also, f.Narrowed = x.also(f.Param.Base, code), x.narrowed(f.Param)
+	f.Also, f.Narrowed = x.Also(f.Param.Base, code), x.narrowed(f.Param)
 	for _, n := range append([]int16{f.Number}, f.Also...) {
 		if err := x.ready(n); err != nil {
 			return err
@@ -61,7 +61,7 @@ func (x *Indexer) values(f *Filter, value string) error {
 		for _, m := range []string{"text", "identifier"} {
 			code := f.Param.Code + ":" + m
 			if n := x.Number(f.Param.Base, code); n != 0 {
-				f.Besides = append(f.Besides, Filter{Param: f.Param, Modifier: m, Number: n, Also: x.also(f.Param.Base, code)})
+				f.Besides = append(f.Besides, Filter{Param: f.Param, Modifier: m, Number: n, Also: x.Also(f.Param.Base, code)})
 			}
 		}
 		return nil

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
@@ -22,6 +23,8 @@ type Indexer struct {
 	Base string
 	// Seals are those of the cursors in links.
 	Seals *Seals
+	// Now is the clock for approximate dates.
+	Now func() time.Time
 	// building says how far parameters are indexed, in percent, whose rows are
 	// not complete.
 	building map[int16]int
@@ -54,7 +57,7 @@ var mainDate = []string{
 // NewIndexer returns an indexer with the numbers that the dictionary gives to
 // "Type.code".
 func NewIndexer(defs *fhir.Definitions, numbers map[string]int16) *Indexer {
-	x := &Indexer{defs: defs, types: map[string]*indexed{}, units: &units{}}
+	x := &Indexer{defs: defs, types: map[string]*indexed{}, units: &units{}, Now: time.Now}
 	for _, typ := range defs.Types {
 		t := &indexed{numbers: map[string]int16{}, also: map[string][]int16{}}
 		all := defs.Parameters(typ)

@@ -4,7 +4,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
@@ -122,7 +121,7 @@ func (x *Indexer) simple(f *Filter, typ, s string) (Value, error) {
 			return v, fault.New(fault.Invalid, "a text is expected", nil)
 		}
 	case "date":
-		return dateValue(v.Text)
+		return x.dateValue(v.Text)
 	case "reference":
 		return x.referenceValue(f, v)
 	case "uri":
@@ -193,7 +192,7 @@ func prefixed(s string) (prefix, rest string) {
 	return "eq", s
 }
 
-func dateValue(s string) (Value, error) {
+func (x *Indexer) dateValue(s string) (Value, error) {
 	v := Value{}
 	v.Prefix, s = prefixed(s)
 	// "+" of a time zone arrives as a blank when the client did not encode it.
@@ -205,7 +204,7 @@ func dateValue(s string) (Value, error) {
 	if v.Prefix == "ap" {
 		// https://hl7.org/fhir/R4/search.html#prefix: 10 % of the gap between
 		// now and the date.
-		gap := time.Now().UnixMicro() - v.Low
+		gap := x.Now().UnixMicro() - v.Low
 		gap = max(gap, -gap) / 10
 		v.Low, v.High = v.Low-gap, v.High+gap
 	}

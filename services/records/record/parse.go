@@ -297,8 +297,8 @@ func (x *Indexer) sortKey(q *Query, key string) (Sort, error) {
 	case code == "_lastUpdated" || code == "_id":
 		return Sort{By: code, Descending: descending}, nil
 	case descending && code != "" && code == x.Main(q.Type):
-		// What has no date has 0 there and comes last, as it should;
-		// upwards it would come first.
+		// What has no date is older than everything and comes last, as it
+		// should; upwards it would come first.
 		_, _, _, err := x.rows(x.defs.Parameters(q.Type)[code])
 		return Sort{By: "at", Descending: true}, err
 	}

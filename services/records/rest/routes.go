@@ -149,11 +149,11 @@ func routes() []route {
 		terms("POST /CodeSystem/$validate-code", "ValidateCode", "Tell whether a code is in a code system"),
 		terms("GET /CodeSystem/{id}/$validate-code", "ValidateCode", "Tell whether a code is in a stored code system"),
 		terms("POST /CodeSystem/{id}/$validate-code", "ValidateCode", "Tell whether a code is in a stored code system"),
-		on("POST /{type}/$validate", "Validate", "$validate", "Tell what is wrong with a resource, without storing it", decodeValidate, encodeOutcome).
+		on("POST /{type}/$validate", "Validate", "$validate", "Tell what is wrong with a resource, without storing it", decodeValidate, encodeResource).
 			defined(coreOperation + "Resource-validate"),
-		on("GET /{type}/{id}/$validate", "Validate", "$validate", "Tell what is wrong with a stored resource", decodeValidate, encodeOutcome).
+		on("GET /{type}/{id}/$validate", "Validate", "$validate", "Tell what is wrong with a stored resource", decodeValidate, encodeResource).
 			defined(coreOperation + "Resource-validate"),
-		on("POST /{type}/{id}/$validate", "Validate", "$validate", "Tell what would be wrong with a change or a deletion", decodeValidate, encodeOutcome).
+		on("POST /{type}/{id}/$validate", "Validate", "$validate", "Tell what would be wrong with a change or a deletion", decodeValidate, encodeResource).
 			defined(coreOperation + "Resource-validate"),
 		on("GET /$export", "Export", "$export", "Begin a bulk export of everything", decodeExport("system"), encodeExport).defined(bulkOperation + "export"),
 		on("POST /$export", "Export", "$export", "Begin a bulk export of everything", decodeExport("system"), encodeExport).defined(bulkOperation + "export"),

@@ -2037,14 +2037,15 @@ export type ExportRequest = Message<"yba.records.v1.ExportRequest"> & {
   group: string;
 
   /**
-   * The parameters: _outputFormat, _since, _type, URL-encoded.
+   * The parameters, URL-encoded: _outputFormat, _since, _until, _type,
+   * _typeFilter, _elements.
    *
    * @generated from field: string query = 3;
    */
   query: string;
 
   /**
-   * Prefer: handling=lenient ignores unknown parameters.
+   * Prefer: handling=lenient ignores what is not known or cannot be judged.
    *
    * @generated from field: bool lenient = 4;
    */
@@ -2077,14 +2078,15 @@ export type ExportRequestJson = {
   group?: string;
 
   /**
-   * The parameters: _outputFormat, _since, _type, URL-encoded.
+   * The parameters, URL-encoded: _outputFormat, _since, _until, _type,
+   * _typeFilter, _elements.
    *
    * @generated from field: string query = 3;
    */
   query?: string;
 
   /**
-   * Prefer: handling=lenient ignores unknown parameters.
+   * Prefer: handling=lenient ignores what is not known or cannot be judged.
    *
    * @generated from field: bool lenient = 4;
    */
@@ -2252,7 +2254,7 @@ export type ExportFileRequest = Message<"yba.records.v1.ExportFileRequest"> & {
   job: string;
 
   /**
-   * The number of the file within the export.
+   * The number of the file within the export; 0 tells what was ignored.
    *
    * @generated from field: int32 file = 2;
    */
@@ -2283,7 +2285,7 @@ export type ExportFileRequestJson = {
   job?: string;
 
   /**
-   * The number of the file within the export.
+   * The number of the file within the export; 0 tells what was ignored.
    *
    * @generated from field: int32 file = 2;
    */

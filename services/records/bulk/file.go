@@ -144,4 +144,3 @@ func (b *Bulk) told(ctx context.Context, j *record.Job, list []record.Stored) er
 	}
 	return err
 }
-

@@ -219,6 +219,46 @@ func TestADeletionIsToldWhereWhatWasDeletedIsFound(t *testing.T) {
 	}
 }
 
+// TestADeletionIsNotJudgedByAnothersRecord gives what was deleted another home
+// than its deletion has, as putting old versions where they belong may do.
+func TestADeletionIsNotJudgedByAnothersRecord(t *testing.T) {
+	r, ctx := recordstest.Open(t)
+	province(ctx, t, r)
+	r.Load(ctx, t, `{"resourceType":"Location","id":"gone","name":"A"}`)
+	if _, err := r.Delete(ctx, &recordsv1.DeleteRequest{Type: "Location", Id: "gone"}); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := r.Store.PatientKeys(ctx, []string{"ba"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.DB.ExecContext(ctx, `UPDATE records.versions SET patient = $1 WHERE id = 'gone' AND version = 1`, keys["ba"]); err != nil {
+		t.Fatal(err)
+	}
+	for commune, want := range map[string]int{"95012": 0, "95013": 1} {
+		nurse := recordstest.Nurse(t.Context(), commune)
+		r.Enters = func(context.Context) (context.Context, error) { return nurse, nil }
+		job := begin(nurse, t, r, "system", "_since=2020&_type=Location&"+filters("Location?name=a"))
+		m := completed(nurse, t, r, job)
+		if _, deleted := lines(nurse, t, r, job); len(deleted) != want || len(m.Deleted) != want {
+			t.Errorf("%s: %v, in the manifest %v", commune, deleted, m.Deleted)
+		}
+	}
+}
+
+// TestAFilterDoesNotChangeWithTheTime asks for what is about a date, which
+// grows with how long ago it was.
+func TestAFilterDoesNotChangeWithTheTime(t *testing.T) {
+	r, ctx := recordstest.Open(t)
+	crowd(ctx, t, r)
+	job := begin(ctx, t, r, "system", "_type=Observation&"+filters("Observation?date=ap2025-01-02&patient=an"))
+	completed(ctx, t, r, job)
+	r.Clock = func() time.Time { return time.Now().AddDate(100, 0, 0) }
+	if got, _ := lines(ctx, t, r, job); idsOf(t, got) != "Observation/o-an-0-2 Observation/o-an-1-2 Observation/o-an-2-2" {
+		t.Errorf("%s", idsOf(t, got))
+	}
+}
+
 func TestAnExportUntilATimeHasWhatWasWrittenBefore(t *testing.T) {
 	r, ctx := recordstest.Open(t)
 	day := func(n int) string { return time.Date(2026, 3, n, 0, 0, 0, 0, time.UTC).Format(time.RFC3339) }

@@ -2,7 +2,6 @@ package bulk_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"

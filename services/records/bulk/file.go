@@ -14,8 +14,12 @@ import (
 	"github.com/yba-health/yba/services/records/record"
 )
 
-// exportPage is how many lines one page of a file has at most.
-const exportPage = 1000
+// exportPage is how many lines one page of a file has at most, and pageBytes
+// after how many bytes it ends.
+const (
+	exportPage = 1000
+	pageBytes  = 4 << 20
+)
 
 // reaches returns what the export may show: the scope of asking and that of now.
 func (b *Bulk) reaches(ctx context.Context, j *record.Job) ([]record.Reach, *guard.Scope, error) {
@@ -68,9 +72,6 @@ func (b *Bulk) ExportFile(ctx context.Context, req *recordsv1.ExportFileRequest)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.told(ctx, j, list); err != nil {
-		return nil, err
-	}
 	shown := ctx
 	if asked.GetDeidentified() && !asked.GetAll() {
 		shown = guard.WithScope(ctx, asked)
@@ -81,6 +82,14 @@ func (b *Bulk) ExportFile(ctx context.Context, req *recordsv1.ExportFileRequest)
 		if err := b.exportLine(shown, &out, &list[i], part); err != nil {
 			return nil, err
 		}
+		// How long a part is, is known when it is written.
+		if out.Len() > pageBytes && i < len(list)-1 {
+			list, next = list[:i+1], list[i].ID
+			break
+		}
+	}
+	if err := b.told(ctx, j, list); err != nil {
+		return nil, err
 	}
 	return &recordsv1.ExportFileResponse{Lines: out.Bytes(), Next: next}, nil
 }

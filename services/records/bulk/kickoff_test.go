@@ -3,6 +3,7 @@ package bulk_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -171,5 +172,30 @@ func TestALenientExportTellsWhatItIgnored(t *testing.T) {
 	completed(ctx, t, r, job)
 	if _, err := r.ExportFile(ctx, &recordsv1.ExportFileRequest{Job: job}); !fault.Is(err, fault.NotFound) {
 		t.Errorf("an export that ignored nothing has a file of errors: %v", err)
+	}
+}
+
+// TestPagesOfPartsAreBounded exports parts that have to hold long values: what
+// is in them is known only when they are written.
+func TestPagesOfPartsAreBounded(t *testing.T) {
+	r, ctx := recordstest.Open(t)
+	content := strings.Repeat("QUJD", 750_000)
+	for i := range 4 {
+		r.Make(ctx, t, "DocumentReference", fmt.Sprintf(`{"resourceType":"DocumentReference","status":"current","description":"%d","content":[{"attachment":{"contentType":"image/png","data":"%s"}}]}`, i, content))
+	}
+	job := begin(ctx, t, r, "system", "_type=DocumentReference&_elements=id")
+	completed(ctx, t, r, job)
+	req := &recordsv1.ExportFileRequest{Job: job, File: 1}
+	var sizes []int
+	for more := true; more; more = req.GetAfter() != "" {
+		page, err := r.ExportFile(ctx, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes = append(sizes, strings.Count(string(page.GetLines()), content))
+		req.After = page.GetNext()
+	}
+	if !slices.Equal(sizes, []int{2, 2}) {
+		t.Errorf("the pages have %v documents of 3 MB", sizes)
 	}
 }

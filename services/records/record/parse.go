@@ -213,7 +213,7 @@ func (x *Indexer) shown(q *Query, name, value string) (known bool, err error) {
 		if err != nil || n < 0 {
 			return true, fault.New(fault.Invalid, "_count must be a whole number", nil)
 		}
-		q.Count = min(n, MaxCount)
+		q.Count, q.counted = min(n, MaxCount), true
 		q.CountOnly = q.CountOnly || n == 0
 		q.Total = q.Total || n == 0
 	case "_total":

@@ -52,8 +52,9 @@ type Query struct {
 	sealed   string
 	Includes []Include
 	includes int // as they were given
-	// sorted tells that the order was asked for.
-	sorted bool
+	// sorted and counted tell that the order and the length of pages were
+	// asked for.
+	sorted, counted bool
 	// Ignored are parameters that a lenient search left out.
 	Ignored []string
 	// Self are the parameters that were used, encoded, without the cursor.

@@ -53,6 +53,9 @@ func (d *Description) openAPI(ctx context.Context, number func(typ, code string)
 			}
 			op.Parameters = append(op.Parameters, openParameter{Name: m[1], In: "path", Required: true, Schema: schema})
 		}
+		for _, p := range row.parameters {
+			op.Parameters = append(op.Parameters, openParameter{Name: p[0], In: "query", Description: p[1], Schema: map[string]any{"type": "string"}})
+		}
 		add(row.path, row.method, op)
 		if row.path != "/{type}" || row.code != "search-type" {
 			continue

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"time"
 
@@ -24,14 +25,14 @@ func (r *Records) write(ctx context.Context, list []*change) error {
 	plain := true
 	for _, c := range list {
 		c.given = c.id
-		plain = plain && c.verb == "create" && c.match == nil && !conditional(c.body) && c.content.splices(0) == nil &&
-			!c.body.Get("securityContext").Exists() // what a Binary lies with is locked
+		plain = plain && c.verb == "create" && c.match == nil && !conditional(c.body) && c.content.splices(0) == nil
 	}
-	var err error
+	err := errLocks
 	if plain {
 		// New ids only: one statement, which is a transaction by itself.
 		err = r.attempt(ctx, nil, list)
-	} else {
+	}
+	if errors.Is(err, errLocks) {
 		err = r.store.InTx(ctx, func(tx *sql.Tx) error {
 			for _, c := range list {
 				c.reset()

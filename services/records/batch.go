@@ -33,7 +33,7 @@ type batch struct {
 	// of each write: the change, and the id of the Patient it belongs to.
 	changes []*change
 	owners  []string
-	// proxies are, by the write, resources whose compartment a Binary takes.
+	// proxies are, by the write, resources whose compartment it takes.
 	proxies map[int]record.Ref
 	// own is where a shared resource itself says it is (a household's commune).
 	own []string

@@ -233,7 +233,7 @@ func (m *merging) collect() error {
 		if x == nil || x.Deleted || x.Patient == 0 && !b.scope.GetAll() && !b.mine(x) {
 			continue
 		}
-		follows, err := m.follows(x)
+		follows, err := m.follows(x, m.source.ID)
 		if err != nil {
 			return err
 		}

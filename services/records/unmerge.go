@@ -137,8 +137,8 @@ func (u *unmerging) mine() error {
 
 // restore gives back to a locked resource what it was before the merge.
 func (u *unmerging) restore(x *record.Stored, m record.Moved) error {
-	if x != nil {
-		if follows, err := u.follows(x); err != nil || follows {
+	if x != nil && u.before[m.Key] != nil {
+		if follows, err := u.follows(u.before[m.Key], u.source.ID); err != nil || follows {
 			return err
 		}
 	}

@@ -38,6 +38,9 @@ type Options struct {
 	RateLimit int
 	// Proxies are the networks of proxies that stand before the edge.
 	Proxies []netip.Prefix
+	// Origins are those whose pages may call the FHIR face and the token
+	// endpoint, or "*".
+	Origins []string
 	// Ready reports why the process is not ready, or nil.
 	Ready   func() error
 	Metrics http.Handler
@@ -59,11 +62,14 @@ func New(o Options) http.Handler {
 	slices.SortFunc(routes, func(a, b Route) int { return len(b.Prefix) - len(a.Prefix) })
 	for _, r := range routes {
 		h := limits.wrap(counted(requests, r.Service, r.Handler))
+		if packs(r.Prefix) {
+			h = packed(h)
+		}
 		mux.Handle(r.Prefix, h)
 		mux.Handle(r.Prefix+"/", h)
 	}
 	mux.Handle("/", counted(requests, "web", apps(o.Web)))
-	return visitors(o.Proxies, headers(o.BaseURL, mux))
+	return visitors(o.Proxies, headers(o.BaseURL, crossed(o.Origins, mux)))
 }
 
 // Readiness answers 200 when ready says nil, else 503 with the reason.

@@ -4,10 +4,12 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { request } from 'node:http'
 import test from 'node:test'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { call, server } from './server.mjs'
 
 let s
-test.before(async () => { s = await server() })
+const app = 'https://app.example'
+test.before(async () => { s = await server('--cors-origins', app) })
 test.after(() => s?.stop())
 
 const fhir = 'application/fhir+json'
@@ -24,10 +26,11 @@ function raw(method, path, headers = {}, body) {
       const parts = []
       answer.on('data', (part) => parts.push(part))
       answer.on('end', () => {
-        const text = Buffer.concat(parts).toString()
+        const bytes = Buffer.concat(parts)
+        const text = (answer.headers['content-encoding'] === 'gzip' && bytes.length ? gunzipSync(bytes) : bytes).toString()
         let json
         try { json = JSON.parse(text) } catch { /* not every answer is JSON */ }
-        resolve({ status: answer.statusCode, headers: answer.headers, text, body: json })
+        resolve({ status: answer.statusCode, headers: answer.headers, text, body: json, size: bytes.length })
       })
     })
     r.on('error', reject)
@@ -255,4 +258,66 @@ test('hostile bodies are refused, and the server lives', async () => {
     assert.equal(r.body?.resourceType, 'OperationOutcome', what)
   }
   assert.equal(await status('GET', '/metadata'), 200)
+})
+
+test('answers and bodies travel packed, and say the same', async () => {
+  const tag = randomUUID()
+  const bundle = JSON.stringify({ resourceType: 'Bundle', type: 'transaction', entry: Array.from({ length: 20 }, (_, i) => ({
+    resource: organization({ name: `Trạm y tế ${i}`, identifier: [{ system: 'urn:test', value: tag }] }), request: { method: 'POST', url: 'Organization' },
+  })) })
+  const sent = await raw('POST', '/', { 'content-type': fhir, 'content-encoding': 'gzip' }, gzipSync(bundle))
+  assert.equal(sent.status, 200, sent.text)
+  const path = `/Organization?identifier=urn:test|${tag}`
+  const [plain, packed] = [await raw('GET', path), await raw('GET', path, { 'accept-encoding': 'gzip' })]
+  assert.equal(packed.headers['content-encoding'], 'gzip')
+  assert.equal(plain.headers['content-encoding'], undefined)
+  for (const r of [plain, packed]) assert.match(r.headers.vary, /accept-encoding/i)
+  assert.equal(packed.text, plain.text)
+  assert.equal(packed.body.entry.length, 20)
+  assert.ok(packed.size * 4 < plain.size, `${packed.size} of ${plain.size} bytes`)
+  const one = `/Organization/${packed.body.entry[0].resource.id}`
+  const read = await raw('GET', one, { 'accept-encoding': 'gzip' })
+  assert.equal(read.headers.etag, 'W/"1"')
+  assert.equal((await raw('GET', one, { 'accept-encoding': 'gzip', 'if-none-match': read.headers.etag })).status, 304)
+})
+
+test('a body that cannot be unpacked is refused, and what is not known is named', async () => {
+  const body = JSON.stringify(organization())
+  assert.equal((await raw('POST', '/Organization', { 'content-type': fhir, 'content-encoding': 'gzip' }, body)).status, 400)
+  assert.equal((await raw('POST', '/Organization', { 'content-type': fhir, 'content-encoding': 'gzip' }, gzipSync(body).subarray(0, 30))).status, 400)
+  const unknown = await raw('POST', '/Organization', { 'content-type': fhir, 'content-encoding': 'compress' }, body)
+  assert.equal(unknown.status, 415)
+  assert.equal(unknown.headers['accept-encoding'], 'gzip')
+  const bomb = gzipSync(Buffer.alloc(60 << 20, ' '))
+  assert.equal((await raw('POST', '/', { 'content-type': fhir, 'content-encoding': 'gzip' }, bomb)).status, 413)
+})
+
+test('pages of a named origin may call, without cookies, and of others may not', async (t) => {
+  if (!s.own) return t.skip('another server has other origins')
+  const path = `/Organization/${(await make()).id}`
+  const preflight = (origin, at, method) => raw('OPTIONS', at, { authorization: '', origin, 'access-control-request-method': method, 'access-control-request-headers': 'authorization,content-type,if-match,prefer' })
+  for (const [at, method] of [[path, 'PUT'], ['/Organization', 'POST'], ['', 'POST'], ['/Patient/$match', 'POST']]) {
+    const r = await preflight(app, at, method)
+    assert.equal(r.status, 204, at)
+    assert.equal(r.headers['access-control-allow-origin'], app)
+    assert.ok(r.headers['access-control-allow-methods'].split(', ').includes(method), `${at} ${r.headers['access-control-allow-methods']}`)
+    for (const name of ['authorization', 'content-type', 'if-match', 'prefer']) assert.ok(r.headers['access-control-allow-headers'].toLowerCase().split(', ').includes(name), name)
+    assert.equal(r.headers['access-control-allow-credentials'], undefined)
+  }
+  assert.equal((await preflight('https://evil.example', path, 'GET')).headers['access-control-allow-origin'], undefined)
+  const read = await raw('GET', path, { origin: app })
+  assert.equal(read.headers['access-control-allow-origin'], app)
+  for (const name of ['ETag', 'Location', 'Content-Location', 'Last-Modified', 'Retry-After', 'X-Progress', 'WWW-Authenticate']) assert.ok(read.headers['access-control-expose-headers'].split(', ').includes(name), name)
+  assert.match(read.headers.vary, /origin/i)
+  const refused = await raw('GET', path, { origin: app, authorization: 'Bearer bad' })
+  assert.equal(refused.status, 401)
+  assert.equal(refused.headers['access-control-allow-origin'], app)
+  assert.equal((await raw('GET', path, { origin: 'https://evil.example' })).headers['access-control-allow-origin'], undefined)
+  for (const open of ['/metadata', '/.well-known/smart-configuration']) assert.equal((await raw('GET', open, { origin: 'https://evil.example' })).headers['access-control-allow-origin'], '*')
+  assert.equal((await raw('GET', '/metadata')).body.rest[0].security.cors, true)
+  // The token endpoint tells an app why it is refused; sign-in pages tell nothing.
+  const site = new URL(s.base).origin
+  const token = await fetch(`${site}/oauth/token`, { method: 'POST', headers: { origin: app, 'content-type': 'application/x-www-form-urlencoded' }, body: 'grant_type=authorization_code&code=x&client_id=patient' })
+  assert.equal(token.headers.get('access-control-allow-origin'), app)
+  assert.equal((await fetch(`${site}/signin?request=x`, { headers: { origin: app } })).headers.get('access-control-allow-origin'), null)
 })

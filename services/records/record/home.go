@@ -122,15 +122,10 @@ func NoContext() error {
 	return f
 }
 
-// NotHere refuses the resource in body, which belongs to a Patient who is not
-// here, and names the reference that says so.
-func (x *Indexer) NotHere(body []byte, patient string) error {
-	doc, err := fhir.Parse(body)
-	if err != nil {
-		return err
-	}
-	f := fault.Newf(fault.Unprocessable, "the Patient that the %s belongs to is not here", doc.Root().Get("resourceType").Str())
-	for v := range doc.Root().Strings() {
+// NotHere refuses what belongs to a Patient who is not here.
+func (x *Indexer) NotHere(resource fhir.Value, patient string) error {
+	f := fault.Newf(fault.Unprocessable, "the Patient that the %s belongs to is not here", resource.Get("resourceType").Str())
+	for v := range resource.Strings() {
 		if ref, ok := x.Literal(v.Str()); ok && v.Named("reference") && ref.Target == patient && x.defs.TypeOf(ref.Type) == "Patient" {
 			f.At = v.Path()
 			break

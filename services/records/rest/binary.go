@@ -15,6 +15,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
+	"github.com/yba-health/yba/pkg/kit"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/records/binary"
 )
@@ -67,7 +68,7 @@ func readBinary(f *Face, operation string, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		w.Header().Set("Vary", "Accept")
+		kit.Vary(w.Header(), "Accept")
 		ctx := f.before(r.Context(), r)
 		resp, err := f.binaries[operation](ctx, &binaryRequest{r.PathValue("id"), r.PathValue("version"), !resource})
 		if err != nil {
@@ -204,10 +205,6 @@ func storeBinary(f *Face, operation string, next http.Handler) http.Handler {
 			return
 		}
 		ctx := f.before(r.Context(), r)
-		if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
-			refuse(ctx, w, http.StatusUnsupportedMediaType, "a compressed body is not read; send it without Content-Encoding")
-			return
-		}
 		if r.Header.Get("Content-Range") != "" {
 			// A part must not be taken for the whole (RFC 9110 section 14.5).
 			refuse(ctx, w, http.StatusBadRequest, "content is sent whole, without Content-Range")

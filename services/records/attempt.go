@@ -62,7 +62,7 @@ func (r *Records) attempt(ctx context.Context, tx *sql.Tx, list []*change) error
 		return err
 	}
 	b := &batch{r: r, x: x, tx: tx, list: slices.Clone(list), now: r.now().UTC().Truncate(time.Millisecond), scope: guard.ScopeOf(ctx)}
-	for _, step := range []func(context.Context) error{b.matches, b.lock, b.compose, b.proxied, b.compartments, b.follow, b.contents, b.referred} {
+	for _, step := range []func(context.Context) error{b.matches, b.lock, b.compose, b.distinct, b.proxied, b.compartments, b.follow, b.contents, b.referred} {
 		if err := step(ctx); err != nil {
 			return err
 		}

@@ -45,7 +45,11 @@ func (b *batch) compartments(ctx context.Context) error {
 			if !b.scope.GetAll() {
 				return c.fail(outside())
 			}
-			return c.fail(record.NotHere(c.typ))
+			doc, err := fhir.Parse(w.Body)
+			if err != nil {
+				return err
+			}
+			return c.fail(b.x.NotHere(doc.Root(), owner))
 		}
 		if record.Personal(c.typ) {
 			home.Key = b.account(ctx, c)

@@ -36,10 +36,10 @@ func (r *Records) Unmerge(ctx context.Context, req *recordsv1.OperationRequest) 
 	if u.source, err = r.chosen(ctx, p, "source-patient"); err != nil {
 		return nil, err
 	}
+	r.touch(ctx, u.source)
 	if u.target, err = r.chosen(ctx, p, "target-patient"); err != nil {
 		return nil, err
 	}
-	r.touch(ctx, u.source)
 	r.touch(ctx, u.target)
 	err = r.store.InTx(ctx, func(tx *sql.Tx) error {
 		u.tx, u.changes, u.held, u.kept, u.later = tx, nil, 0, nil, nil

@@ -91,7 +91,7 @@ func Wire(d Deps) (*Operations, error) {
 func (r *Records) description() *rest.Description {
 	return &rest.Description{
 		Definitions: r.defs, Now: r.now, Base: r.base, Indexer: r.store.Indexer,
-		UpdateCreate: r.settings.updateCreate, DeleteMany: r.settings.deleteMany, Enforced: r.settings.enforced,
+		UpdateCreate: r.settings.updateCreate, DeleteMany: r.settings.deleteMany, Enforced: r.settings.enforced, CORS: r.settings.cors,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
 	"github.com/yba-health/yba/services/records/record"
 )
@@ -44,7 +45,7 @@ func (im *importing) place(ctx context.Context, lines []*line) ([]*line, error) 
 	placed := make([]*line, 0, len(lines))
 	for _, l := range lines {
 		if !l.in(homes) {
-			im.fail(l, record.NotHere(l.typ))
+			im.fail(l, im.absent(l))
 			continue
 		}
 		placed = append(placed, l)
@@ -59,6 +60,15 @@ func (l *line) in(homes map[string]int64) bool {
 		l.write.Patient = record.Closed
 	}
 	return l.owner == "" || l.write.Patient != 0
+}
+
+// absent refuses a line whose Patient is not here.
+func (im *importing) absent(l *line) error {
+	doc, err := fhir.Parse(l.text)
+	if err != nil {
+		return err
+	}
+	return im.x.NotHere(doc.Root(), l.owner)
 }
 
 // proxies gives lines the Patients of what they lie with, which stands in the
@@ -135,7 +145,7 @@ func (im *importing) again(ctx context.Context, tx *sql.Tx, lines []*line, found
 	}
 	for _, l := range lines {
 		if l.proxied && !l.in(homes) {
-			return record.NotHere(l.typ)
+			return im.absent(l)
 		}
 	}
 	return nil

@@ -123,8 +123,15 @@ func NoContext() error {
 }
 
 // NotHere refuses what belongs to a Patient who is not here.
-func NotHere(typ string) error {
-	return fault.Newf(fault.Unprocessable, "the Patient that the %s belongs to is not here", typ)
+func (x *Indexer) NotHere(resource fhir.Value, patient string) error {
+	f := fault.Newf(fault.Unprocessable, "the Patient that the %s belongs to is not here", resource.Get("resourceType").Str())
+	for v := range resource.Strings() {
+		if ref, ok := x.Literal(v.Str()); ok && v.Named("reference") && ref.Target == patient && x.defs.TypeOf(ref.Type) == "Patient" {
+			f.At = v.Path()
+			break
+		}
+	}
+	return f
 }
 
 // Partial refuses a part of a resource, which would replace the whole

@@ -103,8 +103,9 @@ func (r *Records) ReadVersion(ctx context.Context, req *recordsv1.ReadVersionReq
 
 // numbered returns the version's number, 0 for what is none.
 func numbered(tag string) int64 {
-	n, err := strconv.ParseInt(version(tag), 10, 64)
-	if err != nil || n < 0 {
+	v := version(tag)
+	n, err := strconv.ParseInt(v, 10, 64)
+	if err != nil || n < 0 || strconv.FormatInt(n, 10) != v { // 01 names no version
 		return 0
 	}
 	return n

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
@@ -21,7 +22,8 @@ type Input struct {
 // from the answer.
 func ReadInput(query string, body []byte, known []string) (*Input, error) {
 	in := &Input{texts: map[string][]string{}, values: map[string]fhir.Value{}}
-	q, err := url.ParseQuery(query)
+	// A semicolon parts nothing: it stands in displayLanguage=en,vi;q=0.5.
+	q, err := url.ParseQuery(strings.ReplaceAll(query, ";", "%3B"))
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "the query is not URL-encoded", err)
 	}

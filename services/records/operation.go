@@ -25,8 +25,7 @@ const anyName = "*"
 func readParameters(req *recordsv1.OperationRequest, known ...string) (parameters, error) {
 	var p parameters
 	var err error
-	// A semicolon parts nothing: it stands in _format=json;fhirVersion=4.0.
-	if p.query, err = url.ParseQuery(strings.ReplaceAll(req.GetQuery(), ";", "%3B")); err != nil {
+	if p.query, err = url.ParseQuery(req.GetQuery()); err != nil {
 		return p, fault.New(fault.Invalid, "the query is not URL-encoded", nil)
 	}
 	// How the answer is written is no parameter of the operation.

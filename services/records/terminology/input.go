@@ -4,7 +4,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
@@ -22,8 +21,7 @@ type Input struct {
 // from the answer.
 func ReadInput(query string, body []byte, known []string) (*Input, error) {
 	in := &Input{texts: map[string][]string{}, values: map[string]fhir.Value{}}
-	// A semicolon parts nothing: it stands in displayLanguage=en,vi;q=0.5.
-	q, err := url.ParseQuery(strings.ReplaceAll(query, ";", "%3B"))
+	q, err := url.ParseQuery(query)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "the query is not URL-encoded", err)
 	}

@@ -256,8 +256,12 @@ func (s *suite) listen(ctx context.Context, mux *http.ServeMux) error {
 		if err != nil {
 			return err
 		}
+		origins, err := gateway.ParseOrigins(s.cfg.CORSOrigins)
+		if err != nil {
+			return err
+		}
 		h = gateway.New(gateway.Options{
-			BaseURL: s.cfg.BaseURL(), Web: web.Dist, Routes: routes, RateLimit: s.cfg.RateLimit, Proxies: proxies,
+			BaseURL: s.cfg.BaseURL(), Web: web.Dist, Routes: routes, RateLimit: s.cfg.RateLimit, Proxies: proxies, Origins: origins,
 			Ready: s.readiness, Metrics: s.show, Log: s.log, Reg: s.metrics,
 		})
 	} else {

@@ -43,6 +43,7 @@ type Config struct {
 	TURNSecret  string            `yaml:"turn-secret" secret:"yes" help:"shared secret of those"`
 	RateLimit   int               `yaml:"rate-limit" help:"requests a second for one address, bursts of ten times that; 0: no limit"`
 	Proxies     []string          `yaml:"trusted-proxies" help:"networks of proxies before it, such as 10.0.0.0/8, whose X-Forwarded-For is believed"`
+	CORSOrigins []string          `yaml:"cors-origins" help:"origins of other people's apps that may call the FHIR face from a browser, such as https://app.example; * for all; empty: none"`
 	HookNets    []string          `yaml:"hook-networks" help:"private networks that notifications of Subscriptions may be sent to, such as 10.2.0.0/16; with a loopback network also by http"`
 	Spool       string            `yaml:"spool" help:"folder where SMS and e-mail are written; empty: spool in the data folder"`
 	Province    string            `yaml:"province" help:"code of the province this installation serves"`

@@ -29,6 +29,9 @@ func (c *checker) contained(v Value) {
 		if id := r.Get("id"); id.Exists() && !ValidID(id.Str()) {
 			c.fail(id, "value", "an id has 1 to 64 letters, digits, hyphens and dots")
 		}
+		if id := r.Get("id"); id.Exists() && c.taken(v, r, id.Str()) {
+			c.fail(id, "value", "two contained resources have this id")
+		}
 		meta := r.Get("meta")
 		if meta.Get("versionId").Exists() || meta.Get("lastUpdated").Exists() {
 			c.fail(r, "invariant", "dom-4: If a resource is contained in another resource, it SHALL NOT have a meta.versionId or a meta.lastUpdated")
@@ -40,6 +43,20 @@ func (c *checker) contained(v Value) {
 			c.fail(r, "invariant", "dom-3: If the resource is contained in another resource, it SHALL be referred to from elsewhere in the resource or SHALL refer to the containing resource")
 		}
 	}
+}
+
+// taken reports whether a contained resource before r has its id, so that
+// nobody could tell which of them is referred to.
+func (c *checker) taken(container, r Value, id string) bool {
+	for other := range container.Get("contained").Items() {
+		if other.n == r.n {
+			break
+		}
+		if other.Get("id").Str() == id {
+			return true
+		}
+	}
+	return false
 }
 
 // referred reports whether a contained resource is referred to, or refers to

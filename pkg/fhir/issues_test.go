@@ -64,6 +64,9 @@ func TestPrimitiveValuesHaveTheirForm(t *testing.T) {
 
 func TestIssuesTellPlaceAndKind(t *testing.T) {
 	for text, want := range map[string]string{
+		`{"resourceType":"Patient","contained":[{"resourceType":"Organization","id":"a","name":"A"},
+			{"resourceType":"Organization","id":"a","name":"B"}],"managingOrganization":{"reference":"#a"}}`: "value Patient.contained[1].id",
+
 		`{"resourceType":"Patient","gender":"w"}`:                                                                                                "code-invalid Patient.gender",
 		`{"resourceType":"Patient","colour":1}`:                                                                                                  "structure Patient.colour",
 		`{"resourceType":"Patient","name":{"family":"A"}}`:                                                                                       "structure Patient.name",

@@ -98,7 +98,11 @@ func (d *Definitions) TypeOfElement(v Value) string {
 	}
 	typ := at.Get("resourceType").Str()
 	for i := len(names) - 1; i >= 0 && typ != ""; i-- {
-		_, typ, _ = d.Child(typ, names[i])
+		_, next, known := d.Child(typ, names[i])
+		if !known && strings.HasPrefix(names[i], "_") {
+			next = "Element" // what a primitive has besides its value
+		}
+		typ = next
 	}
 	return typ
 }

@@ -36,6 +36,11 @@ func (i Issues) Errors() Issues {
 func (d *Definitions) Validate(resource Value) error {
 	c := checker{d: d}
 	c.document(resource)
+	return c.refusal()
+}
+
+// refusal is the error that tells the issues, nil where there are none.
+func (c *checker) refusal() error {
 	if len(c.issues) == 0 {
 		return nil
 	}
@@ -54,9 +59,11 @@ func (d *Definitions) Check(resource Value) Issues {
 
 // checker walks one resource.
 type checker struct {
-	d      *Definitions
-	warn   bool
-	issues Issues
+	d    *Definitions
+	warn bool
+	// envelope leaves out the resources that it comes to.
+	envelope bool
+	issues   Issues
 
 	// resource is %resource, root %rootResource: the one that contains it.
 	resource, root Value
@@ -263,6 +270,9 @@ func (c *checker) one(v Value, m member, twin bool) {
 		c.fail(v, "structure", "a JSON object is expected ("+m.typ+")")
 		return
 	case m.typ == "Resource":
+		if c.envelope {
+			return
+		}
 		if m.element.Name == "contained" {
 			c.any(v)
 		} else {

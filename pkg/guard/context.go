@@ -68,6 +68,7 @@ func As(ctx context.Context, service string) context.Context {
 	if of := PrincipalOf(ctx); of != nil {
 		p.Account, p.Name, p.Roles, p.Patient = of.GetAccount(), of.GetName(), of.GetRoles(), of.GetPatient()
 		p.Practitioner, p.Facility, p.Session, p.Communes = of.GetPractitioner(), of.GetFacility(), of.GetSession(), of.GetCommunes()
+		p.Merged = of.GetMerged()
 	}
 	return WithPrincipal(ctx, p)
 }

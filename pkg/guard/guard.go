@@ -158,6 +158,9 @@ func (g *Guard) finish(ctx context.Context, operation string, rules Rules, reque
 		if named, ok := request.(interface{ GetId() string }); ok {
 			t.target = named.GetId()
 			if typed, ok := request.(interface{ GetType() string }); ok && t.target != "" {
+				if typed.GetType() == "Patient" {
+					t.patient = t.target
+				}
 				t.target = typed.GetType() + "/" + t.target
 			}
 		}

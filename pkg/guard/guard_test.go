@@ -185,7 +185,7 @@ func TestADeniedReadNamesTheResource(t *testing.T) {
 	if _, err := e(guard.WithToken(t.Context(), "x"), &recordsv1.ReadRequest{Type: "Patient", Id: "p1"}); !fault.Is(err, fault.Forbidden) {
 		t.Fatal(err)
 	}
-	if got := <-d.entries; got.GetTarget() != "Patient/p1" || got.GetOutcome() != "denied" {
+	if got := <-d.entries; got.GetTarget() != "Patient/p1" || got.GetPatient() != "p1" || got.GetOutcome() != "denied" {
 		t.Errorf("audited as %v", got)
 	}
 }

@@ -94,6 +94,9 @@ func ReadBody(r *http.Request, limit int64) ([]byte, error) {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return nil, fault.Newf(fault.TooLarge, "the body is larger than %d bytes", limit)
 		}
+		if f, ok := errors.AsType[*fault.Error](err); ok {
+			return nil, f // what unpacks it knows better
+		}
 		return nil, fault.New(fault.Invalid, "the body could not be read", err)
 	}
 	return body, nil

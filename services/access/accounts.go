@@ -28,8 +28,9 @@ func (s *Service) Me(ctx context.Context, _ *accessv1.MeRequest) (*accessv1.Acco
 		return nil, err
 	}
 	for _, r := range relations {
-		if r.Kind == relation.Guardian && !slices.ContainsFunc(m.Wards, func(w *accessv1.Ward) bool { return w.GetPatient() == r.Patient }) {
-			m.Wards = append(m.Wards, &accessv1.Ward{Patient: r.Patient, Name: s.patientName(ctx, r.Patient)})
+		ward := r.Merged.Living(r.Patient)
+		if r.Kind == relation.Guardian && !slices.ContainsFunc(m.Wards, func(w *accessv1.Ward) bool { return w.GetPatient() == ward }) {
+			m.Wards = append(m.Wards, &accessv1.Ward{Patient: ward, Name: s.patientName(ctx, ward)})
 		}
 	}
 	return m, nil
@@ -62,7 +63,7 @@ func (s *Service) patientName(ctx context.Context, patient string) string {
 
 func message(a account.Account) *accessv1.Account {
 	return &accessv1.Account{
-		Id: a.ID, Username: a.Username, Name: a.Name, Roles: a.Roles, Patient: a.Patient, Practitioner: a.Practitioner,
+		Id: a.ID, Username: a.Username, Name: a.Name, Roles: a.Roles, Patient: a.Merged.Living(a.Patient), Practitioner: a.Practitioner,
 		Communes: a.Communes, Facility: a.Facility, Disabled: !a.Disabled.IsZero(), Created: formatTime(a.Created),
 	}
 }

@@ -33,9 +33,9 @@ func page(limit int32) int {
 
 // AccessLog tells who read or changed a record, newest first.
 func (s *Service) AccessLog(ctx context.Context, req *accessv1.AccessLogRequest) (*accessv1.AccessLogResponse, error) {
-	patient := req.GetPatient()
+	patient, own := req.GetPatient(), guard.PrincipalOf(ctx)
 	if patient == "" {
-		patient = guard.PrincipalOf(ctx).GetPatient()
+		patient = own.GetPatient()
 	}
 	if patient == "" {
 		return nil, fault.New(fault.Invalid, "say whose record it is", nil).In("patient")
@@ -44,7 +44,12 @@ func (s *Service) AccessLog(ctx context.Context, req *accessv1.AccessLogRequest)
 		return nil, fault.New(fault.Forbidden, "you may not reach this record", nil)
 	}
 	guard.Touch(ctx, patient, "access log")
-	return s.auditPage(ctx, audit.Query{Patient: patient, Before: req.GetBefore(), Limit: page(req.GetLimit())})
+	patients := []string{patient}
+	if patient == own.GetPatient() {
+		// Who looked before a merge stands under the id of that time.
+		patients = append(patients, own.GetMerged()...)
+	}
+	return s.auditPage(ctx, audit.Query{Patients: patients, Before: req.GetBefore(), Limit: page(req.GetLimit())})
 }
 
 // ListAudit shows the audit log to an administrator.

@@ -138,8 +138,10 @@ func (s *Service) fill(ctx context.Context, scope *accessv1.Scope, a account.Acc
 	if kinds[policy.Commune] {
 		scope.Communes = s.successions.within(ctx, a.Communes)
 	}
-	if kinds[policy.Self] && a.Patient != "" {
-		scope.Patients = append(scope.Patients, a.Patient)
+	// Who is bound to a Patient that was merged into another reaches both: what
+	// was written for the old one before, or since, is theirs as well.
+	if kinds[policy.Self] {
+		scope.Patients = a.Merged.Patients(a.Patient)
 	}
 	if kinds[policy.Self] || kinds[policy.InCare] {
 		relations, err := s.store.RelationsAt(ctx, a.ID, s.now())
@@ -147,9 +149,13 @@ func (s *Service) fill(ctx context.Context, scope *accessv1.Scope, a account.Acc
 			return err
 		}
 		for _, r := range relations {
-			if (r.Kind == relation.Guardian && kinds[policy.Self] || r.Kind == relation.Treating && kinds[policy.InCare]) &&
-				!slices.Contains(scope.Patients, r.Patient) {
-				scope.Patients = append(scope.Patients, r.Patient)
+			if r.Kind == relation.Guardian && !kinds[policy.Self] || r.Kind == relation.Treating && !kinds[policy.InCare] {
+				continue
+			}
+			for _, patient := range r.Merged.Patients(r.Patient) {
+				if !slices.Contains(scope.Patients, patient) {
+					scope.Patients = append(scope.Patients, patient)
+				}
 			}
 		}
 	}
@@ -157,8 +163,12 @@ func (s *Service) fill(ctx context.Context, scope *accessv1.Scope, a account.Acc
 }
 
 func principal(a account.Account, session string) *accessv1.Principal {
-	return &accessv1.Principal{
-		Account: a.ID, Name: a.Name, Roles: a.Roles, Patient: a.Patient, Practitioner: a.Practitioner,
+	p := &accessv1.Principal{
+		Account: a.ID, Name: a.Name, Roles: a.Roles, Patient: a.Merged.Living(a.Patient), Practitioner: a.Practitioner,
 		Communes: a.Communes, Facility: a.Facility, Session: session,
 	}
+	if n := len(a.Merged); n > 0 {
+		p.Merged = a.Merged[:n-1].Patients(a.Patient)
+	}
+	return p
 }

@@ -10,6 +10,8 @@
 // What is always true: a decision rests on the account, roles and relations as
 // they are in the database now, never on what a token or a caller says; a
 // disabled account and an ended session are refused from the next decision on;
+// who is bound to a Patient that was merged into another reaches the other as
+// long as the merge stands, which is read from records and from nothing else;
 // the audit log only grows, and every entry is chained to the one before it;
 // passwords and activation codes are kept as argon2id hashes only.
 package access

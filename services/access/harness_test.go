@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/yba-health/yba/pkg/app"
 	"github.com/yba-health/yba/pkg/config"
@@ -23,6 +24,7 @@ import (
 	"github.com/yba-health/yba/pkg/kit"
 	"github.com/yba-health/yba/pkg/pg/pgtest"
 	accessv1 "github.com/yba-health/yba/proto/gen/yba/access/v1"
+	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	stationsv1 "github.com/yba-health/yba/proto/gen/yba/stations/v1"
 	"github.com/yba-health/yba/services/access"
 	"github.com/yba-health/yba/services/access/openid"
@@ -63,19 +65,30 @@ type world struct {
 	dsn     string
 	data    string
 	config  config.Config
+	feed    *feed
 }
 
-// neighbours answers the one question that access asks of stations; nil means
-// that stations is not running.
-type neighbours struct{ successions []*stationsv1.Succession }
+// neighbours answers what access asks of stations and follows in records; no
+// successions mean that stations is not running.
+type neighbours struct {
+	successions []*stationsv1.Succession
+	feed        *feed
+}
 
-func (n *neighbours) Invoke(_ context.Context, method string, _, reply any, _ ...grpc.CallOption) error {
-	resp, ok := reply.(*stationsv1.ListSuccessionsResponse)
-	if n == nil || !ok || method != stationsv1.Stations_ListSuccessions_FullMethodName {
-		return fault.New(fault.Unavailable, "this part of the system is not running", nil)
+func (n *neighbours) Invoke(_ context.Context, _ string, req, reply any, _ ...grpc.CallOption) error {
+	switch resp := reply.(type) {
+	case *stationsv1.ListSuccessionsResponse:
+		if n.successions != nil {
+			resp.Successions = n.successions
+			return nil
+		}
+	case *recordsv1.MergesResponse:
+		if ask, ok := req.(*recordsv1.MergesRequest); ok {
+			proto.Merge(resp, n.feed.after(ask.GetCursor()))
+			return nil
+		}
 	}
-	resp.Successions = n.successions
-	return nil
+	return fault.New(fault.Unavailable, "this part of the system is not running", nil)
 }
 
 func (n *neighbours) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
@@ -99,10 +112,8 @@ func newWorld(t testing.TB, successions ...*stationsv1.Succession) *world {
 	log := slog.New(slog.DiscardHandler)
 	w.auditor = guard.NewAuditor(w.client, log)
 	w.guard = guard.New(w.client, w.auditor, log, prometheus.NewRegistry())
-	var near *neighbours
-	if successions != nil {
-		near = &neighbours{successions}
-	}
+	w.feed = &feed{}
+	near := &neighbours{successions, w.feed}
 	s, err := access.New(app.Deps{
 		Config: cfg, DB: db, DSN: dsn, Guard: w.guard, Log: log, Metrics: prometheus.NewRegistry(), Now: w.clock.now,
 		Conn: func(service string) grpc.ClientConnInterface {

@@ -58,7 +58,7 @@ func (s *Service) living(ctx context.Context, r relation.Relation) (*relation.Re
 		return nil, err
 	}
 	for _, x := range all {
-		if x.Kind == r.Kind && x.Reason == r.Reason && x.Until.Equal(r.Until) && !x.From.After(r.From) {
+		if x.Patient == r.Patient && x.Kind == r.Kind && x.Reason == r.Reason && x.Until.Equal(r.Until) && !x.From.After(r.From) {
 			return &x, nil
 		}
 	}
@@ -72,7 +72,7 @@ func (s *Service) EndRelation(ctx context.Context, req *accessv1.EndRelationRequ
 		return nil, err
 	}
 	guard.Touch(ctx, r.Patient, "relation/"+r.ID)
-	if !guard.Covers(guard.ScopeOf(ctx), r.Patient, "") {
+	if !guard.Covers(guard.ScopeOf(ctx), r.Merged.Living(r.Patient), "") {
 		return nil, fault.New(fault.Forbidden, "you may not reach this record", nil)
 	}
 	if err := s.store.EndRelation(ctx, r.ID, s.now()); err != nil {
@@ -100,18 +100,19 @@ func (s *Service) ListRelations(ctx context.Context, req *accessv1.ListRelations
 	resp := &accessv1.ListRelationsResponse{}
 	names := map[string]string{}
 	for _, r := range all {
-		if r.Account != p.GetAccount() && !guard.Covers(scope, r.Patient, "") {
+		patient := r.Merged.Living(r.Patient)
+		if r.Account != p.GetAccount() && !guard.Covers(scope, patient, "") {
 			continue
 		}
 		m := relationMessage(r)
 		// Services look relations up by the hundred and have names of their own.
 		if p.GetService() == "" {
-			if _, known := names[r.Patient]; !known {
-				names[r.Patient] = s.patientName(ctx, r.Patient)
+			if _, known := names[patient]; !known {
+				names[patient] = s.patientName(ctx, patient)
 			}
-			m.PatientName = names[r.Patient]
+			m.PatientName = names[patient]
 		}
-		guard.Touch(ctx, r.Patient, "")
+		guard.Touch(ctx, patient, "")
 		resp.Relations = append(resp.Relations, m)
 	}
 	return resp, nil
@@ -119,7 +120,7 @@ func (s *Service) ListRelations(ctx context.Context, req *accessv1.ListRelations
 
 func relationMessage(r relation.Relation) *accessv1.Relation {
 	return &accessv1.Relation{
-		Id: r.ID, Account: r.Account, Patient: r.Patient, Kind: r.Kind,
+		Id: r.ID, Account: r.Account, Patient: r.Merged.Living(r.Patient), Kind: r.Kind,
 		From: formatTime(r.From), Until: formatTime(r.Until), Reason: r.Reason,
 	}
 }

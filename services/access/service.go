@@ -11,6 +11,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/guard"
 	"github.com/yba-health/yba/pkg/kit"
+	"github.com/yba-health/yba/pkg/projection"
 	accessv1 "github.com/yba-health/yba/proto/gen/yba/access/v1"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	stationsv1 "github.com/yba-health/yba/proto/gen/yba/stations/v1"
@@ -33,8 +34,9 @@ type Service struct {
 	now    func() time.Time
 	table  kit.Table
 
-	stop context.CancelFunc
-	done sync.WaitGroup
+	merges *projection.Follower
+	stop   context.CancelFunc
+	done   sync.WaitGroup
 }
 
 var _ app.Service = (*Service)(nil)
@@ -67,6 +69,7 @@ func New(d app.Deps, store Store) (*Service, error) {
 		records:     recordsv1.NewRecordsClient(d.Conn("records")),
 		forget:      d.Guard.Forget, log: d.Log, now: d.Now,
 	}
+	s.merges = s.following()
 	s.provider, err = openid.New(openid.Options{
 		Issuer: issuer, BehindEdge: d.Config.GRPCListen != "", Keys: keys, Store: store, Door: s.door, Log: d.Log, Now: d.Now,
 		Ended: s.forget, Note: s.note,
@@ -104,6 +107,7 @@ const sweepEvery = time.Hour
 func (s *Service) Start(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = cancel
+	s.merges.Start(ctx)
 	s.done.Go(func() { // Stop cancels and waits
 		tick := time.NewTicker(sweepEvery)
 		defer tick.Stop()
@@ -125,19 +129,20 @@ func (s *Service) Start(ctx context.Context) error {
 func (s *Service) Drain(context.Context) {}
 
 // Stop implements app.Service.
-func (s *Service) Stop(context.Context) error {
+func (s *Service) Stop(ctx context.Context) error {
+	err := s.merges.Stop(ctx)
 	if s.stop != nil {
 		s.stop()
 	}
 	s.done.Wait()
-	return nil
+	return err
 }
 
 // note writes what happens outside an operation (a sign-in) to the audit log.
 func (s *Service) note(ctx context.Context, operation string, a account.Account, outcome, reason string) {
 	_, err := s.Append(ctx, &accessv1.AppendRequest{Entries: []*accessv1.AuditEntry{{
 		At: s.now().UTC().Format(time.RFC3339Nano), Operation: operation, Account: a.ID, Name: a.Name, Roles: a.Roles,
-		Facility: a.Facility, Patient: a.Patient, Outcome: outcome, Reason: reason,
+		Facility: a.Facility, Patient: a.Merged.Living(a.Patient), Outcome: outcome, Reason: reason,
 	}}})
 	if err != nil {
 		s.log.Error("a sign-in was not written to the audit log", "operation", operation, "error", err)

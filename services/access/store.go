@@ -2,6 +2,7 @@ package access
 
 import (
 	"github.com/yba-health/yba/services/access/audit"
+	"github.com/yba-health/yba/services/access/merge"
 	"github.com/yba-health/yba/services/access/openid"
 	"github.com/yba-health/yba/services/access/relation"
 )
@@ -11,5 +12,6 @@ import (
 type Store interface {
 	openid.Store
 	relation.Store
+	merge.Store
 	audit.Store
 }

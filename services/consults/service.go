@@ -74,7 +74,8 @@ func (s *Service) role(ctx context.Context, c *consult.Consultation) (consult.Ro
 // family is the patient or somebody who is the patient's guardian today.
 func (s *Service) family(ctx context.Context, patient string) (consult.Role, error) {
 	p := guard.PrincipalOf(ctx)
-	if p.GetPatient() != "" && p.GetPatient() == patient {
+	// A consultation keeps the id that its patient had before a merge.
+	if patient != "" && (p.GetPatient() == patient || slices.Contains(p.GetMerged(), patient)) {
 		return consult.Patient, nil
 	}
 	if !guard.Covers(guard.ScopeOf(ctx), patient, "") {
@@ -85,7 +86,7 @@ func (s *Service) family(ctx context.Context, patient string) (consult.Role, err
 		return "", err
 	}
 	for _, r := range answer.GetRelations() {
-		if r.GetKind() == "guardian" && r.GetPatient() == patient && r.GetAccount() == p.GetAccount() && s.current(r) {
+		if r.GetKind() == "guardian" && r.GetAccount() == p.GetAccount() && s.current(r) {
 			return consult.Guardian, nil
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/yba-health/yba/pkg/kit"
 )
 
 // Apps are the browser apps, each under its own path.
@@ -126,7 +128,7 @@ func (f *file) serve(w http.ResponseWriter, r *http.Request, name string) {
 	body := f.plain
 	if f.gzipped != nil {
 		h.Set("Vary", "Accept-Encoding")
-		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		if kit.AcceptsGzip(r) {
 			h.Set("Content-Encoding", "gzip")
 			body = f.gzipped
 		}

@@ -15,7 +15,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/yba-health/yba/pkg/fault"
-	"github.com/yba-health/yba/pkg/kit"
 )
 
 // Route sends what lies under Prefix to Handler.
@@ -39,6 +38,9 @@ type Options struct {
 	RateLimit int
 	// Proxies are the networks of proxies that stand before the edge.
 	Proxies []netip.Prefix
+	// Origins are those whose pages may call the FHIR face and the token
+	// endpoint, or "*".
+	Origins []string
 	// Ready reports why the process is not ready, or nil.
 	Ready   func() error
 	Metrics http.Handler
@@ -60,11 +62,14 @@ func New(o Options) http.Handler {
 	slices.SortFunc(routes, func(a, b Route) int { return len(b.Prefix) - len(a.Prefix) })
 	for _, r := range routes {
 		h := limits.wrap(counted(requests, r.Service, r.Handler))
+		if packs(r.Prefix) {
+			h = packed(h)
+		}
 		mux.Handle(r.Prefix, h)
 		mux.Handle(r.Prefix+"/", h)
 	}
 	mux.Handle("/", counted(requests, "web", apps(o.Web)))
-	return visitors(o.Proxies, headers(o.BaseURL, mux))
+	return visitors(o.Proxies, headers(o.BaseURL, crossed(o.Origins, mux)))
 }
 
 // Readiness answers 200 when ready says nil, else 503 with the reason.
@@ -94,7 +99,7 @@ func Proxy(to string, log *slog.Logger) (http.Handler, error) {
 		FlushInterval: -1,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			log.Error("service unreachable", "host", u.Host, "error", err)
-			kit.EncodeError(r.Context(), fault.New(fault.Unavailable, "this part of the system is not reachable at the moment; try again soon", err), w)
+			refuse(w, r, fault.New(fault.Unavailable, "this part of the system is not reachable at the moment; try again soon", err))
 		},
 	}, nil
 }

@@ -119,12 +119,20 @@ func TestRateLimitIsPerAddressAndSparesPages(t *testing.T) {
 	from := func(address string) func(*http.Request) { return func(r *http.Request) { r.RemoteAddr = address } }
 	limited := 0
 	for range 20 {
-		if get(h, "/fhir/R4/Patient/1", from("192.0.2.1:5")).Code == http.StatusTooManyRequests {
-			limited++
+		w := get(h, "/fhir/R4/Patient/1", from("192.0.2.1:5"))
+		if w.Code != http.StatusTooManyRequests {
+			continue
+		}
+		limited++
+		if !strings.Contains(w.Body.String(), `"resourceType":"OperationOutcome"`) || !strings.Contains(w.Body.String(), "throttled") || w.Header().Get("Retry-After") == "" {
+			t.Fatalf("%v %s", w.Header(), w.Body)
 		}
 	}
 	if limited < 8 || limited > 11 {
 		t.Errorf("%d of 20 refused, want those after a burst of ten", limited)
+	}
+	if w := get(h, "/api/records/v1/Read", from("192.0.2.1:5")); w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), `"error"`) {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	if get(h, "/fhir/R4/Patient/1", from("192.0.2.2:5")).Code != http.StatusOK {
 		t.Error("another address was refused")

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/yba-health/yba/pkg/fault"
-	"github.com/yba-health/yba/pkg/kit"
 )
 
 // limits bounds the request rate of each address.
@@ -39,7 +38,7 @@ func (l *limits) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !l.allow(address(r), time.Now()) {
 			w.Header().Set("Retry-After", "1")
-			kit.EncodeError(r.Context(), fault.New(fault.Limited, "too many requests; wait a moment", nil), w)
+			refuse(w, r, fault.New(fault.Limited, "too many requests; wait a moment", nil))
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"time"
 
@@ -24,14 +25,14 @@ func (r *Records) write(ctx context.Context, list []*change) error {
 	plain := true
 	for _, c := range list {
 		c.given = c.id
-		plain = plain && c.verb == "create" && c.match == nil && !conditional(c.body) && c.content.splices(0) == nil &&
-			!c.body.Get("securityContext").Exists() // what a Binary lies with is locked
+		plain = plain && c.verb == "create" && c.match == nil && !conditional(c.body) && c.content.splices(0) == nil
 	}
-	var err error
+	err := errLocks
 	if plain {
 		// New ids only: one statement, which is a transaction by itself.
 		err = r.attempt(ctx, nil, list)
-	} else {
+	}
+	if errors.Is(err, errLocks) {
 		err = r.store.InTx(ctx, func(tx *sql.Tx) error {
 			for _, c := range list {
 				c.reset()
@@ -61,7 +62,7 @@ func (r *Records) attempt(ctx context.Context, tx *sql.Tx, list []*change) error
 		return err
 	}
 	b := &batch{r: r, x: x, tx: tx, list: slices.Clone(list), now: r.now().UTC().Truncate(time.Millisecond), scope: guard.ScopeOf(ctx)}
-	for _, step := range []func(context.Context) error{b.matches, b.lock, b.compose, b.proxied, b.compartments, b.follow, b.contents, b.referred} {
+	for _, step := range []func(context.Context) error{b.matches, b.lock, b.compose, b.distinct, b.proxied, b.compartments, b.follow, b.contents, b.referred} {
 		if err := step(ctx); err != nil {
 			return err
 		}

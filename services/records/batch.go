@@ -23,6 +23,8 @@ type batch struct {
 	resolved map[string]*change
 	// asked are the answers to conditional references, by their criteria.
 	asked map[string]*change
+	// gone is what the deletes delete, once a create has asked.
+	gone map[record.Ref]bool
 	// touched is what the changes write (true) and delete (false); wanted is
 	// what they refer to besides.
 	touched map[record.Ref]bool
@@ -31,7 +33,7 @@ type batch struct {
 	// of each write: the change, and the id of the Patient it belongs to.
 	changes []*change
 	owners  []string
-	// proxies are, by the write, resources whose compartment a Binary takes.
+	// proxies are, by the write, resources whose compartment it takes.
 	proxies map[int]record.Ref
 	// own is where a shared resource itself says it is (a household's commune).
 	own []string
@@ -159,7 +161,7 @@ func (b *batch) one(ctx context.Context, c *change, w *record.Write) error {
 func (b *batch) body(ctx context.Context, c *change, version int64, at time.Time) ([]byte, error) {
 	e := fhir.Edit(c.body)
 	e.Stamp(c.body, c.id, version, at)
-	if len(b.resolved) > 0 || conditional(c.body) {
+	if len(b.resolved) > 0 || conditional(c.body) || b.named(ctx, c.body) {
 		if err := b.link(ctx, c, e); err != nil {
 			return nil, err
 		}

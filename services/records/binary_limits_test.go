@@ -2,6 +2,7 @@ package records
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -37,7 +38,9 @@ func TestContentThatIsRefusedLeavesNothing(t *testing.T) {
 		"broken off":                 {io.MultiReader(bytes.NewReader(whole), failing{}), nil, 400},
 		"broken off at once":         {failing{}, nil, 400},
 		"empty":                      {strings.NewReader(""), nil, 400},
-		"compressed":                 {bytes.NewReader(whole), []string{"Content-Encoding", "gzip"}, 415},
+		"packed in a way unknown":    {bytes.NewReader(whole), []string{"Content-Encoding", "br"}, 415},
+		"no gzip":                    {bytes.NewReader(whole), []string{"Content-Encoding", "gzip"}, 400},
+		"too large, packed":          {squeezed(make([]byte, 1<<20+1)), []string{"Content-Encoding", "gzip"}, 413},
 		"FHIR in XML":                {strings.NewReader("<Binary/>"), []string{"Content-Type", "application/fhir+xml"}, 415},
 		"no type":                    {bytes.NewReader(whole), []string{"Content-Type", ""}, 415},
 		"no form of a type":          {bytes.NewReader(whole), []string{"Content-Type", "pdf"}, 415},
@@ -68,6 +71,15 @@ func nothing(ctx context.Context, t testing.TB, db *sql.DB, r *Records) {
 	if files, err := os.ReadDir(r.settings.uploads); err != nil || len(files) != 0 {
 		t.Errorf("files are left: %v %v", files, err)
 	}
+}
+
+// squeezed is packed content.
+func squeezed(b []byte) io.Reader {
+	var out bytes.Buffer
+	gz := gzip.NewWriter(&out)
+	_, _ = gz.Write(b)
+	_ = gz.Close()
+	return &out
 }
 
 type failing struct{}

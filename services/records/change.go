@@ -47,7 +47,7 @@ type change struct {
 	// matched is the version that the condition found, 0 for none.
 	matched int64
 	// also are what it brings along: the further matches of a conditional
-	// delete, and the Binaries that follow a resource to another patient.
+	// delete, and what follows a resource to another patient.
 	also []*change
 
 	old *record.Stored

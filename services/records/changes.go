@@ -18,8 +18,8 @@ const (
 // Changes reads the change log after a cursor. The log holds every patient's
 // data, so that only a service whose scope is everything may read it.
 func (r *Records) Changes(ctx context.Context, req *recordsv1.ChangesRequest) (*recordsv1.ChangesResponse, error) {
-	if guard.PrincipalOf(ctx).GetService() == "" || !guard.ScopeOf(ctx).GetAll() {
-		return nil, fault.New(fault.Forbidden, "the change log is for services only", nil)
+	if err := onlyServices(ctx); err != nil {
+		return nil, err
 	}
 	var types []int16
 	for _, t := range req.GetTypes() {
@@ -29,11 +29,7 @@ func (r *Records) Changes(ctx context.Context, req *recordsv1.ChangesRequest) (*
 		}
 		types = append(types, n)
 	}
-	limit := int(req.GetLimit())
-	if limit <= 0 || limit > maxChanges {
-		limit = maxChanges
-	}
-	wait := min(time.Duration(max(req.GetWaitMs(), 0))*time.Millisecond, maxWait)
+	limit, wait := bounds(req)
 	list, cursor, more, err := r.store.Changes(ctx, req.GetCursor(), types, limit, wait)
 	if err != nil {
 		return nil, err
@@ -51,4 +47,44 @@ func (r *Records) Changes(ctx context.Context, req *recordsv1.ChangesRequest) (*
 		}
 	}
 	return resp, nil
+}
+
+// Merges tells which Patients were merged, and whose merge was undone, after a
+// cursor. Access follows it: who is bound to a merged Patient reaches the
+// record that holds theirs. It is not read from links in Patients, which
+// whoever may write one of two Patients could write.
+func (r *Records) Merges(ctx context.Context, req *recordsv1.MergesRequest) (*recordsv1.MergesResponse, error) {
+	if err := onlyServices(ctx); err != nil {
+		return nil, err
+	}
+	limit, wait := bounds(req)
+	list, cursor, more, err := r.store.Merged(ctx, req.GetCursor(), limit, wait)
+	if err != nil {
+		return nil, err
+	}
+	resp := &recordsv1.MergesResponse{Cursor: cursor, More: more}
+	for _, x := range list {
+		resp.Patients = append(resp.Patients, &recordsv1.MergedPatient{Patient: x.Patient, Into: x.Into})
+	}
+	return resp, nil
+}
+
+// onlyServices refuses whoever is no service that reaches everything.
+func onlyServices(ctx context.Context) error {
+	if guard.PrincipalOf(ctx).GetService() == "" || !guard.ScopeOf(ctx).GetAll() {
+		return fault.New(fault.Forbidden, "the change log is for services only", nil)
+	}
+	return nil
+}
+
+// bounds returns how many rows a reader of a log gets at most, and how long it waits.
+func bounds(req interface {
+	GetLimit() int32
+	GetWaitMs() int32
+},
+) (limit int, wait time.Duration) {
+	if limit = int(req.GetLimit()); limit <= 0 || limit > maxChanges {
+		limit = maxChanges
+	}
+	return limit, min(time.Duration(max(req.GetWaitMs(), 0))*time.Millisecond, maxWait)
 }

@@ -2,6 +2,7 @@ package records
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -44,7 +45,11 @@ func (b *batch) compartments(ctx context.Context) error {
 			if !b.scope.GetAll() {
 				return c.fail(outside())
 			}
-			return c.fail(record.NotHere(c.typ))
+			doc, err := fhir.Parse(w.Body)
+			if err != nil {
+				return err
+			}
+			return c.fail(b.x.NotHere(doc.Root(), owner))
 		}
 		if record.Personal(c.typ) {
 			home.Key = b.account(ctx, c)
@@ -79,17 +84,27 @@ func (b *batch) compartments(ctx context.Context) error {
 	return nil
 }
 
-// proxied finds the Patients of Binaries whose securityContext is another
-// resource than a Patient: they lie where that lies. It may be written along.
+// errLocks asks for a transaction: what a resource lies with must not move
+// until the resource is stored.
+var errLocks = errors.New("records: something has to be locked first")
+
+// proxied finds where resources lie that lie where another does: Binaries
+// with their securityContext, others with a Device or a Group as their
+// subject. That may be written along.
 func (b *batch) proxied(ctx context.Context) error {
+	if len(b.proxies) == 0 {
+		return nil
+	}
+	if b.tx == nil {
+		return errLocks
+	}
 	var ask []record.Ref
-	for _, ref := range b.proxies {
+	proxies := map[record.Ref]record.Ref{}
+	for i, ref := range b.proxies {
+		proxies[record.Ref{Type: b.changes[i].number, Target: b.changes[i].id}] = ref
 		if !b.touches(ref) {
 			ask = append(ask, ref)
 		}
-	}
-	if len(b.proxies) == 0 {
-		return nil
 	}
 	homes, err := b.r.store.Homes(ctx, b.tx, ask)
 	if err != nil {
@@ -97,16 +112,24 @@ func (b *batch) proxied(ctx context.Context) error {
 	}
 	for i, c := range b.changes {
 		if c.verb != "delete" {
-			homes[record.Ref{Type: c.number, Target: c.id}] = record.Home{Patient: b.owners[i], Nobodys: record.Personal(c.typ) || b.writes[i].Patient == record.Closed}
+			home := record.Home{Patient: b.owners[i], Nobodys: record.Personal(c.typ) || b.writes[i].Patient == record.Closed}
+			if _, follows := b.proxies[i]; follows && c.old != nil {
+				home.Patient = c.old.PatientID
+			}
+			homes[record.Ref{Type: c.number, Target: c.id}] = home
 		}
 	}
-	for i, ref := range b.proxies {
-		home, found := homes[ref]
-		if !found || home.Nobodys {
-			if !b.scope.GetAll() {
-				return b.changes[i].fail(outside())
-			}
-			return b.changes[i].fail(record.NoContext())
+	b.x.Settle(homes, proxies)
+	for i := range b.proxies {
+		c := b.changes[i]
+		home := homes[record.Ref{Type: c.number, Target: c.id}]
+		switch {
+		case home.Nobodys && !b.scope.GetAll():
+			return c.fail(outside())
+		case home.Nobodys && b.x.Content(c.number):
+			return c.fail(record.NoContext())
+		case home.Nobodys:
+			b.writes[i].Patient = record.Closed
 		}
 		b.owners[i] = home.Patient
 	}

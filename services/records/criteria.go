@@ -2,7 +2,6 @@ package records
 
 import (
 	"context"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,20 +45,28 @@ func (r *Records) deleteLimit(q *record.Query, query string) (int, error) {
 		return 0, nil
 	}
 	q.Count = r.settings.deleteMany
-	values, err := url.ParseQuery(query)
-	if err != nil || !values.Has("_count") {
+	pairs, err := record.Pairs(query)
+	if err != nil {
 		return 0, err
 	}
-	n, err := strconv.Atoi(values.Get("_count"))
-	if err != nil || n < 1 {
-		return 0, fault.New(fault.Invalid, "_count must be a whole number above 0", nil).In("_count")
+	for _, p := range pairs {
+		if p[0] != "_count" || p[1] == "" {
+			continue
+		}
+		n, err := strconv.Atoi(p[1])
+		if err != nil || n < 1 {
+			return 0, fault.New(fault.Invalid, "_count must be a whole number above 0", nil).In("_count")
+		}
+		q.Count = min(n, q.Count)
+		return q.Count, nil
 	}
-	q.Count = min(n, q.Count)
-	return q.Count, nil
+	return 0, nil
 }
 
 // matches finds what conditional changes are about. Equal criteria wait for
 // each other, and of equal conditional creates in one Bundle the first wins.
+// Deletes come first, and a create is asked for what they leave
+// (https://hl7.org/fhir/R4/http.html#trules).
 func (b *batch) matches(ctx context.Context) error {
 	var types []int16
 	var criteria []string
@@ -77,7 +84,7 @@ func (b *batch) matches(ctx context.Context) error {
 			continue
 		}
 		key := c.match.Canonical()
-		if same := first[key]; same != nil {
+		if same := first[key]; same != nil && !(same.verb == "delete" && c.verb == "create") {
 			if c.verb != "create" || same.verb != "create" {
 				// https://hl7.org/fhir/R4/http.html#trules: identities must not overlap
 				return c.fail(fault.New(fault.Invalid, "two entries have the same condition", nil))
@@ -99,7 +106,11 @@ func (b *batch) matches(ctx context.Context) error {
 
 // matchOne finds the only match of a conditional create, update or patch.
 func (b *batch) matchOne(ctx context.Context, c *change) error {
-	x, err := b.find(ctx, c.match, c.verb != "patch" && identifies(c.match))
+	var gone map[record.Ref]bool
+	if c.verb == "create" {
+		gone = b.deleting()
+	}
+	x, err := b.find(ctx, c.match, c.verb != "patch" && identifies(c.match), gone)
 	switch {
 	case err != nil:
 		return err
@@ -174,12 +185,31 @@ func identifies(q *record.Query) bool {
 	return q.Type == "Patient"
 }
 
-// find returns the only match of a condition, nil for none. everywhere also
-// looks beyond the caller's reach, and then refuses.
-func (b *batch) find(ctx context.Context, q *record.Query, everywhere bool) (*record.Stored, error) {
+// deleting returns what the Bundle deletes. Deletes come before all other
+// changes, so it is known when the first create asks.
+func (b *batch) deleting() map[record.Ref]bool {
+	if b.gone == nil {
+		b.gone = map[record.Ref]bool{}
+		for _, c := range b.list {
+			if c.verb == "delete" && !c.settled {
+				b.gone[record.Ref{Type: c.number, Target: c.id}] = true
+			}
+		}
+	}
+	return b.gone
+}
+
+// find returns the only match of a condition, nil for none; what is gone does
+// not count. everywhere also looks beyond the caller's reach, and then refuses.
+func (b *batch) find(ctx context.Context, q *record.Query, everywhere bool, gone map[record.Ref]bool) (*record.Stored, error) {
 	reach, err := b.r.reach(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if len(gone) > 0 {
+		more := *q
+		more.Count = min(q.Count+len(gone), record.MaxCount)
+		q = &more
 	}
 	page, err := b.r.store.Search(ctx, b.tx, q, reach)
 	if err != nil {
@@ -194,11 +224,12 @@ func (b *batch) find(ctx context.Context, q *record.Query, everywhere bool) (*re
 			return nil, outside()
 		}
 	}
-	switch len(page.Matches) {
+	left := slices.DeleteFunc(page.Matches, func(x record.Stored) bool { return gone[record.Ref{Type: x.Type, Target: x.ID}] })
+	switch len(left) {
 	case 0:
 		return nil, nil
 	case 1:
-		return &page.Matches[0], nil
+		return &left[0], nil
 	}
 	return nil, several()
 }

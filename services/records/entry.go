@@ -39,6 +39,11 @@ func moved(v fhir.Value, err error) error {
 
 // read understands one entry.
 func (r *Records) read(ctx context.Context, e *entry, v fhir.Value) error {
+	if r.settings.validate {
+		if err := r.defs.Entry(v); err != nil {
+			return err
+		}
+	}
 	request := v.Get("request")
 	e.method = request.Get("method").Str()
 	address := request.Get("url")
@@ -89,7 +94,7 @@ func (r *Records) read(ctx context.Context, e *entry, v fhir.Value) error {
 // local returns an address relative to the base, as the standard writes it;
 // clients also send /Patient, and whole addresses of this server.
 func (r *Records) local(ctx context.Context, address string) string {
-	for _, base := range []string{r.baseOf(ctx), r.base} {
+	for _, base := range r.bases(ctx) {
 		if rest, ok := strings.CutPrefix(address, base); ok && (rest == "" || rest[0] == '/' || rest[0] == '?') {
 			address = rest
 			break

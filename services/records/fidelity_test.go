@@ -181,11 +181,24 @@ func localized(t *testing.T, text []byte) (bundle []byte, sent map[string][]byte
 func TestAPersonNamedByAURLIsNotLeftOpenToAll(t *testing.T) {
 	r, ctx := open(t)
 	p := create(ctx, t, r, "Patient", person("Lê", "An", "1", "95012", "1950"))
-	for _, base := range []string{"http://test/fhir/R4", "https://elsewhere.example/fhir"} {
-		body := strings.Replace(observation("x", "1", "2026", "1"), "Patient/x", base+"/Patient/"+p.GetId(), 1)
-		_, err := r.Create(ctx, &recordsv1.CreateRequest{Type: "Observation", Body: []byte(body)})
+	of := func(base string) string {
+		return strings.Replace(observation("x", "1", "2026", "1"), "Patient/x", base+"/Patient/"+p.GetId(), 1)
+	}
+	for _, base := range []string{"https://elsewhere.example/fhir", "http://test/fhir/R4/more", "http://test/fhir"} {
+		_, err := r.Create(ctx, &recordsv1.CreateRequest{Type: "Observation", Body: []byte(of(base))})
 		if f := fault.Of(err); f.Class != fault.Unprocessable || f.At != "Observation.subject.reference" {
 			t.Errorf("%s: %v", base, err)
+		}
+	}
+	for _, base := range []string{"http://test/fhir/R4", `http:\/\/test\/fhir\/R4`} {
+		x := create(ctx, t, r, "Observation", of(base))
+		if !strings.Contains(string(x.GetBody()), `"reference":"Patient/`+p.GetId()+`"`) {
+			t.Errorf("%s: %s", base, x.GetBody())
+		}
+	}
+	for commune, want := range map[string]int{"95012": 2, "95015": 0} {
+		if n := search(nurse(t.Context(), commune), t, r, "Observation", "_total=accurate").total; n != want {
+			t.Errorf("%s finds %d", commune, n)
 		}
 	}
 }

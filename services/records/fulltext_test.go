@@ -59,8 +59,7 @@ func TestTextIsFoundByWordsAndPhrases(t *testing.T) {
 		{"Observation?_content=sốt&patient=dung", []string{"n2"}, nil},
 		{"Observation?_content=sốt&subject:Patient.name=hoa&_sort=date", []string{"n0"}, []string{"n0"}},
 		{"Patient/dung/Observation?_content=sốt", []string{"n2"}, nil},
-		// A reference is a string of the resource, too.
-		{"?_type=Observation,Patient&_content=dũng", []string{"dia-dung", "dung", "n2", "n3", "sys-dung"}, nil},
+		{"?_type=Observation,Patient&_content=dũng", []string{"dung"}, nil}, // in a name, not in a reference
 		{"?_type=Observation,Patient&_content=do dũng", []string{"dung"}, nil},
 	} {
 		for _, caller := range []struct {
@@ -91,6 +90,32 @@ func TestTextIsFoundByWordsAndPhrases(t *testing.T) {
 	}
 }
 
+func TestContentIsWhatPeopleRead(t *testing.T) {
+	r, ctx := loose(t)
+	put(ctx, t, r, "Organization", "sudo", `{"name":"tramyte"}`)
+	put(ctx, t, r, "Composition", "camxoai", `{
+		"meta":{"profile":["http://hoso/khoailang"],"source":"http://nguon/khoaitay","tag":[{"system":"http://nhan/rauma","code":"rauden","display":"raumuong"}]},
+		"text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">caithia</div>"},
+		"identifier":{"system":"urn:oid:1.2.3","value":"toi-123"},"status":"final","subject":{"reference":"#khetkhe"},"type":{"coding":[{"system":"http://loinc.org","code":"11488-4"}],"text":"hanhla"},
+		"date":"2021-03-04","_date":{"id":"sagung","extension":[{"url":"http://mo/gung","valueString":"nghe"}]},
+		"author":[{"reference":"Organization/sudo","type":"Organization","display":"dulua","identifier":{"value":"bidao"}}],"title":"duahau",
+		"contained":[{"resourceType":"Basic","id":"khetkhe","code":{"text":"khe"},"extension":[{"url":"http://mo/chanh","valueMarkdown":"mit"},{"url":"http://mo/chanh","valueUri":"urn:nhan"},
+			{"url":"http://mo/chanh","valueReference":{"reference":"Organization/sudo"}}]}],
+		"section":[{"id":"queong","title":"ngo","text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">sen</div>"}}]}`)
+	for word, found := range map[string]bool{
+		// words, codes, numbers on cards, what stands in extensions, in contained resources and in sections
+		"raumuong": true, "rauden": true, "caithia": true, "toi": true, "final": true, "11488": true, "hanhla": true, "nghe": true,
+		"dulua": true, "bidao": true, "duahau": true, "khe": true, "mit": true, "ngo": true, "sen": true,
+		// ids, references, addresses, dates, and what the resource is
+		"camxoai": false, "khoailang": false, "khoaitay": false, "rauma": false, "oid": false, "loinc": false, "2021": false, "sagung": false, "gung": false,
+		"sudo": false, "organization": false, "khetkhe": false, "chanh": false, "urn": false, "queong": false, "composition": false, "w3": false,
+	} {
+		if got := search(ctx, t, r, "Composition", "_content="+word); (got.entries == 1) != found {
+			t.Errorf("%s: found %t", word, !found)
+		}
+	}
+}
+
 func TestTextIsNotReadWithoutBound(t *testing.T) {
 	r, ctx := loose(t)
 	call := calls(t, r)
@@ -106,6 +131,12 @@ func TestTextIsNotReadWithoutBound(t *testing.T) {
 	w := call("GET", "/fhir/R4/Basic?_content=x5000", "")
 	if w.Code != 422 || !strings.Contains(w.Body.String(), `"code":"too-costly"`) || !strings.Contains(w.Body.String(), "add a patient, a date or a code") {
 		t.Errorf("all of a type: %d %s", w.Code, w.Body)
+	}
+	for _, typ := range []string{"batch", "transaction"} {
+		w := call("POST", "/fhir/R4", `{"resourceType":"Bundle","type":"`+typ+`","entry":[{"request":{"method":"GET","url":"Basic?_content=x5000"}}]}`)
+		if w.Code != 200 || !strings.Contains(w.Body.String(), `"status":"422 `) || !strings.Contains(w.Body.String(), `"code":"too-costly"`) {
+			t.Errorf("an entry of a %s: %d %s", typ, w.Code, w.Body)
+		}
 	}
 	made := bundle(t, call("GET", "/fhir/R4/Basic?_count=2", "").Body.Bytes())
 	if w := call("GET", "/fhir/R4/Basic?_content=x&_id="+strings.Join(made.ids, ","), ""); w.Code != 200 || len(bundle(t, w.Body.Bytes()).ids) != 2 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -21,7 +22,7 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 		return nil, err
 	}
 	place := "history " + req.GetType() + "/" + req.GetId()
-	h, err := r.historyQuery(ctx, req, func(cursor string) (*record.Cursor, error) { return x.Seals.Open(cursor, place) })
+	h, at, err := r.historyQuery(ctx, req, func(cursor string) (*record.Cursor, error) { return x.Seals.Open(cursor, place) })
 	if err != nil {
 		return nil, err
 	}
@@ -53,18 +54,15 @@ func (r *Records) History(ctx context.Context, req *recordsv1.HistoryRequest) (*
 	if h.Since > 0 {
 		self += "&_since=" + url.QueryEscape(fhir.Instant(time.UnixMicro(h.Since)))
 	}
-	if at, err := url.ParseQuery(req.GetQuery()); err == nil && at.Has("_at") {
-		self += "&_at=" + url.QueryEscape(at.Get("_at"))
-	}
-	self += shown
+	self += at + shown
 	b.Links = append(b.Links, fhir.BundleLink{Relation: "self", URL: self})
 	if more {
 		last := list[len(list)-1]
-		at := last.Seq
+		key := last.Seq
 		if req.GetId() != "" {
-			at = last.Version
+			key = last.Version
 		}
-		b.Links = append(b.Links, fhir.BundleLink{Relation: "next", URL: self + "&_cursor=" + x.Seals.Seal(record.Cursor{Key: at}, place)})
+		b.Links = append(b.Links, fhir.BundleLink{Relation: "next", URL: self + "&_cursor=" + x.Seals.Seal(record.Cursor{Key: key}, place)})
 	}
 	for i := range list {
 		x := &list[i]
@@ -118,51 +116,74 @@ func during(s string) (*[2]int64, error) {
 	return &[2]int64{low, high}, nil
 }
 
-func (r *Records) historyQuery(ctx context.Context, req *recordsv1.HistoryRequest, open func(string) (*record.Cursor, error)) (postgres.HistoryQuery, error) {
-	h := postgres.HistoryQuery{ID: req.GetId(), Limit: record.DefaultCount}
-	var err error
+// historyQuery reads what a history is asked for, and how its links repeat _at.
+func (r *Records) historyQuery(ctx context.Context, req *recordsv1.HistoryRequest, open func(string) (*record.Cursor, error)) (h postgres.HistoryQuery, at string, err error) {
+	h = postgres.HistoryQuery{ID: req.GetId(), Limit: record.DefaultCount}
 	if req.GetType() != "" {
 		if h.Type, err = r.number(req.GetType()); err != nil {
-			return h, err
+			return h, at, err
 		}
 	}
 	if req.GetId() != "" {
 		if err := byID(ctx, req.GetId()); err != nil {
-			return h, err
+			return h, at, err
 		}
 	}
-	values, err := url.ParseQuery(req.GetQuery())
+	pairs, err := record.Pairs(req.GetQuery())
 	if err != nil {
-		return h, fault.New(fault.Invalid, "the query is not URL-encoded", nil)
+		return h, at, err
 	}
-	for name, v := range values {
-		switch name {
-		case "_count":
-			n, err := strconv.Atoi(v[0])
-			if err != nil || n < 1 {
-				return h, fault.New(fault.Invalid, "_count must be a whole number above 0", nil)
-			}
-			h.Limit = min(n, record.MaxCount)
-		case "_since":
-			low, _, err := fhir.TimeRange(v[0], record.Zone)
-			if err != nil {
-				return h, fault.Of(err).In("_since")
-			}
-			h.Since = low.UnixMicro()
-		case "_at":
-			if h.During, err = during(v[0]); err != nil {
-				return h, fault.Of(err).In("_at")
-			}
-		case "_cursor":
-			c, err := open(v[0])
-			if err != nil {
-				return h, err
-			}
-			h.Before = c.Key
-		case "_format", "_pretty", "_summary", "_elements":
-		default:
-			return h, fault.New(fault.Invalid, "a history has the parameters _count, _since, _at, _summary and _elements", nil)
+	given := map[string]bool{}
+	for _, p := range pairs {
+		name, v := p[0], p[1]
+		if v == "" { // as in a search (https://hl7.org/fhir/R4/search.html#escaping)
+			continue
+		}
+		if given[name] {
+			return h, at, fault.New(fault.Invalid, "a history takes each parameter once", nil).In(name)
+		}
+		given[name] = true
+		if name == "_at" {
+			at = "&_at=" + url.QueryEscape(v)
+		}
+		if err := historyParameter(&h, name, v, open); err != nil {
+			return h, at, fault.Of(err).In(name)
 		}
 	}
-	return h, nil
+	return h, at, nil
 }
+
+func historyParameter(h *postgres.HistoryQuery, name, v string, open func(string) (*record.Cursor, error)) error {
+	switch name {
+	case "_count":
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 1 {
+			return fault.New(fault.Invalid, "_count must be a whole number above 0", nil)
+		}
+		h.Limit = min(n, record.MaxCount)
+	case "_since":
+		low, _, err := fhir.TimeRange(zoned(v), record.Zone)
+		if err != nil {
+			return err
+		}
+		h.Since = low.UnixMicro()
+	case "_at":
+		var err error
+		h.During, err = during(zoned(v))
+		return err
+	case "_cursor":
+		c, err := open(v)
+		if err != nil {
+			return err
+		}
+		h.Before = c.Key
+	case "_format", "_pretty", "_summary", "_elements":
+	default:
+		return fault.New(fault.Invalid, "a history has the parameters _count, _since, _at, _summary and _elements", nil)
+	}
+	return nil
+}
+
+// zoned gives a date back the plus of its zone: in a query that was not
+// encoded, it is a blank.
+func zoned(date string) string { return strings.ReplaceAll(date, " ", "+") }

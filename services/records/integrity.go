@@ -30,6 +30,11 @@ func (b *batch) collect(c *change, resource fhir.Value) error {
 			continue
 		}
 		ref, ok := b.x.Literal(v.Str())
+		if misspelt(v.Str(), ok) {
+			f := fault.New(fault.Unprocessable, "a reference to what is here is written Type/id or Type/id/_history/version", nil)
+			f.At = v.Path()
+			return f
+		}
 		if !ok {
 			continue
 		}
@@ -43,6 +48,18 @@ func (b *batch) collect(c *change, resource fhir.Value) error {
 		}
 	}
 	return nil
+}
+
+// misspelt reports whether a reference that is relative to this server cannot
+// lead to anything on it (https://hl7.org/fhir/R4/references.html#literal).
+func misspelt(reference string, literal bool) bool {
+	if !literal {
+		// A fragment, or an absolute URI, whose scheme ends before all else.
+		i := strings.IndexAny(reference, ":/?#")
+		return i < 0 || reference[i] != ':' && reference[0] != '#'
+	}
+	parts := strings.Split(reference, "/")
+	return len(parts) != 2 && (len(parts) != 4 || parts[2] != "_history" || !fhir.ValidID(parts[3]))
 }
 
 func missing(at fhir.Value) error {

@@ -71,6 +71,7 @@ func (r *Records) LastN(ctx context.Context, req *recordsv1.OperationRequest) (*
 	if err != nil {
 		return nil, err
 	}
+	r.named(ctx, q, list)
 	b := fhir.Bundle{Type: "searchset", Links: []fhir.BundleLink{{Relation: "self", URL: r.baseOf(ctx) + "/Observation/$lastn?" + self}}}
 	if err := r.entries(ctx, &b, list, "match", nil); err != nil {
 		return nil, err

@@ -64,11 +64,11 @@ func (r *Records) Merge(ctx context.Context, req *recordsv1.OperationRequest) (*
 	if m.source, err = r.chosen(ctx, p, "source-patient"); err != nil {
 		return nil, err
 	}
+	// Whose records were opened stands in the audit log also where the merge is refused.
+	r.touch(ctx, m.source)
 	if m.target, err = r.chosen(ctx, p, "target-patient"); err != nil {
 		return nil, err
 	}
-	// Whose records were opened stands in the audit log also where the merge is refused.
-	r.touch(ctx, m.source)
 	r.touch(ctx, m.target)
 	if m.source.Key == m.target.Key {
 		return nil, fault.New(fault.Unprocessable, "source-patient and target-patient are the same Patient", nil)
@@ -233,7 +233,7 @@ func (m *merging) collect() error {
 		if x == nil || x.Deleted || x.Patient == 0 && !b.scope.GetAll() && !b.mine(x) {
 			continue
 		}
-		follows, err := m.follows(x)
+		follows, err := m.follows(x, m.source.ID)
 		if err != nil {
 			return err
 		}

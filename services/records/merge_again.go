@@ -77,9 +77,10 @@ func onceEach(group fhir.Value, before []byte, source, target string) (fhir.Valu
 }
 
 // follows reports whether a resource moves by itself with what it lies with,
-// as a Binary does that is a document's content.
-func (m *merging) follows(x *record.Stored) (bool, error) {
-	if x.Deleted || !m.x.Follows(x.Type) {
+// as a Binary does that is a document's content, and does not name the Patient
+// with the id besides.
+func (m *merging) follows(x *record.Stored, id string) (bool, error) {
+	if x.Deleted {
 		return false, nil
 	}
 	v, err := parsed(x.Body)
@@ -87,5 +88,13 @@ func (m *merging) follows(x *record.Stored) (bool, error) {
 		return false, err
 	}
 	home, err := m.x.Home(v, x.ID)
-	return home.Proxied, err
+	if err != nil || !home.Proxied {
+		return false, err
+	}
+	for s := range v.Strings() {
+		if ref, ok := m.x.Literal(s.Str()); ok && s.Named("reference") && ref.Target == id && m.r.defs.TypeOf(ref.Type) == "Patient" {
+			return false, nil
+		}
+	}
+	return true, nil
 }

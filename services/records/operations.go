@@ -41,6 +41,7 @@ func (o *Operations) Table() (kit.Table, error) {
 		kit.Op("ValidateCode", o.ValidateCode, kit.Unaudited),
 		// Services read the log all day; each of them audits what it shows.
 		kit.Op("Changes", o.Changes, kit.Unaudited),
+		kit.Op("Merges", o.Merges, kit.Unaudited),
 		kit.Op("Indexing", o.Indexing),
 		kit.Op("Export", o.Export),
 		kit.Op("ExportStatus", o.ExportStatus),

@@ -105,7 +105,7 @@ func TestATransactionIsWholeOrNotAtAll(t *testing.T) {
 	bad := strings.Replace(person("Lê", "Ba", "6", "95012", "1950"), "1950", "1950-13", 1)
 	tests := map[string]struct{ entry, at string }{
 		"a date that is none":     {post("urn:uuid:2", bad, ""), "Bundle.entry[1].resource.birthDate"},
-		"a patient who is absent": {post("urn:uuid:2", observation("nobody", "1", "2026", "1"), ""), "Bundle.entry[1]"},
+		"a patient who is absent": {post("urn:uuid:2", observation("nobody", "1", "2026", "1"), ""), "Bundle.entry[1].resource.subject.reference"},
 		"an old version":          {`{"resource":{"resourceType":"Basic","id":"x","code":{"text":"x"}},"request":{"method":"PUT","url":"Basic/x","ifMatch":"W/\"3\""}}`, "Bundle.entry[1]"},
 		"a version of nothing":    {`{"request":{"method":"DELETE","url":"Basic/x","ifMatch":"W/\"1\""}}`, "Bundle.entry[1]"},
 		"an address of nothing":   {`{"request":{"method":"GET","url":"Basic/x/$nothing"}}`, "Bundle.entry[1].request.url"},
@@ -160,7 +160,7 @@ func TestATransactionResolvesItsReferences(t *testing.T) {
 func TestABatchGoesEntryByEntry(t *testing.T) {
 	r, ctx := open(t)
 	b, err := r.Transact(ctx, &recordsv1.TransactRequest{Bundle: []byte(`{"resourceType":"Bundle","type":"batch","entry":[` +
-		post("", person("Lê", "An", "5", "95012", "1950"), "") + `,` + post("", observation("nobody", "1", "2026", "1"), "") + `]}`)})
+		post("urn:uuid:1", person("Lê", "An", "5", "95012", "1950"), "") + `,` + post("urn:uuid:2", observation("nobody", "1", "2026", "1"), "") + `]}`)})
 	if err != nil {
 		t.Fatal(err)
 	}

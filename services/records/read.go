@@ -92,7 +92,7 @@ func (r *Records) ReadVersion(ctx context.Context, req *recordsv1.ReadVersionReq
 // numbered returns the number of a version in an address, 0 for what is none.
 func numbered(s string) int64 {
 	n, err := strconv.ParseUint(s, 10, 63)
-	if err != nil {
+	if err != nil || strconv.FormatUint(n, 10) != s { // 01 names no version
 		return 0
 	}
 	return int64(n) //nolint:gosec // it has 63 bits

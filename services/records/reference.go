@@ -1,6 +1,7 @@
 package records
 
 import (
+	"bytes"
 	"context"
 	"regexp"
 	"slices"
@@ -83,6 +84,7 @@ func (b *batch) resolve(ctx context.Context, from *change, at fhir.Value, refere
 		}
 		return c.reference() + "/_history/" + strconv.FormatInt(c.next(), 10), nil
 	}
+	reference = b.r.relative(ctx, reference)
 	fail := func(message string) error {
 		return fault.New(fault.Unprocessable, message, nil).In(at.Path())
 	}
@@ -114,6 +116,35 @@ func (b *batch) resolve(ctx context.Context, from *change, at fhir.Value, refere
 	}
 	b.asked[key] = c
 	return c.reference(), nil
+}
+
+// named reports whether a body may hold an address of this server: it names
+// the host. Slashes may be escaped in JSON, so they are not looked for.
+func (b *batch) named(ctx context.Context, body fhir.Value) bool {
+	for _, base := range b.r.bases(ctx) {
+		_, rest, _ := strings.Cut(base, "://")
+		if host, _, _ := strings.Cut(rest, "/"); host != "" && bytes.Contains(body.Raw(), []byte(host)) {
+			return true
+		}
+	}
+	return false
+}
+
+// bases are the addresses of this server: by which the request came, and the
+// public one.
+func (r *Records) bases(ctx context.Context) [2]string { return [2]string{r.baseOf(ctx), r.base} }
+
+// relative makes an absolute URL of this server relative to its base, which
+// means the same (https://hl7.org/fhir/R4/references.html#literal): what
+// belongs to whom, what may be deleted and what a search finds must not depend
+// on the spelling.
+func (r *Records) relative(ctx context.Context, reference string) string {
+	for _, base := range r.bases(ctx) {
+		if rest, ok := strings.CutPrefix(reference, base+"/"); ok {
+			return rest
+		}
+	}
+	return reference
 }
 
 // entry returns the entry that a reference is about, and the version that it

@@ -59,11 +59,12 @@ func TestWhatLayOpenForEverybodyIsClosedOnline(t *testing.T) {
 		"Bundle":            `{"resourceType":"Bundle","type":"collection","entry":[{"resource":` + person("Lê", "An", "2", "95015", "1950") + `}]}`,
 		"Device":            `{"resourceType":"Device","patient":{"reference":"Patient/an"}}`,
 		"DocumentReference": `{"resourceType":"DocumentReference","status":"current","content":[{"attachment":{"contentType":"text/plain","data":"` + scan + `"}}]}`,
+		"DiagnosticReport":  `{"resourceType":"DiagnosticReport","status":"final","code":{"text":"x"},"subject":{"reference":"Device/x"}}`,
 		"Binary":            `{"resourceType":"Binary","contentType":"text/plain","securityContext":{"reference":"Device/x"},"data":"` + scan + `"}`,
 		"Subscription": `{"resourceType":"Subscription","status":"requested","reason":"x","criteria":"Observation?code=x",
 			"channel":{"type":"rest-hook","endpoint":"https://example.org/hook","payload":"application/fhir+json"}}`,
 	}
-	for _, typ := range []string{"Observation", "Bundle", "Device", "DocumentReference", "Binary", "Subscription"} {
+	for _, typ := range []string{"Observation", "Bundle", "Device", "DocumentReference", "DiagnosticReport", "Binary", "Subscription"} {
 		placed(ctx, t, r, typ, "x", stray[typ])
 		placed(ctx, t, r, typ, "x", strings.Replace(stray[typ], `{`, `{"language":"vi",`, 1))
 		placed(ctx, t, r, typ, "gone", strings.Replace(stray[typ], "Device/x", "Patient/an", 1))
@@ -76,6 +77,7 @@ func TestWhatLayOpenForEverybodyIsClosedOnline(t *testing.T) {
 	placed(ctx, t, r, "Practitioner", "dr", `{"resourceType":"Practitioner","photo":[{"contentType":"image/png","data":"`+photo+`"}]}`)
 	placed(ctx, t, r, "Group", "house", `{"resourceType":"Group","type":"person","actual":true}`)
 	placed(ctx, t, r, "Device", "cuff", `{"resourceType":"Device","status":"active"}`)
+	placed(ctx, t, r, "Observation", "cold", `{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Device/cuff"}}`)
 	placed(ctx, t, r, "Observation", "own", observation("ba", "1", "2026", "1"))
 	placed(ctx, t, r, "Binary", "logo", `{"resourceType":"Binary","contentType":"text/plain","securityContext":{"reference":"Organization/clinic"},"data":"QQ=="}`)
 	want := i.lies(t)
@@ -132,7 +134,7 @@ func TestWhatLayOpenForEverybodyIsClosedOnline(t *testing.T) {
 		t.Error("a value that is still named was swept away")
 	}
 	own := scoped(t.Context(), &guard.Scope{Patients: []string{"an"}})
-	for _, typ := range []string{"Device", "Binary"} {
+	for _, typ := range []string{"Device", "DiagnosticReport", "Binary"} {
 		if err := second(fresh.Read(own, &recordsv1.ReadRequest{Type: typ, Id: "x"})); err != nil {
 			t.Errorf("the %s of a patient does not lie with them: %v", typ, err)
 		}

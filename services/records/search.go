@@ -3,6 +3,7 @@ package records
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/yba-health/yba/pkg/fhir"
@@ -48,6 +49,7 @@ func (r *Records) Search(ctx context.Context, req *recordsv1.SearchRequest) (*re
 	if err := r.entries(ctx, &b, page.Matches, "match", q); err != nil {
 		return nil, err
 	}
+	r.named(ctx, q, page.Matches)
 	included, issues, err := r.included(ctx, x, q, page.Matches, reach)
 	if err != nil {
 		return nil, err
@@ -94,6 +96,16 @@ func link(base, self, more string) string {
 		return base
 	}
 	return base + "?" + strings.Join(parts, "&")
+}
+
+// named notes for the audit log whom a search asked for by name and did not
+// find: they, too, shall see who asked.
+func (r *Records) named(ctx context.Context, q *record.Query, found []record.Stored) {
+	for _, id := range q.Patients(r.defs) {
+		if !slices.ContainsFunc(found, func(x record.Stored) bool { return x.PatientID == id }) {
+			guard.Touch(ctx, id, q.Type)
+		}
+	}
 }
 
 // entries adds resources to b, as q wants them shown, and notes each patient

@@ -24,6 +24,8 @@ type settings struct {
 	// uploads is the folder where it waits for its transaction.
 	maxContent int64
 	uploads    string
+	// cors tells that the edge lets pages of other origins call the face.
+	cors bool
 	// written are the types whose references are checked when they are
 	// written, deleted those that are kept while others refer to them.
 	written, deleted types
@@ -47,7 +49,7 @@ const maxDelete = 1000
 const maxBinaryMB = 10_000
 
 func newSettings(c config.Config, defs *fhir.Definitions) (s settings, err error) {
-	s = settings{validate: c.RecordsValidate, updateCreate: c.RecordsUpdateCreate, randomIDs: c.RecordsRandomIDs, deleteMany: c.RecordsDeleteMany}
+	s = settings{validate: c.RecordsValidate, updateCreate: c.RecordsUpdateCreate, randomIDs: c.RecordsRandomIDs, deleteMany: c.RecordsDeleteMany, cors: len(c.CORSOrigins) > 0}
 	if s.deleteMany < 1 || s.deleteMany > maxDelete {
 		return s, fmt.Errorf("records-delete-many must be between 1 and %d", maxDelete)
 	}

@@ -57,9 +57,9 @@ type Store interface {
 	// Compartment returns a page of a patient's compartment.
 	Compartment(ctx context.Context, patient int64, c record.Contents, r record.Reach) ([]record.Stored, *record.Cursor, error)
 
-	// Following returns the resources of a type that refer to one of the
-	// targets by what no search parameter finds, such as a securityContext.
-	Following(ctx context.Context, tx *sql.Tx, typ int16, targets []record.Ref) ([]record.Ref, error)
+	// Following returns at most limit resources that refer to one of the
+	// targets by one of the parameters; of one type only, unless that is 0.
+	Following(ctx context.Context, tx *sql.Tx, params []int16, typ int16, targets []record.Ref, limit int) ([]record.Ref, error)
 	// CopyValues copies values that are kept apart into another compartment.
 	CopyValues(ctx context.Context, tx *sql.Tx, from, to int64, list []record.Splice) error
 	// Homes returns in which compartments resources lie; what is not there is
@@ -107,6 +107,9 @@ type Store interface {
 	// Changes returns rows of the log after cursor and the next cursor; more
 	// tells that the log may go on there.
 	Changes(ctx context.Context, cursor string, types []int16, limit int, wait time.Duration) (list []record.Stored, next string, more bool, err error)
+	// Merged returns how Patients stand that were merged, or whose merge was
+	// undone, after cursor, and the next cursor.
+	Merged(ctx context.Context, cursor string, limit int, wait time.Duration) (list []record.Merged, next string, more bool, err error)
 	// Reindex makes index rows again where the program makes other ones than
 	// are stored, until none is left.
 	Reindex(ctx context.Context) error

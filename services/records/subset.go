@@ -77,22 +77,22 @@ func askedPart(x *record.Indexer, query string) (s fhir.Subset, err error) {
 	if query == "" {
 		return s, nil
 	}
-	values, err := url.ParseQuery(query)
+	pairs, err := record.Pairs(query)
 	if err != nil {
-		return s, fault.New(fault.Invalid, "the query is not URL-encoded", nil)
+		return s, err
 	}
-	for name := range values {
-		switch v := values.Get(name); {
+	for _, p := range pairs {
+		switch name, v := p[0], p[1]; {
 		case name == "_format" || name == "_pretty" || v == "":
 		case name == "_summary" && v == "false":
 		case name == "_summary" && (v == "true" || v == "text" || v == "data"):
 			s.Summary = v
 		case name == "_summary":
-			return s, fault.New(fault.Invalid, "_summary of a read is true, text, data or false", nil)
+			return s, fault.New(fault.Invalid, "_summary of a read is true, text, data or false", nil).In(name)
 		case name == "_elements":
 			elements, err := x.Elements(v)
 			if err != nil {
-				return s, err
+				return s, fault.Of(err).In(name)
 			}
 			s.Elements = []string{}
 			for _, names := range elements {
@@ -108,13 +108,13 @@ func askedPart(x *record.Indexer, query string) (s fhir.Subset, err error) {
 // historyPart reads _summary and _elements of a history, and how its links
 // repeat them.
 func historyPart(x *record.Indexer, query string) (s fhir.Subset, repeated string, err error) {
-	values, err := url.ParseQuery(query)
+	pairs, err := record.Pairs(query)
 	if err != nil {
-		return s, "", fault.New(fault.Invalid, "the query is not URL-encoded", nil)
+		return s, "", err
 	}
 	only := url.Values{}
-	for _, name := range []string{"_summary", "_elements"} {
-		if v := values.Get(name); v != "" {
+	for _, p := range pairs {
+		if name, v := p[0], p[1]; v != "" && (name == "_summary" || name == "_elements") && !only.Has(name) {
 			only.Set(name, v)
 			repeated += "&" + name + "=" + url.QueryEscape(v)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/kit"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/rest"
 )
 
 // maxEntries bounds a Bundle.
@@ -217,7 +218,7 @@ func (r *Records) refuse(e *entry, err error) {
 	if f.At == "" {
 		f = f.In(e.place)
 	}
-	e.answer = fhir.BundleEntry{Status: statusLine(f.Class), Outcome: fhir.OutcomeOf(f)}
+	e.answer = fhir.BundleEntry{Status: statusLine(f.Class), Outcome: rest.OutcomeOf(f)}
 }
 
 func statusLine(c fault.Class) string {

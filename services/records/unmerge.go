@@ -36,10 +36,10 @@ func (r *Records) Unmerge(ctx context.Context, req *recordsv1.OperationRequest) 
 	if u.source, err = r.chosen(ctx, p, "source-patient"); err != nil {
 		return nil, err
 	}
+	r.touch(ctx, u.source)
 	if u.target, err = r.chosen(ctx, p, "target-patient"); err != nil {
 		return nil, err
 	}
-	r.touch(ctx, u.source)
 	r.touch(ctx, u.target)
 	err = r.store.InTx(ctx, func(tx *sql.Tx) error {
 		u.tx, u.changes, u.held, u.kept, u.later = tx, nil, 0, nil, nil
@@ -137,8 +137,8 @@ func (u *unmerging) mine() error {
 
 // restore gives back to a locked resource what it was before the merge.
 func (u *unmerging) restore(x *record.Stored, m record.Moved) error {
-	if x != nil {
-		if follows, err := u.follows(x); err != nil || follows {
+	if x != nil && u.before[m.Key] != nil {
+		if follows, err := u.follows(u.before[m.Key], u.source.ID); err != nil || follows {
 			return err
 		}
 	}

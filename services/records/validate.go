@@ -128,7 +128,21 @@ func (r *Records) examine(q trial, req *recordsv1.ValidateRequest) fhir.Issues {
 			issues = append(issues, issue("value", fault.Of(err))...)
 		}
 	}
-	return append(issues, r.defs.Check(q.resource)...)
+	return append(append(issues, r.defs.Check(q.resource)...), claims(q.resource)...)
+}
+
+// claims tells which profiles a resource says that it conforms to without
+// having been checked against them (https://hl7.org/fhir/R4/resource.html#Meta).
+func claims(resource fhir.Value) fhir.Issues {
+	var issues fhir.Issues
+	for p := range resource.Get("meta").Get("profile").Items() {
+		if !based(p.Str(), resource.Get("resourceType").Str()) {
+			issues = append(issues, fhir.Issue{
+				Severity: "warning", Code: "not-supported", Diagnostics: "this profile is not known here, so it was not checked", Expression: p.Path(),
+			})
+		}
+	}
+	return issues
 }
 
 // based reports whether a profile is no other than the base definition, of

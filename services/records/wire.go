@@ -83,7 +83,7 @@ func Wire(d Deps) (*Operations, error) {
 	r.admit = hooks.Admit
 	files := bulk.New(bulk.Deps{
 		Store: d.Store, Definitions: d.Definitions, Now: d.Now, Log: d.Log, Base: d.Base, Enter: d.Enter,
-		Reach: r.reach, Shown: r.shown, Valid: r.valid,
+		Reach: r.reach, Following: r.following, Shown: r.shown, Valid: r.valid,
 	})
 	return &Operations{Records: r, Bulk: files, Hooks: hooks, Description: r.description()}, nil
 }
@@ -91,7 +91,7 @@ func Wire(d Deps) (*Operations, error) {
 func (r *Records) description() *rest.Description {
 	return &rest.Description{
 		Definitions: r.defs, Now: r.now, Base: r.base, Indexer: r.store.Indexer,
-		UpdateCreate: r.settings.updateCreate, DeleteMany: r.settings.deleteMany, Enforced: r.settings.enforced,
+		UpdateCreate: r.settings.updateCreate, DeleteMany: r.settings.deleteMany, Enforced: r.settings.enforced, CORS: r.settings.cors,
 	}
 }
 

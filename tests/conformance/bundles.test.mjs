@@ -96,6 +96,10 @@ test('a transaction that cannot be whole is refused, and nothing of it is stored
     [[post(observation(urn()), urn())], 400, 422],
     [[post(observation(urn()))], 400, 422],
     [[post(person, urn()), post(observation(`Patient?identifier=${system}|${randomUUID()}`), urn())], 400, 404, 412, 422],
+    // a condition that another entry meets, too
+    [[post(organization('a-' + made.id)), put(organization('a-' + made.id), `Organization?identifier=${system}|a-${made.id}`)], 400, 412],
+    [[post(organization('a-' + made.id), undefined, { ifNoneExist: `identifier=a-${made.id}` }), post(organization('a-' + made.id))], 400, 412],
+    [[put({ ...made, name: '2' }, `Organization?identifier=${made.identifier[0].value}`), put({ ...made, id: randomUUID() })], 400, 412],
     [[put({ ...made, name: '1' }, undefined, { ifMatch: 'W/"7"' })], 400, 412],
     [[put({ ...made, name: '1' }, undefined, { ifNoneMatch: '*' })], 400, 412],
     [[put({ ...made, id: 'x1' }, `Organization/${made.id}`)], 400, 422],
@@ -106,6 +110,37 @@ test('a transaction that cannot be whole is refused, and nothing of it is stored
     const r = await send('transaction', [post(organization(key), urn()), ...entries])
     refused(r, ...status)
     assert.match(JSON.stringify(r.body.issue), /Bundle\.entry\[[12]\]/, r.text)
+    assert.equal((await call(s, 'GET', `/Organization?identifier=${system}|${key}&_summary=count`)).body.total, 0)
+  }
+})
+
+test('a conditional create is asked for what the deletes of its transaction leave', async () => {
+  for (const by of ['id', 'condition']) {
+    const key = randomUUID()
+    const gone = await make(organization(key))
+    const link = urn()
+    const r = await send('transaction', [
+      post({ resourceType: 'Location', name: 'B', managingOrganization: { reference: link } }, urn()),
+      post(organization(key, { name: 'new' }), link, { ifNoneExist: `identifier=${system}|${key}` }),
+      ask('DELETE', by === 'id' ? `Organization/${gone.id}` : `Organization?identifier=${system}|${key}`),
+    ])
+    assert.equal(r.status, 200, r.text)
+    assert.equal(statuses(r)[1], '201', by)
+    assert.equal(r.body.entry[0].resource.managingOrganization.reference, `Organization/${r.body.entry[1].resource.id}`)
+    const left = (await call(s, 'GET', `/Organization?identifier=${system}|${key}`)).body.entry
+    assert.deepEqual(left.map((e) => e.resource.name), ['new'])
+  }
+})
+
+test('an entry that is misspelt is refused, and carried out by nobody', async () => {
+  for (const more of [{ ifNoneExsist: 'identifier=a' }, { ifnonematch: '*' }, { ifMatch: 1 }, { ifModifiedSince: 'yesterday' }]) {
+    const key = randomUUID()
+    const bad = post(organization(key), urn(), more)
+    const whole = await send('transaction', [post(organization(key)), bad])
+    refused(whole, 400, 422)
+    assert.match(JSON.stringify(whole.body.issue), /Bundle\.entry\[1\]\.request\./, whole.text)
+    const each = await send('batch', [bad, { ...bad, request: { method: 'POST', url: 'Organization' }, resorce: {} }, ask('GET', 'Organization?_count=1')])
+    assert.deepEqual(statuses(each), ['400', '400', '200'])
     assert.equal((await call(s, 'GET', `/Organization?identifier=${system}|${key}&_summary=count`)).body.total, 0)
   }
 })

@@ -4,10 +4,12 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { request } from 'node:http'
 import test from 'node:test'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { call, server } from './server.mjs'
 
 let s
-test.before(async () => { s = await server() })
+const app = 'https://app.example'
+test.before(async () => { s = await server('--cors-origins', app) })
 test.after(() => s?.stop())
 
 const fhir = 'application/fhir+json'
@@ -24,10 +26,11 @@ function raw(method, path, headers = {}, body) {
       const parts = []
       answer.on('data', (part) => parts.push(part))
       answer.on('end', () => {
-        const text = Buffer.concat(parts).toString()
+        const bytes = Buffer.concat(parts)
+        const text = (answer.headers['content-encoding'] === 'gzip' && bytes.length ? gunzipSync(bytes) : bytes).toString()
         let json
         try { json = JSON.parse(text) } catch { /* not every answer is JSON */ }
-        resolve({ status: answer.statusCode, headers: answer.headers, text, body: json })
+        resolve({ status: answer.statusCode, headers: answer.headers, text, body: json, size: bytes.length })
       })
     })
     r.on('error', reject)
@@ -48,9 +51,35 @@ test('JSON is answered to who asks for it, and 406 to who asks for what is not t
   assert.equal(await status('GET', `/Organization?_format=json&_id=${randomUUID()}`), 200)
 })
 
+test('a format may name the version of FHIR, encoded or not', async () => {
+  const { id } = await make()
+  for (const path of [`/Organization/${id}`, `/Organization/${id}/_history`, '/Organization', '/Organization/_history']) {
+    for (const format of ['json;fhirVersion=4.0', 'application/fhir+json;fhirVersion=4.0', 'application%2Ffhir%2Bjson%3B%20fhirVersion%3D4.0']) assert.equal(await status('GET', `${path}?_format=${format}`), 200, `${path} ${format}`)
+    for (const format of ['application/fhir+json;fhirVersion=3.0', 'application/fhir+xml;fhirVersion=4.0']) assert.equal(await status('GET', `${path}?_format=${format}`), 406, `${path} ${format}`)
+  }
+})
+
+test('preferences are read as HTTP writes them', async () => {
+  for (const prefer of ['return=minimal', 'Return=minimal', 'return="minimal"', 'return = minimal', 'handling=strict, return=minimal', 'respond-async; wait=1, return=minimal']) {
+    assert.equal((await call(s, 'POST', '/Organization', { body: organization(), headers: { prefer } })).text, '', prefer)
+  }
+})
+
+test('what is refused of raw content is told by an OperationOutcome', async () => {
+  const made = await call(s, 'POST', '/Binary', { body: 'hello', type: 'text/plain' })
+  assert.equal(made.status, 201, made.text)
+  const path = `/Binary/${made.headers.get('location').split('/').at(-3)}`
+  for (const [headers, status] of [[{ range: 'bytes=99-' }, 416], [{ 'if-match': 'W/"9"' }, 412]]) {
+    const r = await call(s, 'GET', path, { headers: { accept: '*/*', ...headers } })
+    assert.equal(r.status, status)
+    assert.equal(r.body?.resourceType, 'OperationOutcome', r.text)
+  }
+  assert.equal((await call(s, 'GET', path, { headers: { accept: '*/*', range: 'bytes=1-2' } })).text, 'el')
+})
+
 test('a body of another format, character set or version is refused with 415', async () => {
   const body = JSON.stringify(organization())
-  for (const type of [fhir, 'application/json', `${fhir}; charset=UTF-8`, `${fhir}; fhirVersion=4.0`]) assert.equal(await status('POST', '/Organization', { body, type }), 201, type)
+  for (const type of [fhir, 'application/json', `${fhir}; charset=UTF-8`, `${fhir}; charset=utf8`, `${fhir}; fhirVersion=4.0`]) assert.equal(await status('POST', '/Organization', { body, type }), 201, type)
   for (const type of ['text/plain', 'application/octet-stream', `${fhir}; charset=iso-8859-1`, `${fhir}; fhirVersion=3.0`]) assert.equal(await status('POST', '/Organization', { body, type }), 415, type)
   const patch = await call(s, 'PATCH', `/Organization/${(await make()).id}`, { body: {}, type: 'application/merge-patch+json' })
   assert.equal(patch.status, 415)
@@ -65,6 +94,20 @@ test('_pretty is for people and changes nothing', async () => {
     assert.ok(r.text.includes('\n'), path)
   }
   assert.deepEqual((await call(s, 'GET', `/Organization/${made.id}?_pretty=true`)).body, made)
+})
+
+test('a slash at the end of an address changes nothing', async () => {
+  const made = await make()
+  const path = `/Organization/${made.id}`
+  for (const [method, at, options, want] of [
+    ['GET', `${path}/`, {}, 200], ['GET', `/Organization/?_id=${made.id}`, {}, 200], ['GET', `${path}/_history/`, {}, 200], ['HEAD', '/metadata/', {}, 200],
+    ['POST', '/Organization/', { body: organization() }, 201], ['PUT', `${path}/`, { body: made }, 200], ['POST', '/Organization/_search/', { body: `_id=${made.id}`, type: 'application/x-www-form-urlencoded' }, 200],
+    ['GET', '/Organization/none/', {}, 404], ['GET', '/Nothing/', {}, 404], ['DELETE', `${path}/_history/`, {}, 405], ['DELETE', `${path}/`, {}, 204],
+  ]) {
+    const r = await call(s, method, at, options)
+    assert.equal(r.status, want, `${method} ${at} ${r.text}`)
+    if (want >= 400) assert.equal(r.body.resourceType, 'OperationOutcome')
+  }
 })
 
 test('an address tells its methods', async () => {
@@ -183,6 +226,23 @@ test('a history goes back page by page, within times', async () => {
   assert.equal(await status('GET', `/Organization/${randomUUID()}/_history`), 404)
 })
 
+test('a history takes what a search takes, and each parameter once', async () => {
+  const path = `/Organization/${(await make()).id}/_history`
+  const zone = '2001-01-01T00:00:00+07:00'
+  for (const query of [`_since=${zone}`, `_since=${encodeURIComponent(zone)}`, `_at=ge${zone}`, '_since=&_at=&_count=']) {
+    const r = await call(s, 'GET', `${path}?${query}`)
+    assert.equal(r.status, 200, `${query} ${r.text}`)
+    assert.equal(r.body.entry.length, 1, query)
+  }
+  for (const query of ['_since=2001&_since=2020', '_at=ge2001&_at=le2020', '_count=1&_count=2']) assert.equal(await status('GET', `${path}?${query}`), 400, query)
+})
+
+test('a version has one address', async () => {
+  const path = `/Organization/${(await make()).id}/_history`
+  for (const version of ['01', '+1', '%2B1', '0x1', '1.0']) assert.equal(await status('GET', `${path}/${version}`), 404, version)
+  assert.equal(await status('GET', `${path}/1`), 200)
+})
+
 test('hostile bodies are refused, and the server lives', async () => {
   const headers = { 'content-type': fhir }
   const named = (name) => Buffer.concat([Buffer.from('{"resourceType":"Organization","name":"'), name, Buffer.from('"}')])
@@ -198,4 +258,66 @@ test('hostile bodies are refused, and the server lives', async () => {
     assert.equal(r.body?.resourceType, 'OperationOutcome', what)
   }
   assert.equal(await status('GET', '/metadata'), 200)
+})
+
+test('answers and bodies travel packed, and say the same', async () => {
+  const tag = randomUUID()
+  const bundle = JSON.stringify({ resourceType: 'Bundle', type: 'transaction', entry: Array.from({ length: 20 }, (_, i) => ({
+    resource: organization({ name: `Trạm y tế ${i}`, identifier: [{ system: 'urn:test', value: tag }] }), request: { method: 'POST', url: 'Organization' },
+  })) })
+  const sent = await raw('POST', '/', { 'content-type': fhir, 'content-encoding': 'gzip' }, gzipSync(bundle))
+  assert.equal(sent.status, 200, sent.text)
+  const path = `/Organization?identifier=urn:test|${tag}`
+  const [plain, packed] = [await raw('GET', path), await raw('GET', path, { 'accept-encoding': 'gzip' })]
+  assert.equal(packed.headers['content-encoding'], 'gzip')
+  assert.equal(plain.headers['content-encoding'], undefined)
+  for (const r of [plain, packed]) assert.match(r.headers.vary, /accept-encoding/i)
+  assert.equal(packed.text, plain.text)
+  assert.equal(packed.body.entry.length, 20)
+  assert.ok(packed.size * 4 < plain.size, `${packed.size} of ${plain.size} bytes`)
+  const one = `/Organization/${packed.body.entry[0].resource.id}`
+  const read = await raw('GET', one, { 'accept-encoding': 'gzip' })
+  assert.equal(read.headers.etag, 'W/"1"')
+  assert.equal((await raw('GET', one, { 'accept-encoding': 'gzip', 'if-none-match': read.headers.etag })).status, 304)
+})
+
+test('a body that cannot be unpacked is refused, and what is not known is named', async () => {
+  const body = JSON.stringify(organization())
+  assert.equal((await raw('POST', '/Organization', { 'content-type': fhir, 'content-encoding': 'gzip' }, body)).status, 400)
+  assert.equal((await raw('POST', '/Organization', { 'content-type': fhir, 'content-encoding': 'gzip' }, gzipSync(body).subarray(0, 30))).status, 400)
+  const unknown = await raw('POST', '/Organization', { 'content-type': fhir, 'content-encoding': 'compress' }, body)
+  assert.equal(unknown.status, 415)
+  assert.equal(unknown.headers['accept-encoding'], 'gzip')
+  const bomb = gzipSync(Buffer.alloc(60 << 20, ' '))
+  assert.equal((await raw('POST', '/', { 'content-type': fhir, 'content-encoding': 'gzip' }, bomb)).status, 413)
+})
+
+test('pages of a named origin may call, without cookies, and of others may not', async (t) => {
+  if (!s.own) return t.skip('another server has other origins')
+  const path = `/Organization/${(await make()).id}`
+  const preflight = (origin, at, method) => raw('OPTIONS', at, { authorization: '', origin, 'access-control-request-method': method, 'access-control-request-headers': 'authorization,content-type,if-match,prefer' })
+  for (const [at, method] of [[path, 'PUT'], ['/Organization', 'POST'], ['', 'POST'], ['/Patient/$match', 'POST']]) {
+    const r = await preflight(app, at, method)
+    assert.equal(r.status, 204, at)
+    assert.equal(r.headers['access-control-allow-origin'], app)
+    assert.ok(r.headers['access-control-allow-methods'].split(', ').includes(method), `${at} ${r.headers['access-control-allow-methods']}`)
+    for (const name of ['authorization', 'content-type', 'if-match', 'prefer']) assert.ok(r.headers['access-control-allow-headers'].toLowerCase().split(', ').includes(name), name)
+    assert.equal(r.headers['access-control-allow-credentials'], undefined)
+  }
+  assert.equal((await preflight('https://evil.example', path, 'GET')).headers['access-control-allow-origin'], undefined)
+  const read = await raw('GET', path, { origin: app })
+  assert.equal(read.headers['access-control-allow-origin'], app)
+  for (const name of ['ETag', 'Location', 'Content-Location', 'Last-Modified', 'Retry-After', 'X-Progress', 'WWW-Authenticate']) assert.ok(read.headers['access-control-expose-headers'].split(', ').includes(name), name)
+  assert.match(read.headers.vary, /origin/i)
+  const refused = await raw('GET', path, { origin: app, authorization: 'Bearer bad' })
+  assert.equal(refused.status, 401)
+  assert.equal(refused.headers['access-control-allow-origin'], app)
+  assert.equal((await raw('GET', path, { origin: 'https://evil.example' })).headers['access-control-allow-origin'], undefined)
+  for (const open of ['/metadata', '/.well-known/smart-configuration']) assert.equal((await raw('GET', open, { origin: 'https://evil.example' })).headers['access-control-allow-origin'], '*')
+  assert.equal((await raw('GET', '/metadata')).body.rest[0].security.cors, true)
+  // The token endpoint tells an app why it is refused; sign-in pages tell nothing.
+  const site = new URL(s.base).origin
+  const token = await fetch(`${site}/oauth/token`, { method: 'POST', headers: { origin: app, 'content-type': 'application/x-www-form-urlencoded' }, body: 'grant_type=authorization_code&code=x&client_id=patient' })
+  assert.equal(token.headers.get('access-control-allow-origin'), app)
+  assert.equal((await fetch(`${site}/signin?request=x`, { headers: { origin: app } })).headers.get('access-control-allow-origin'), null)
 })

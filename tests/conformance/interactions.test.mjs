@@ -144,6 +144,32 @@ test('references in a transaction resolve to its entries and to what a condition
   assert.equal(r.body.entry[2].resource.entry.length, 1)
 })
 
+test('an absolute reference to this server is one to what is here', async () => {
+  const [patient, o] = [await make({ resourceType: 'Patient' }), await make(organization(randomUUID()))]
+  const seen = await make({ resourceType: 'Observation', status: 'final', code: { text: 'a' }, subject: { reference: `${s.base}/Patient/${patient.id}` } })
+  assert.deepEqual((await call(s, 'GET', `/Observation?subject=Patient/${patient.id}`)).body.entry.map((e) => e.resource.id), [seen.id])
+  const escaped = JSON.stringify({ ...organization(randomUUID()), partOf: { reference: `${s.base}/Organization/${o.id}` } }).replaceAll('/', '\\/')
+  assert.equal((await call(s, 'POST', '/Organization', { body: escaped })).status, 201)
+  outcome(await call(s, 'DELETE', `/Organization/${o.id}`), 409)
+  const absent = await call(s, 'POST', '/Organization', { body: { ...organization(randomUUID()), partOf: { reference: `${s.base}/Organization/${randomUUID()}` } } })
+  assert.ok([400, 422].includes(absent.status), absent.text)
+  const elsewhere = 'https://example.org/fhir/Organization/1'
+  assert.equal((await make({ ...organization(randomUUID()), partOf: { reference: elsewhere } })).partOf.reference, elsewhere)
+})
+
+test('a relative reference that can lead to nothing is refused with its place', async () => {
+  const o = await make(organization(randomUUID()))
+  const refer = (reference) => call(s, 'POST', '/Organization', { body: { ...organization(randomUUID()), partOf: { reference } } })
+  for (const bad of [`/Organization/${o.id}`, `Organization/${o.id}/`, `../Organization/${o.id}`, o.id, `organization/${o.id}`, 'Nothing/1', `Organization/${o.id}/more`, `Organization/${o.id}/_history/a_b`, `Organization/${o.id}#part`, 'Nothing?a=b']) {
+    const r = await refer(bad)
+    assert.ok([400, 422].includes(r.status), `${bad}: ${r.text}`)
+    assert.match(JSON.stringify(r.body.issue), /Organization\.partOf/, bad)
+  }
+  for (const good of [`Organization/${o.id}`, `Organization/${o.id}/_history/1`, `urn:uuid:${randomUUID()}`, 'urn:oid:1.2.3', 'https://example.org/x']) assert.equal((await refer(good)).status, 201, good)
+  const nobody = await call(s, 'POST', '/Observation', { body: { resourceType: 'Observation', status: 'final', code: { text: 'a' }, subject: { reference: `Patient/${randomUUID()}` } } })
+  assert.match(JSON.stringify(nobody.body.issue), /Observation\.subject/)
+})
+
 test('a batch answers entry by entry', async () => {
   const entry = [
     { resource: organization(randomUUID()), request: { method: 'POST', url: 'Organization' } },

@@ -136,6 +136,7 @@ func story(t *testing.T, s *system) {
 		return nil
 	})
 
+	merged(t, s, nurse, doctor, resident, patient, id)
 	refusals(t, s, patient, id)
 }
 

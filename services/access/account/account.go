@@ -11,6 +11,7 @@ import (
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/vitext"
+	"github.com/yba-health/yba/services/access/merge"
 )
 
 // Roles that an account can have. The policy's rows use the same words.
@@ -21,9 +22,12 @@ type Account struct {
 	ID       string
 	Username string
 	// Name is shown to people: "BS. Trần Thị Hoa".
-	Name         string
-	Roles        []string
+	Name  string
+	Roles []string
+	// Patient is the one whom the account was opened for, Merged whom that one
+	// was merged into since.
 	Patient      string
+	Merged       merge.Line
 	Practitioner string
 	// Communes are keys of units as of today: "95012@2025-07-01".
 	Communes []string

@@ -26,7 +26,8 @@ type Store interface {
 	Account(ctx context.Context, id string) (Account, error)
 	// AccountByUsername finds an account with its credential; else fault.NotFound.
 	AccountByUsername(ctx context.Context, username string) (Account, Credential, error)
-	// AccountByPatient finds the open account of a person; else fault.NotFound.
+	// AccountByPatient finds the open account of a person, also by the Patient
+	// that theirs was merged into; else fault.NotFound.
 	AccountByPatient(ctx context.Context, patient string) (Account, error)
 	// Credential reads the credential of an account.
 	Credential(ctx context.Context, id string) (Credential, error)
@@ -37,7 +38,8 @@ type Store interface {
 	// Accounts lists accounts whose username or name contains query (folded by
 	// vitext.Fold), by name; at most limit.
 	Accounts(ctx context.Context, query, role string, limit int) ([]Account, error)
-	// ExactAccounts lists the accounts that match every field of x that is set.
+	// ExactAccounts lists the accounts that match every field of x that is set;
+	// of a Patient also those of who was merged into that one.
 	ExactAccounts(ctx context.Context, x Exact, limit int) ([]Account, error)
 
 	// CountAttempt counts a failure on each key before the secret is looked at,

@@ -15,8 +15,8 @@ type Store interface {
 
 // Query selects entries of the log.
 type Query struct {
-	// Patient, unless empty, is whose compartment was touched.
-	Patient string
+	// Patients, unless empty, are whose compartments were touched.
+	Patients []string
 	// Denied selects refused attempts only.
 	Denied bool
 	Before int64

@@ -13,14 +13,14 @@ import (
 	"github.com/yba-health/yba/services/access/account"
 )
 
-const accountColumns = `a.id, a.username, a.name, a.roles, a.patient, a.practitioner, a.communes, a.facility, a.created, a.disabled`
+var accountColumns = `a.id, a.username, a.name, a.roles, a.patient, ` + line("a.patient") + `, a.practitioner, a.communes, a.facility, a.created, a.disabled`
 
 // scanAccount returns the targets of accountColumns, and a function that
 // completes the account after the scan.
 func scanAccount(a *account.Account) ([]any, func()) {
 	var disabled sql.NullTime
 	return []any{
-		&a.ID, &a.Username, &a.Name, pq.Array(&a.Roles), &a.Patient, &a.Practitioner, pq.Array(&a.Communes),
+		&a.ID, &a.Username, &a.Name, pq.Array(&a.Roles), &a.Patient, (*pq.StringArray)(&a.Merged), &a.Practitioner, pq.Array(&a.Communes),
 		&a.Facility, &a.Created, &disabled,
 	}, func() { a.Disabled = disabled.Time }
 }
@@ -76,7 +76,8 @@ func (s *Store) AccountByUsername(ctx context.Context, username string) (account
 func (s *Store) AccountByPatient(ctx context.Context, patient string) (account.Account, error) {
 	var a account.Account
 	to, done := scanAccount(&a)
-	err := s.db.QueryRowContext(ctx, `SELECT `+accountColumns+` FROM access.accounts a WHERE patient = $1 AND disabled IS NULL`, patient).Scan(to...)
+	err := s.db.QueryRowContext(ctx, `SELECT `+accountColumns+` FROM access.accounts a WHERE patient = ANY(access.known($1)) AND disabled IS NULL
+		ORDER BY patient = $1 DESC, created LIMIT 1`, patient).Scan(to...)
 	done()
 	return a, pg.Fault(err)
 }
@@ -110,7 +111,7 @@ func (s *Store) Accounts(ctx context.Context, query, role string, limit int) ([]
 
 // ExactAccounts implements account.Store.
 func (s *Store) ExactAccounts(ctx context.Context, x account.Exact, limit int) ([]account.Account, error) {
-	return s.accounts(ctx, `WHERE ($1 = '' OR id::text = $1) AND ($2 = '' OR patient = $2) AND ($3 = '' OR practitioner = $3)
+	return s.accounts(ctx, `WHERE ($1 = '' OR id::text = $1) AND ($2 = '' OR patient = ANY(access.known($2))) AND ($3 = '' OR practitioner = $3)
 		ORDER BY name, id LIMIT $4`, x.ID, x.Patient, x.Practitioner, limit)
 }
 

@@ -67,8 +67,12 @@ func (s *Store) Audit(ctx context.Context, q audit.Query) ([]audit.Entry, error)
 	if q.Before <= 0 {
 		args[0] = int64(math.MaxInt64)
 	}
-	if q.Patient != "" {
-		where, args = where+` AND patient = $3`, append(args, q.Patient)
+	switch len(q.Patients) {
+	case 0:
+	case 1:
+		where, args = where+` AND patient = $3`, append(args, q.Patients[0])
+	default:
+		where, args = where+` AND patient = ANY($3)`, append(args, pq.Array(q.Patients))
 	}
 	if q.Denied {
 		where += ` AND outcome = 'denied'`

@@ -5,11 +5,15 @@ import (
 	"database/sql"
 	"time"
 
+	"github.com/lib/pq"
+
 	"github.com/yba-health/yba/pkg/pg"
 	"github.com/yba-health/yba/services/access/relation"
 )
 
 const relationColumns = `id, account, patient, kind, starts, ends, reason, granted, granter`
+
+var relationFields = relationColumns + `, ` + line("relations.patient")
 
 // AddRelation implements relation.Store.
 func (s *Store) AddRelation(ctx context.Context, r relation.Relation) error {
@@ -38,7 +42,7 @@ func (s *Store) Relation(ctx context.Context, id string) (relation.Relation, err
 
 // Relations implements relation.Store.
 func (s *Store) Relations(ctx context.Context, accountID, patient string) ([]relation.Relation, error) {
-	return s.relations(ctx, `($1 = '' OR account = $1) AND ($2 = '' OR patient = $2)`, accountID, patient)
+	return s.relations(ctx, `($1 = '' OR account = $1) AND ($2 = '' OR patient = ANY(access.known($2)))`, accountID, patient)
 }
 
 // RelationsAt implements relation.Store.
@@ -47,7 +51,7 @@ func (s *Store) RelationsAt(ctx context.Context, accountID string, at time.Time)
 }
 
 func (s *Store) relations(ctx context.Context, where string, args ...any) ([]relation.Relation, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT `+relationColumns+` FROM access.relations WHERE `+where+` ORDER BY starts DESC, id LIMIT 10000`, args...) //nolint:gosec // where is a constant of the callers
+	rows, err := s.db.QueryContext(ctx, `SELECT `+relationFields+` FROM access.relations WHERE `+where+` ORDER BY starts DESC, id LIMIT 10000`, args...) //nolint:gosec // where is a constant of the callers
 	if err != nil {
 		return nil, pg.Fault(err)
 	}
@@ -56,7 +60,7 @@ func (s *Store) relations(ctx context.Context, where string, args ...any) ([]rel
 	for rows.Next() {
 		var r relation.Relation
 		var until sql.NullTime
-		if err := rows.Scan(&r.ID, &r.Account, &r.Patient, &r.Kind, &r.From, &until, &r.Reason, &r.Granted, &r.Granter); err != nil {
+		if err := rows.Scan(&r.ID, &r.Account, &r.Patient, &r.Kind, &r.From, &until, &r.Reason, &r.Granted, &r.Granter, (*pq.StringArray)(&r.Merged)); err != nil {
 			return nil, pg.Fault(err)
 		}
 		r.Until = until.Time

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/services/access/merge"
 )
 
 // The kinds of relation.
@@ -20,8 +21,10 @@ type Relation struct {
 	ID      string
 	Account string
 	Patient string
-	Kind    string
-	From    time.Time
+	// Merged is whom the patient was merged into since.
+	Merged merge.Line
+	Kind   string
+	From   time.Time
 	// Until is where it ends, not included; zero has no end.
 	Until time.Time
 	// Reason is what it rests on: "consultation/9", "birth certificate".
@@ -56,8 +59,8 @@ type Store interface {
 	EndRelation(ctx context.Context, id string, now time.Time) error
 	// Relation finds one; else fault.NotFound.
 	Relation(ctx context.Context, id string) (Relation, error)
-	// Relations lists those of an account and of a patient, newest first; an
-	// empty argument means any.
+	// Relations lists those of an account and of a patient, or of who was merged
+	// into that one, newest first; an empty argument means any.
 	Relations(ctx context.Context, account, patient string) ([]Relation, error)
 	// RelationsAt lists those of an account that hold at a moment.
 	RelationsAt(ctx context.Context, account string, at time.Time) ([]Relation, error)

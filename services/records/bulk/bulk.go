@@ -24,6 +24,9 @@ type Deps struct {
 	Enter func(ctx context.Context, method string) (context.Context, error)
 	// Reach turns the scope of the operation into keys.
 	Reach func(ctx context.Context) (record.Reach, error)
+	// Following returns the writes by which resources follow others that move
+	// into another compartment; written tells what finds its place by itself.
+	Following func(ctx context.Context, tx *sql.Tx, now time.Time, moves map[record.Ref]record.Move, written func(record.Ref) bool, all bool) ([]record.Follower, error)
 	// Shown returns the bytes and the id that the caller may see of x.
 	Shown func(ctx context.Context, x *record.Stored) (body []byte, id string, err error)
 	// Valid checks what is written, as far as the installation wants it.

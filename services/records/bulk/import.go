@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	"maps"
 	"slices"
 	"time"
 
@@ -34,7 +33,7 @@ type line struct {
 	owner string
 	// closed tells that it lies in the closed one.
 	closed bool
-	// proxy is the resource whose compartment a Binary takes, if proxied.
+	// proxy is the resource whose compartment it takes, if proxied.
 	proxy   record.Ref
 	proxied bool
 }
@@ -170,105 +169,36 @@ func (im *importing) store(ctx context.Context, lines []*line) error {
 	}
 	var fresh, again []*line
 	for _, l := range lines {
-		if known[l.ref()] {
+		// What lies with another resource is stored while that is locked, and
+		// what others may lie with while they are.
+		if known[l.ref()] || l.proxied || im.x.Leads(l.write.Type) {
 			again = append(again, l)
 		} else {
 			fresh = append(fresh, l)
 		}
 	}
 	// Whoever is halved off still comes after what it belongs to.
-	slices.SortStableFunc(fresh, func(a, b *line) int { return turn(a.typ) - turn(b.typ) })
+	for _, list := range [][]*line{fresh, again} {
+		slices.SortStableFunc(list, func(a, b *line) int { return im.turn(a) - im.turn(b) })
+	}
 	if err := im.attempt(ctx, fresh, im.add); err != nil {
 		return err
 	}
 	return im.attempt(ctx, again, im.replace)
 }
 
-// proxies gives Binaries the Patients of what their securityContext refers to,
-// which stands in the same piece of the file or was written before.
-func (im *importing) proxies(ctx context.Context, lines []*line) ([]*line, error) {
-	var ask []record.Ref
-	for _, l := range lines {
-		if l.proxied {
-			ask = append(ask, l.proxy)
-		}
-	}
-	if len(ask) == 0 {
-		return lines, nil
-	}
-	homes, err := im.b.Store.Homes(ctx, nil, ask)
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range lines {
-		homes[l.ref()] = record.Home{Patient: l.owner, Nobodys: l.closed}
-	}
-	kept := lines[:0]
-	for _, l := range lines {
-		if l.proxied {
-			home, found := homes[l.proxy]
-			if !found || home.Nobodys {
-				im.fail(l, record.NoContext())
-				continue
-			}
-			l.owner = home.Patient
-		}
-		kept = append(kept, l)
-	}
-	return kept, nil
-}
-
-// turn is when a line of a type is stored.
-func turn(typ string) int {
-	switch typ {
-	case "Patient":
+// turn is when a line is stored: Patients come first, then what others may lie
+// with, and Binaries last.
+func (im *importing) turn(l *line) int {
+	switch {
+	case l.typ == "Patient":
 		return 0
-	case "Binary": // it lies where its context lies
-		return 2
+	case im.x.Leads(l.write.Type):
+		return 1
+	case im.x.Content(l.write.Type):
+		return 3
 	}
-	return 1
-}
-
-// place gives each line its compartment and a key; what belongs to a Patient
-// that is neither here nor among the lines fails. A Patient that is here has
-// the key that it always had.
-func (im *importing) place(ctx context.Context, lines []*line) ([]*line, error) {
-	keys, err := im.b.Store.Keys(ctx, len(lines))
-	if err != nil {
-		return nil, err
-	}
-	if lines, err = im.proxies(ctx, lines); err != nil {
-		return nil, err
-	}
-	owners := make(map[string]struct{}, len(lines))
-	for _, l := range lines {
-		if l.owner != "" {
-			owners[l.owner] = struct{}{}
-		}
-	}
-	homes, err := im.b.Store.PatientKeys(ctx, slices.Collect(maps.Keys(owners)))
-	if err != nil {
-		return nil, err
-	}
-	for i, l := range lines {
-		l.write.Key = keys[i]
-		if l.typ == "Patient" && homes[l.write.ID] == 0 {
-			homes[l.write.ID] = keys[i]
-		}
-	}
-	placed := make([]*line, 0, len(lines))
-	for _, l := range lines {
-		l.write.Patient = homes[l.owner]
-		switch {
-		case l.closed:
-			l.write.Patient = record.Closed
-		case l.owner != "" && l.write.Patient == 0:
-			im.fail(l, record.NotHere(l.typ))
-			continue
-		}
-		placed = append(placed, l)
-	}
-	return placed, nil
+	return 2
 }
 
 // attempt carries out all lines at once. Where the database refuses them, it
@@ -333,6 +263,9 @@ func (im *importing) replace(ctx context.Context, lines []*line) error {
 		if err != nil {
 			return err
 		}
+		if err := im.again(ctx, tx, lines, found); err != nil {
+			return err
+		}
 		writes := make([]record.Write, 0, len(lines))
 		for _, l := range lines {
 			w, err := im.next(l, found[l.ref()])
@@ -348,6 +281,9 @@ func (im *importing) replace(ctx context.Context, lines []*line) error {
 				created++
 			}
 			writes = append(writes, *w)
+		}
+		if writes, err = im.follow(ctx, tx, lines, writes); err != nil {
+			return err
 		}
 		return im.b.Store.Put(ctx, tx, im.by, writes, record.Needs{})
 	})

@@ -46,7 +46,7 @@ func TestEachLineOfAnImportIsStoredByItself(t *testing.T) {
 	for _, e := range got.GetErrors() {
 		at = append(at, fmt.Sprintf("%d %s %s", e.GetLine(), e.GetClass(), e.GetAt()))
 	}
-	want := "4 invalid Observation, 5 invalid , 7 unprocessable Observation.subject.reference, 9 invalid id, 10 invalid resourceType, 6 unprocessable "
+	want := "4 invalid Observation, 5 invalid , 7 unprocessable Observation.subject.reference, 9 invalid id, 10 invalid resourceType, 6 unprocessable Observation.subject.reference"
 	if strings.Join(at, ", ") != want {
 		t.Errorf("errors %q, want %q", strings.Join(at, ", "), want)
 	}

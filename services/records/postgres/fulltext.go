@@ -114,7 +114,7 @@ func (s *Store) readTexts(ctx context.Context, tx *sql.Tx, q *record.Query, text
 		if err != nil {
 			return err
 		}
-		if q.Contains(doc.Root()) {
+		if q.Contains(s.defs, doc.Root()) {
 			found.add(patient, key)
 		}
 	}

@@ -114,7 +114,7 @@ func (s *Store) OpenMerge(ctx context.Context, tx *sql.Tx, source int64) (*recor
 
 // CloseMerge notes that a merge was undone.
 func (s *Store) CloseMerge(ctx context.Context, tx *sql.Tx, m *record.Merge, at time.Time, by record.Author) error {
-	_, err := tx.ExecContext(ctx, `UPDATE records.merges SET undone = $2, undone_by = $3 WHERE id = $1`, m.ID, at.UnixMicro(), by.Actor)
+	_, err := tx.ExecContext(ctx, `UPDATE records.merges SET undone = $2, undone_by = $3, tx = pg_current_xact_id() WHERE id = $1`, m.ID, at.UnixMicro(), by.Actor)
 	return err
 }
 

@@ -65,18 +65,21 @@ func (s *Store) Live(ctx context.Context, n record.Needs) (map[record.Ref]bool, 
 	return live, pg.Fault(rows.Err())
 }
 
-// Following returns the resources of a type that refer to one of the targets
-// by what no search parameter finds, such as a Binary's securityContext.
-func (s *Store) Following(ctx context.Context, tx *sql.Tx, typ int16, targets []record.Ref) ([]record.Ref, error) {
-	var types, ids array
+// Following returns at most limit resources that refer to one of the targets
+// by one of the parameters; of one type only, unless that is 0.
+func (s *Store) Following(ctx context.Context, tx *sql.Tx, params []int16, typ int16, targets []record.Ref, limit int) ([]record.Ref, error) {
+	var types, ids, numbers array
+	for _, p := range params {
+		numbers.int(int64(p))
+	}
 	for _, x := range targets {
 		types.int(int64(x.Type))
 		ids.text(x.Target)
 	}
 	rows, err := tx.QueryContext(ctx, `SELECT DISTINCT c.type, c.id FROM unnest($1::smallint[], $2::text[]) AS n(type, id)
-		JOIN records.refs t ON t.param = $3 AND t.target = n.id AND t.type = n.type
-		JOIN records.current c ON c.patient = t.patient AND c.key = t.key WHERE c.type = $4 ORDER BY c.type, c.id`,
-		types.arg(), ids.arg(), record.Unindexed, typ)
+		JOIN records.refs t ON t.param = ANY($3::smallint[]) AND t.target = n.id AND t.type = n.type
+		JOIN records.current c ON c.patient = t.patient AND c.key = t.key WHERE ($4::smallint = 0 OR c.type = $4::smallint) ORDER BY c.type, c.id LIMIT $5`,
+		types.arg(), ids.arg(), numbers.arg(), typ, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -74,7 +74,7 @@ func (s *Store) placed(ctx context.Context, tx *sql.Tx, x *record.Indexer, typ i
 			coalesce((SELECT f.actor FROM records.versions f WHERE f.key = v.key AND f.version = 1), '')
 		FROM records.directory d JOIN records.versions v ON v.key = d.key
 		WHERE d.type = $1 AND d.id > $2 AND d.id <= $3 AND (v.patient = 0 OR $4 AND v.version = d.version) ORDER BY v.key, v.version`,
-		typ, after, last, x.Follows(typ))
+		typ, after, last, x.Content(typ))
 	if err != nil {
 		return nil, err
 	}

@@ -77,9 +77,11 @@ type Progress struct {
 }
 
 // Indexing returns the types that are being indexed again; none is the rule.
-// Binaries come last: they go where their contexts went.
+// Devices and Groups come first and Binaries last: others go where their
+// subjects went, and those where their contexts did.
 func (s *Store) Indexing(ctx context.Context) ([]Progress, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT type, done, total FROM records.indexing ORDER BY type = $1, total, type`, s.defs.Number("Binary"))
+	rows, err := s.db.QueryContext(ctx, `SELECT type, done, total FROM records.indexing ORDER BY type = $1, type NOT IN ($2, $3), total, type`,
+		s.defs.Number("Binary"), s.defs.Number("Device"), s.defs.Number("Group"))
 	if err != nil {
 		return nil, pg.Fault(err)
 	}

@@ -89,27 +89,45 @@ var wrapped = []string{
 	"PaymentNotice", "PaymentReconciliation", "EnrollmentResponse", "BiologicallyDerivedProduct", "DeviceMetric",
 }
 
-// Closes reports whether a resource that names no Patient of this server may
-// still be about one: its subject is absent, contained, or a name. Then it
-// lies in the closed compartment.
-func (x *Indexer) Closes(resource fhir.Value) bool {
+// unnamed places a resource that names no Patient of this server. Where it may
+// still be about one, since its subject is absent, contained, a name, or
+// another part of somebody's record, it lies in the closed compartment. With a
+// device or a group as its subject it lies where that lies, and with a place,
+// an organization or a substance in the shared one.
+func (x *Indexer) unnamed(resource fhir.Value) (h Home) {
 	typ := resource.Get("resourceType").Str()
 	t := x.types[typ]
 	if t == nil || len(t.compartment) == 0 {
-		return slices.Contains(wrapped, typ)
+		h.Nobodys = slices.Contains(wrapped, typ)
+		return h
 	}
 	another, somebody := slices.Contains(open, typ), false
 	for i, p := range t.compartment {
 		for _, path := range p.Paths {
 			path.Walk(resource, func(v fhir.Value) {
-				_, literal := x.Literal(v.Get("reference").Str())
-				somebody = somebody || !literal
-				// A subject that is a device, a place or a group.
-				another = another || literal && i == 0 && path.Target == ""
+				ref, literal := x.Literal(v.Get("reference").Str())
+				switch {
+				case !literal:
+					somebody = true
+				case i > 0 || path.Target != "":
+				case typ == "Group": // of devices, or of groups
+					another = true
+				case x.Leads(ref.Type):
+					if !h.Proxied {
+						h.Proxied, h.Proxy = true, Ref{Type: ref.Type, Target: ref.Target}
+					}
+				case x.Movable(ref.Type):
+					somebody = true
+				default:
+					another = true
+				}
 			})
 		}
 	}
-	return somebody || !another
+	if somebody || !another && !h.Proxied {
+		return Home{Nobodys: true}
+	}
+	return h
 }
 
 // Commune returns the key of the commune that the resource's address names

@@ -83,25 +83,30 @@ func words(folded string) []string {
 }
 
 // Contains reports whether a resource has all texts that the search asks for.
-func (q *Query) Contains(resource fhir.Value) bool {
+func (q *Query) Contains(defs *fhir.Definitions, resource fhir.Value) bool {
 	for i := range q.Texts {
-		if !q.Texts[i].in(resource) {
+		if !q.Texts[i].in(defs, resource) {
 			return false
 		}
 	}
 	return true
 }
 
-func (t *Text) in(resource fhir.Value) bool {
+func (t *Text) in(defs *fhir.Definitions, resource fhir.Value) bool {
 	missing := make([][]Term, len(t.Any))
 	for i := range t.Any {
 		missing[i] = slices.Clone(t.Any[i])
 	}
-	// has reports whether nothing is missing any more.
-	has := func(s string) bool {
+	// has reports whether nothing is missing any more after a text was read,
+	// which is asked whether it is one only where that matters.
+	has := func(s string, text func() bool) bool {
 		folded := fold(s)
+		found := func(term Term) bool { return term.in(folded) }
+		if !slices.ContainsFunc(missing, func(list []Term) bool { return slices.ContainsFunc(list, found) }) || !text() {
+			return false
+		}
 		for i := range missing {
-			missing[i] = slices.DeleteFunc(missing[i], func(term Term) bool { return term.in(folded) })
+			missing[i] = slices.DeleteFunc(missing[i], found)
 			if len(missing[i]) == 0 {
 				return true
 			}
@@ -109,7 +114,7 @@ func (t *Text) in(resource fhir.Value) bool {
 		return false
 	}
 	if t.Narrative {
-		return has(fhir.Plain(resource.At("text", "div").Str()))
+		return has(fhir.Plain(resource.At("text", "div").Str()), func() bool { return true })
 	}
 	for v := range resource.Strings() {
 		s := v.Str()
@@ -119,9 +124,26 @@ func (t *Text) in(resource fhir.Value) bool {
 		if v.Named("div") {
 			s = fhir.Plain(s)
 		}
-		if has(s) {
+		if has(s, func() bool { return textual(defs, v) }) {
 			return true
 		}
+	}
+	return false
+}
+
+// textual reports whether a string is text that people read: words, codes and
+// the narrative (https://hl7.org/fhir/R4/datatypes.html: string and what
+// specialises it). Ids, references, addresses and dates are not: they are in
+// every resource, and found by parameters of their own. What the definitions
+// do not know is taken for text.
+func textual(defs *fhir.Definitions, v fhir.Value) bool {
+	switch defs.TypeOfElement(v) {
+	case "string":
+		return !v.Named("reference") // only Reference.reference is a string by this name
+	case "markdown", "code", "xhtml":
+		return true
+	case "":
+		return !v.Named("resourceType")
 	}
 	return false
 }

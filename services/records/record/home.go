@@ -24,7 +24,8 @@ type Home struct {
 	// Patient is the id of the compartment's Patient.
 	Patient string
 	// Proxied tells that it lies where Proxy lies: a Binary whose
-	// securityContext is another resource than a Patient.
+	// securityContext is another resource than a Patient, or what has a device
+	// or a group as its subject.
 	Proxied bool
 	Proxy   Ref
 	// Nobodys: it lies in the closed compartment.
@@ -42,8 +43,7 @@ func (x *Indexer) Home(resource fhir.Value, id string) (h Home, err error) {
 	if at, found := x.Elsewhere(resource); found {
 		return h, elsewhere(at)
 	}
-	h.Nobodys = x.Closes(resource)
-	return h, nil
+	return x.unnamed(resource), nil
 }
 
 // Movable reports whether resources of the type may lie elsewhere than in the
@@ -54,8 +54,55 @@ func (x *Indexer) Movable(typ int16) bool {
 	return t != nil && len(t.compartment) > 0 || slices.Contains(wrapped, name) || Personal(name)
 }
 
-// Follows reports whether resources of the type may lie where another lies.
-func (x *Indexer) Follows(typ int16) bool { return x.defs.TypeOf(typ) == "Binary" }
+// Content reports whether resources of the type lie with what their
+// securityContext names.
+func (x *Indexer) Content(typ int16) bool { return x.defs.TypeOf(typ) == "Binary" }
+
+// leaders are the types whose resources may be the subject of others, which
+// lie with them. They lie with their own Patient, or with none, so that one
+// look tells where a follower lies.
+var leaders = []string{"Device", "Group"}
+
+// Leads reports whether others lie with resources of the type as their subject.
+func (x *Indexer) Leads(typ int16) bool { return slices.Contains(leaders, x.defs.TypeOf(typ)) }
+
+// Subjects returns the numbers of the parameters by which resources refer to a
+// subject that they may lie with.
+func (x *Indexer) Subjects() []int16 {
+	var list []int16
+	for typ, t := range x.types {
+		if len(t.compartment) == 0 || typ == "Group" {
+			continue
+		}
+		p := t.compartment[0]
+		if slices.ContainsFunc(p.Paths, func(q fhir.Path) bool { return q.Target == "" }) {
+			list = append(append(list, x.Number(typ, p.Code)), x.Also(typ, p.Code)...)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// Settle finds where resources lie that lie where others do: proxies, by the
+// resource, with homes of what they name and of what is written along. What
+// follows a device or a group comes first, since the content of a document may
+// follow that. Whose proxy lies nowhere is Nobodys; a device that is nobody's
+// any more opens nothing to all: what homes says of the follower itself, where
+// it lay before, holds then.
+func (x *Indexer) Settle(homes map[Ref]Home, proxies map[Ref]Ref) {
+	for _, content := range []bool{false, true} {
+		for ref, proxy := range proxies {
+			if x.Content(ref.Type) != content {
+				continue
+			}
+			home, found := homes[proxy]
+			if home = (Home{Patient: home.Patient, Nobodys: home.Nobodys || !found}); home == (Home{}) && !content {
+				continue
+			}
+			homes[ref] = home
+		}
+	}
+}
 
 // Personal reports whether resources of the type belong to the account that
 // made them: a Subscription holds what its owner wants to know, and of whom.
@@ -74,8 +121,15 @@ func NoContext() error {
 }
 
 // NotHere refuses what belongs to a Patient who is not here.
-func NotHere(typ string) error {
-	return fault.Newf(fault.Unprocessable, "the Patient that the %s belongs to is not here", typ)
+func (x *Indexer) NotHere(resource fhir.Value, patient string) error {
+	f := fault.Newf(fault.Unprocessable, "the Patient that the %s belongs to is not here", resource.Get("resourceType").Str())
+	for v := range resource.Strings() {
+		if ref, ok := x.Literal(v.Str()); ok && v.Named("reference") && ref.Target == patient && x.defs.TypeOf(ref.Type) == "Patient" {
+			f.At = v.Path()
+			break
+		}
+	}
+	return f
 }
 
 // Partial refuses a part of a resource, which would replace the whole

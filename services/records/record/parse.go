@@ -37,7 +37,7 @@ func (x *Indexer) ParseSearch(place Place, raw string, lenient bool) (*Query, er
 	if place.Type != "" && q.Number == 0 {
 		return nil, errType()
 	}
-	pairs, err := split(raw)
+	pairs, err := Pairs(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -143,8 +143,9 @@ func short(s string) string {
 	}, cut(s, 40))
 }
 
-// split keeps the order of parameters, which url.ParseQuery loses.
-func split(raw string) ([][2]string, error) {
+// Pairs reads the parameters of a query in their order, which url.ParseQuery
+// loses. A semicolon parts nothing: it stands in _format=json;fhirVersion=4.0.
+func Pairs(raw string) ([][2]string, error) {
 	var pairs [][2]string
 	for part := range strings.SplitSeq(raw, "&") {
 		if part == "" {
@@ -154,10 +155,10 @@ func split(raw string) ([][2]string, error) {
 		name, err := url.QueryUnescape(k)
 		value, err2 := url.QueryUnescape(v)
 		if err != nil || err2 != nil || strings.ContainsRune(name+value, 0) {
-			return nil, fault.New(fault.Invalid, "the search is not URL-encoded", nil)
+			return nil, fault.New(fault.Invalid, "the query is not URL-encoded", nil)
 		}
 		if !utf8.ValidString(name + value) {
-			return nil, fault.New(fault.Invalid, "the search is not UTF-8", nil)
+			return nil, fault.New(fault.Invalid, "the query is not UTF-8", nil)
 		}
 		pairs = append(pairs, [2]string{name, value})
 	}

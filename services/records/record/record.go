@@ -63,6 +63,22 @@ type Old struct {
 	Rows    Rows
 }
 
+// Move is a write that puts a resource into another compartment.
+type Move struct {
+	// From is where it lay, To where it lies; Fresh tells that it was not there.
+	From, To int64
+	Fresh    bool
+	// PatientID is the id of the new compartment's Patient, "" where it has none.
+	PatientID string
+}
+
+// Follower is a resource that lies where another lies, and moves along.
+type Follower struct {
+	Leader Ref
+	Old    *Stored
+	Write  Write
+}
+
 // Needs are resources that must be there for a write to take place, within
 // the writer's reach.
 type Needs struct {
@@ -111,6 +127,10 @@ type Merge struct {
 	By             Author
 	Moved          []Moved
 }
+
+// Merged is how a Patient stands who was merged once: the ids of the Patient
+// and of the one that it is merged into now, "" for none.
+type Merged struct{ Patient, Into string }
 
 // Moved is a resource that a merge gave a new version.
 type Moved struct{ Key, Before, After int64 }

@@ -13,7 +13,7 @@ import (
 // extraction is the version of what this file, extract.go and home.go make of a
 // resource. It is part of every parameter's digest: raise it whenever they
 // make other rows of the same bytes, so that stored resources are indexed again.
-const extraction = "4"
+const extraction = "5"
 
 // exists makes the boolean that "X.exists() and X != false" is: false also
 // without the element.

@@ -15,6 +15,7 @@ import (
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/guard"
+	"github.com/yba-health/yba/pkg/kit"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/records/binary"
 )
@@ -67,7 +68,7 @@ func readBinary(f *Face, operation string, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		w.Header().Set("Vary", "Accept")
+		kit.Vary(w.Header(), "Accept")
 		ctx := f.before(r.Context(), r)
 		resp, err := f.binaries[operation](ctx, &binaryRequest{r.PathValue("id"), r.PathValue("version"), !resource})
 		if err != nil {
@@ -138,7 +139,39 @@ func serveContent(ctx context.Context, w http.ResponseWriter, r *http.Request, b
 		h.Set("X-Security-Context", b.Context)
 	}
 	// Ranges, conditions and HEAD (RFC 9110 sections 13 and 14).
-	http.ServeContent(w, r, "", b.Updated, content)
+	http.ServeContent(&outcomes{ResponseWriter: w, ctx: ctx}, r, "", b.Updated, content)
+}
+
+// outcomes makes an OperationOutcome of what http.ServeContent refuses in
+// plain text.
+type outcomes struct {
+	http.ResponseWriter
+	ctx     context.Context
+	refused bool
+}
+
+// refusals are what it may refuse.
+var refusals = map[int]string{
+	http.StatusRequestedRangeNotSatisfiable: "the range lies outside the content",
+	http.StatusPreconditionFailed:           "the content is of another version than the request wants",
+}
+
+func (w *outcomes) WriteHeader(status int) {
+	message := refusals[status]
+	if message == "" {
+		w.ResponseWriter.WriteHeader(status)
+		return
+	}
+	w.refused = true
+	w.Header().Del("Content-Disposition")
+	refuse(w.ctx, w.ResponseWriter, status, message)
+}
+
+func (w *outcomes) Write(b []byte) (int, error) {
+	if w.refused {
+		return len(b), nil
+	}
+	return w.ResponseWriter.Write(b)
 }
 
 // serveResource sends the resource, part by part where it is large.
@@ -172,10 +205,6 @@ func storeBinary(f *Face, operation string, next http.Handler) http.Handler {
 			return
 		}
 		ctx := f.before(r.Context(), r)
-		if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
-			refuse(ctx, w, http.StatusUnsupportedMediaType, "a compressed body is not read; send it without Content-Encoding")
-			return
-		}
 		if r.Header.Get("Content-Range") != "" {
 			// A part must not be taken for the whole (RFC 9110 section 14.5).
 			refuse(ctx, w, http.StatusBadRequest, "content is sent whole, without Content-Range")

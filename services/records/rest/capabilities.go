@@ -27,6 +27,8 @@ type Description struct {
 	UpdateCreate bool
 	// DeleteMany is how many resources a conditional delete may delete.
 	DeleteMany int
+	// CORS tells that pages of other origins may call the face.
+	CORS bool
 	// Enforced reports whether references to and from a type are kept whole.
 	Enforced func(typ string) bool
 }
@@ -53,7 +55,7 @@ func (d *Description) Capabilities(ctx context.Context, req *recordsv1.Capabilit
 	b.WriteString(`{"resourceType":"CapabilityStatement","status":"active","date":` + fhir.Quote(fhir.Instant(d.Now())) +
 		`,"kind":"instance","software":{"name":"yba records"},"implementation":{"description":"Y Bạ","url":` + fhir.Quote(caller.Base(ctx, d.Base)) +
 		`},"fhirVersion":"4.0.1","format":["json","application/fhir+json"],"patchFormat":["application/json-patch+json","application/fhir+json"],` +
-		`"rest":[{"mode":"server","security":{"cors":false,"service":[{"coding":[` +
+		`"rest":[{"mode":"server","security":{"cors":` + strconv.FormatBool(d.CORS) + `,"service":[{"coding":[` +
 		`{"system":"http://terminology.hl7.org/CodeSystem/restful-security-service","code":"SMART-on-FHIR"}]}],"extension":[` +
 		oauthURIs(strings.TrimSuffix(caller.Base(ctx, d.Base), Prefix)) + `]},"resource":[`)
 	many := "single"

@@ -23,6 +23,8 @@ func versionHeaders(w http.ResponseWriter, x *recordsv1.Resource) {
 		return
 	}
 	w.Header().Set("ETag", fhir.ETag(x.GetVersion()))
+	// Also where no body follows (RFC 9110 section 15.4.5).
+	w.Header().Set("Cache-Control", "no-store")
 	if t, err := time.Parse(fhir.InstantLayout, x.GetLastUpdated()); err == nil {
 		w.Header().Set("Last-Modified", t.UTC().Format(http.TimeFormat))
 	}
@@ -122,10 +124,15 @@ func encodeError(ctx context.Context, err error, w http.ResponseWriter) {
 	if f.Class == fault.Unauthenticated {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	body := fhir.OutcomeOf(f)
-	if errors.Is(err, terminology.ErrTooCostly) || errors.Is(err, record.ErrTooCostly) {
-		body = fhir.Outcome(fhir.Issue{Severity: "error", Code: "too-costly", Diagnostics: f.Message, Expression: f.At})
-	}
 	// A client that left is no error.
-	_ = write(ctx, w, kit.StatusOf[f.Class], body)
+	_ = write(ctx, w, kit.StatusOf[f.Class], OutcomeOf(f))
+}
+
+// OutcomeOf is the OperationOutcome of an error, by itself or as the answer to
+// an entry of a Bundle.
+func OutcomeOf(f *fault.Error) []byte {
+	if errors.Is(f, terminology.ErrTooCostly) || errors.Is(f, record.ErrTooCostly) {
+		return fhir.Outcome(fhir.Issue{Severity: "error", Code: "too-costly", Diagnostics: f.Message, Expression: f.At})
+	}
+	return fhir.OutcomeOf(f)
 }

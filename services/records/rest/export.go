@@ -14,6 +14,7 @@ import (
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/kit"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/records/bulk"
 	"github.com/yba-health/yba/services/records/caller"
@@ -175,8 +176,8 @@ func begin(w http.ResponseWriter, r *http.Request) io.WriteCloser {
 	h := w.Header()
 	h.Set("Content-Type", bulk.NDJSON)
 	h.Set("Cache-Control", "no-store")
-	h.Set("Vary", "Accept-Encoding")
-	if r.Method == http.MethodHead || !acceptsGzip(r.Header.Values("Accept-Encoding")) {
+	kit.Vary(h, "Accept-Encoding")
+	if r.Method == http.MethodHead || !kit.AcceptsGzip(r) {
 		return plain{w}
 	}
 	h.Set("Content-Encoding", "gzip")
@@ -188,14 +189,3 @@ func begin(w http.ResponseWriter, r *http.Request) io.WriteCloser {
 type plain struct{ io.Writer }
 
 func (plain) Close() error { return nil }
-
-// acceptsGzip reads Accept-Encoding (RFC 9110 section 12.5.3).
-func acceptsGzip(list []string) bool {
-	for part := range strings.SplitSeq(strings.Join(list, ","), ",") {
-		name, weight, _ := strings.Cut(strings.ToLower(strings.ReplaceAll(part, " ", "")), ";")
-		if name == "gzip" {
-			return weight == "" || strings.Trim(strings.TrimPrefix(weight, "q="), "0.") != ""
-		}
-	}
-	return false
-}

@@ -118,8 +118,8 @@ type headers struct {
 func preference(list []string, name string) string {
 	for _, h := range list {
 		for part := range strings.FieldsFuncSeq(h, func(r rune) bool { return r == ',' || r == ';' }) {
-			if k, v, _ := strings.Cut(strings.TrimSpace(part), "="); strings.EqualFold(k, name) {
-				return strings.Trim(v, `"`)
+			if k, v, _ := strings.Cut(part, "="); strings.EqualFold(strings.TrimSpace(k), name) {
+				return strings.Trim(strings.TrimSpace(v), `"`)
 			}
 		}
 	}

@@ -65,7 +65,7 @@ func TestTheFHIRFaceSpeaksHTTP(t *testing.T) {
 		{"GET", "/Organization", "", []string{"Accept", "application/fhir+xml"}, 406, "not-supported"},
 		{"GET", "/Organization?_format=application%2Ffhir%2Bjson", "", []string{"Accept", "text/html"}, 200, "searchset"},
 		{"POST", "/Organization", "<Organization/>", []string{"Content-Type", "application/fhir+xml"}, 415, "not-supported"},
-		{"POST", "/Organization", "x", []string{"Content-Encoding", "gzip"}, 415, "not-supported"},
+		{"POST", "/Organization", "x", []string{"Content-Encoding", "br"}, 415, "not-supported"},
 		{"POST", "/Organization", `{"resourceType":"Organization","id":"mine","name":"C"}`, nil, 201, `"name":"C"`},
 		{"POST", "/Nothing", `{"resourceType":"Nothing"}`, nil, 404, "not-found"},
 		{"POST", "/Organization", `{"resourceType":"Patient","active":true}`, nil, 400, "resourceType"},

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -80,7 +79,7 @@ func streamImport(f *Face) http.Handler {
 	})
 }
 
-// importBody returns the body, unpacked if need be.
+// importBody returns the body where it is NDJSON.
 func importBody(r *http.Request) (io.Reader, error) {
 	ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	switch strings.ToLower(strings.TrimSpace(ct)) {
@@ -88,30 +87,7 @@ func importBody(r *http.Request) (io.Reader, error) {
 	default:
 		return nil, fault.New(fault.Invalid, "$import reads Content-Type "+bulk.NDJSON, nil)
 	}
-	switch r.Header.Get("Content-Encoding") {
-	case "", "identity":
-		return r.Body, nil
-	case "gzip":
-		return &lazyGzip{from: r.Body}, nil
-	}
-	return nil, fault.New(fault.Invalid, "$import reads Content-Encoding gzip or none", nil)
-}
-
-// lazyGzip begins to unpack when it is read, after the guard's first word.
-type lazyGzip struct {
-	from io.Reader
-	gz   *gzip.Reader
-}
-
-func (l *lazyGzip) Read(p []byte) (int, error) {
-	if l.gz == nil {
-		gz, err := gzip.NewReader(l.from)
-		if err != nil {
-			return 0, err
-		}
-		l.gz = gz
-	}
-	return l.gz.Read(p)
+	return r.Body, nil
 }
 
 // pieces cuts a stream into pieces of whole lines.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir/patch"
+	"github.com/yba-health/yba/services/records/record"
 )
 
 // fhirJSON is the media type of a resource.
@@ -36,8 +37,7 @@ func (f *Face) negotiated(next http.Handler) http.Handler {
 		asked := strings.Join(r.Header.Values("Accept"), ",")
 		// _format overrides Accept for clients that cannot set headers.
 		if strings.Contains(r.URL.RawQuery, "_format=") {
-			// In a query that was not encoded, a plus is a blank.
-			asked = strings.ReplaceAll(r.URL.Query().Get("_format"), " ", "+")
+			asked = format(r.URL.RawQuery)
 		}
 		if !acceptable(asked) {
 			refuse(r.Context(), w, http.StatusNotAcceptable, "only application/fhir+json of FHIR 4.0 is spoken here")
@@ -54,6 +54,19 @@ func (f *Face) negotiated(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// format returns _format, the first one that is given. In a query that was not
+// encoded, a plus is a blank; a blank that follows a semicolon stays none.
+func format(query string) string {
+	// What is not URL-encoded is refused behind the guard.
+	pairs, _ := record.Pairs(query)
+	for _, p := range pairs {
+		if p[0] == "_format" {
+			return strings.ReplaceAll(strings.ReplaceAll(p[1], "; ", ";"), " ", "+")
+		}
+	}
+	return ""
 }
 
 // acceptable reports whether a list of media ranges allows an answer in JSON
@@ -101,9 +114,6 @@ func (f *Face) unreadable(r *http.Request) string {
 	case given == "" && r.ContentLength == 0: // there is none
 		return ""
 	}
-	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
-		return "a compressed body is not read; send it without Content-Encoding"
-	}
 	form := strings.HasSuffix(r.URL.Path, "/_search")
 	if given == fhirJSON && !form {
 		return ""
@@ -115,7 +125,7 @@ func (f *Face) unreadable(r *http.Request) string {
 	default:
 		return "Content-Type must be application/fhir+json, for _search application/x-www-form-urlencoded, for PATCH also " + patch.MediaType
 	}
-	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
+	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "utf8") {
 		return "only UTF-8 is read (https://hl7.org/fhir/R4/json.html)"
 	}
 	if !ofR4(parameters) {
@@ -130,6 +140,13 @@ var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.Me
 // nowhere answers what no route serves: 405 with the methods of the address
 // (RFC 9110 section 15.5.6), or 404 where there are none.
 func (f *Face) nowhere(w http.ResponseWriter, r *http.Request) {
+	// Patient/?name=an is Patient?name=an to many clients.
+	if path, cut := strings.CutSuffix(r.URL.Path, "/"); cut && len(path) > len(Prefix) {
+		again := r.Clone(r.Context())
+		again.URL.Path, again.URL.RawPath = path, strings.TrimSuffix(r.URL.RawPath, "/")
+		f.mux.ServeHTTP(w, again)
+		return
+	}
 	last := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 	special := last != "" && (last[0] == '$' || last[0] == '_')
 	var allowed []string
@@ -138,7 +155,7 @@ func (f *Face) nowhere(w http.ResponseWriter, r *http.Request) {
 		probe.Method = m
 		_, pattern := f.mux.Handler(probe)
 		// A name with a meaning of its own is no id.
-		if pattern == Prefix+"/" || pattern == "" || special && !strings.HasSuffix(pattern, "/"+last) {
+		if pattern == Prefix || pattern == Prefix+"/" || pattern == "" || special && !strings.HasSuffix(pattern, "/"+last) {
 			continue
 		}
 		allowed = append(allowed, m)

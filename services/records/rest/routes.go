@@ -182,12 +182,14 @@ func (f *Face) Routes(mux *http.ServeMux) {
 		if r.binary != nil {
 			handler = r.binary(f, r.operation, handler)
 		}
+		handler = f.unpacked(r.operation, handler)
 		if r.path == "/" {
 			mux.Handle(r.method+" "+Prefix, handler)
 			r.path = "/{$}"
 		}
 		mux.Handle(r.method+" "+Prefix+r.path, handler)
 	}
+	mux.HandleFunc(Prefix, f.nowhere)
 	mux.HandleFunc(Prefix+"/", f.nowhere)
 }
 

@@ -93,7 +93,8 @@ type Principal struct {
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// patient, guardian, nurse, doctor, specialist, department, administrator, importer, service, anonymous.
 	Roles []string `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
-	// The Patient this account is, if it is one.
+	// The Patient this account is, if it is one; after a merge the one whose
+	// record holds theirs.
 	Patient string `protobuf:"bytes,4,opt,name=patient,proto3" json:"patient,omitempty"`
 	// The Practitioner this account is, if it is one.
 	Practitioner string `protobuf:"bytes,5,opt,name=practitioner,proto3" json:"practitioner,omitempty"`
@@ -104,7 +105,10 @@ type Principal struct {
 	// The service that acts for the account ("consults"), empty for the person themselves.
 	Service string `protobuf:"bytes,8,opt,name=service,proto3" json:"service,omitempty"`
 	// The session that the token belongs to.
-	Session       string `protobuf:"bytes,9,opt,name=session,proto3" json:"session,omitempty"`
+	Session string `protobuf:"bytes,9,opt,name=session,proto3" json:"session,omitempty"`
+	// The Patients whose records were merged into that of patient: the account
+	// is named after one of them, and what other services keep may still be.
+	Merged        []string `protobuf:"bytes,10,rep,name=merged,proto3" json:"merged,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -200,6 +204,13 @@ func (x *Principal) GetSession() string {
 		return x.Session
 	}
 	return ""
+}
+
+func (x *Principal) GetMerged() []string {
+	if x != nil {
+		return x.Merged
+	}
+	return nil
 }
 
 // Decision is a scope, not a yes: it says what the operation may reach.
@@ -1702,7 +1713,7 @@ const file_yba_access_v1_access_proto_rawDesc = "" +
 	"\x10AuthorizeRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x126\n" +
 	"\tprincipal\x18\x02 \x01(\v2\x18.yba.access.v1.PrincipalR\tprincipal\x12\x1c\n" +
-	"\toperation\x18\x03 \x01(\tR\toperation\"\xf9\x01\n" +
+	"\toperation\x18\x03 \x01(\tR\toperation\"\x91\x02\n" +
 	"\tPrincipal\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -1712,7 +1723,9 @@ const file_yba_access_v1_access_proto_rawDesc = "" +
 	"\bcommunes\x18\x06 \x03(\tR\bcommunes\x12\x1a\n" +
 	"\bfacility\x18\a \x01(\tR\bfacility\x12\x18\n" +
 	"\aservice\x18\b \x01(\tR\aservice\x12\x18\n" +
-	"\asession\x18\t \x01(\tR\asession\"\xb9\x01\n" +
+	"\asession\x18\t \x01(\tR\asession\x12\x16\n" +
+	"\x06merged\x18\n" +
+	" \x03(\tR\x06merged\"\xb9\x01\n" +
 	"\bDecision\x126\n" +
 	"\tprincipal\x18\x01 \x01(\v2\x18.yba.access.v1.PrincipalR\tprincipal\x12\x18\n" +
 	"\aallowed\x18\x02 \x01(\bR\aallowed\x12*\n" +

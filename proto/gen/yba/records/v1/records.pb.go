@@ -1289,6 +1289,186 @@ func (x *ChangesResponse) GetMore() bool {
 	return false
 }
 
+type MergesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the reader stands; empty starts at the beginning.
+	Cursor string `protobuf:"bytes,1,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// At most so many; the server's own limit is 1,000.
+	Limit int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// How long to wait when there is none, in milliseconds, at most 30,000.
+	WaitMs        int32 `protobuf:"varint,3,opt,name=wait_ms,json=waitMs,proto3" json:"wait_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MergesRequest) Reset() {
+	*x = MergesRequest{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MergesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MergesRequest) ProtoMessage() {}
+
+func (x *MergesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MergesRequest.ProtoReflect.Descriptor instead.
+func (*MergesRequest) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *MergesRequest) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *MergesRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *MergesRequest) GetWaitMs() int32 {
+	if x != nil {
+		return x.WaitMs
+	}
+	return 0
+}
+
+type MergesResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Patients []*MergedPatient       `protobuf:"bytes,1,rep,name=patients,proto3" json:"patients,omitempty"`
+	// The cursor after the last one.
+	Cursor string `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// There may be others at once behind the cursor.
+	More          bool `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MergesResponse) Reset() {
+	*x = MergesResponse{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MergesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MergesResponse) ProtoMessage() {}
+
+func (x *MergesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MergesResponse.ProtoReflect.Descriptor instead.
+func (*MergesResponse) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *MergesResponse) GetPatients() []*MergedPatient {
+	if x != nil {
+		return x.Patients
+	}
+	return nil
+}
+
+func (x *MergesResponse) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+func (x *MergesResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// MergedPatient tells how a Patient that was merged once stands now.
+type MergedPatient struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The Patient's id.
+	Patient string `protobuf:"bytes,1,opt,name=patient,proto3" json:"patient,omitempty"`
+	// The id of the Patient that it is merged into; empty when that was undone.
+	Into          string `protobuf:"bytes,2,opt,name=into,proto3" json:"into,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MergedPatient) Reset() {
+	*x = MergedPatient{}
+	mi := &file_yba_records_v1_records_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MergedPatient) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MergedPatient) ProtoMessage() {}
+
+func (x *MergedPatient) ProtoReflect() protoreflect.Message {
+	mi := &file_yba_records_v1_records_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MergedPatient.ProtoReflect.Descriptor instead.
+func (*MergedPatient) Descriptor() ([]byte, []int) {
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *MergedPatient) GetPatient() string {
+	if x != nil {
+		return x.Patient
+	}
+	return ""
+}
+
+func (x *MergedPatient) GetInto() string {
+	if x != nil {
+		return x.Into
+	}
+	return ""
+}
+
 // Change is one row of the log.
 type Change struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -1310,7 +1490,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[18]
+	mi := &file_yba_records_v1_records_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1322,7 +1502,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[18]
+	mi := &file_yba_records_v1_records_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1335,7 +1515,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{18}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Change) GetSeq() int64 {
@@ -1409,7 +1589,7 @@ type IndexingRequest struct {
 
 func (x *IndexingRequest) Reset() {
 	*x = IndexingRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[19]
+	mi := &file_yba_records_v1_records_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1421,7 +1601,7 @@ func (x *IndexingRequest) String() string {
 func (*IndexingRequest) ProtoMessage() {}
 
 func (x *IndexingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[19]
+	mi := &file_yba_records_v1_records_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1434,7 +1614,7 @@ func (x *IndexingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexingRequest.ProtoReflect.Descriptor instead.
 func (*IndexingRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{19}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{22}
 }
 
 type IndexingResponse struct {
@@ -1447,7 +1627,7 @@ type IndexingResponse struct {
 
 func (x *IndexingResponse) Reset() {
 	*x = IndexingResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[20]
+	mi := &file_yba_records_v1_records_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1459,7 +1639,7 @@ func (x *IndexingResponse) String() string {
 func (*IndexingResponse) ProtoMessage() {}
 
 func (x *IndexingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[20]
+	mi := &file_yba_records_v1_records_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1472,7 +1652,7 @@ func (x *IndexingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexingResponse.ProtoReflect.Descriptor instead.
 func (*IndexingResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{20}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *IndexingResponse) GetTypes() []*IndexingResponse_Progress {
@@ -1494,7 +1674,7 @@ type SubscriptionStatusRequest struct {
 
 func (x *SubscriptionStatusRequest) Reset() {
 	*x = SubscriptionStatusRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[21]
+	mi := &file_yba_records_v1_records_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1506,7 +1686,7 @@ func (x *SubscriptionStatusRequest) String() string {
 func (*SubscriptionStatusRequest) ProtoMessage() {}
 
 func (x *SubscriptionStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[21]
+	mi := &file_yba_records_v1_records_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1519,7 +1699,7 @@ func (x *SubscriptionStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionStatusRequest.ProtoReflect.Descriptor instead.
 func (*SubscriptionStatusRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{21}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SubscriptionStatusRequest) GetId() string {
@@ -1547,7 +1727,7 @@ type SubscriptionEventsRequest struct {
 
 func (x *SubscriptionEventsRequest) Reset() {
 	*x = SubscriptionEventsRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[22]
+	mi := &file_yba_records_v1_records_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1559,7 +1739,7 @@ func (x *SubscriptionEventsRequest) String() string {
 func (*SubscriptionEventsRequest) ProtoMessage() {}
 
 func (x *SubscriptionEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[22]
+	mi := &file_yba_records_v1_records_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1572,7 +1752,7 @@ func (x *SubscriptionEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionEventsRequest.ProtoReflect.Descriptor instead.
 func (*SubscriptionEventsRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{22}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SubscriptionEventsRequest) GetId() string {
@@ -1598,7 +1778,7 @@ type SubscriptionTokenRequest struct {
 
 func (x *SubscriptionTokenRequest) Reset() {
 	*x = SubscriptionTokenRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[23]
+	mi := &file_yba_records_v1_records_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1610,7 +1790,7 @@ func (x *SubscriptionTokenRequest) String() string {
 func (*SubscriptionTokenRequest) ProtoMessage() {}
 
 func (x *SubscriptionTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[23]
+	mi := &file_yba_records_v1_records_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1623,7 +1803,7 @@ func (x *SubscriptionTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionTokenRequest.ProtoReflect.Descriptor instead.
 func (*SubscriptionTokenRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{23}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SubscriptionTokenRequest) GetId() string {
@@ -1642,7 +1822,7 @@ type SubscriptionSecretRequest struct {
 
 func (x *SubscriptionSecretRequest) Reset() {
 	*x = SubscriptionSecretRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[24]
+	mi := &file_yba_records_v1_records_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1654,7 +1834,7 @@ func (x *SubscriptionSecretRequest) String() string {
 func (*SubscriptionSecretRequest) ProtoMessage() {}
 
 func (x *SubscriptionSecretRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[24]
+	mi := &file_yba_records_v1_records_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1667,7 +1847,7 @@ func (x *SubscriptionSecretRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionSecretRequest.ProtoReflect.Descriptor instead.
 func (*SubscriptionSecretRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{24}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SubscriptionSecretRequest) GetId() string {
@@ -1686,7 +1866,7 @@ type SubscriptionDeadLettersRequest struct {
 
 func (x *SubscriptionDeadLettersRequest) Reset() {
 	*x = SubscriptionDeadLettersRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[25]
+	mi := &file_yba_records_v1_records_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1698,7 +1878,7 @@ func (x *SubscriptionDeadLettersRequest) String() string {
 func (*SubscriptionDeadLettersRequest) ProtoMessage() {}
 
 func (x *SubscriptionDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[25]
+	mi := &file_yba_records_v1_records_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1711,7 +1891,7 @@ func (x *SubscriptionDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*SubscriptionDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{25}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SubscriptionDeadLettersRequest) GetId() string {
@@ -1732,7 +1912,7 @@ type SubscriptionResendRequest struct {
 
 func (x *SubscriptionResendRequest) Reset() {
 	*x = SubscriptionResendRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[26]
+	mi := &file_yba_records_v1_records_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1744,7 +1924,7 @@ func (x *SubscriptionResendRequest) String() string {
 func (*SubscriptionResendRequest) ProtoMessage() {}
 
 func (x *SubscriptionResendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[26]
+	mi := &file_yba_records_v1_records_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1757,7 +1937,7 @@ func (x *SubscriptionResendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionResendRequest.ProtoReflect.Descriptor instead.
 func (*SubscriptionResendRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{26}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SubscriptionResendRequest) GetId() string {
@@ -1786,7 +1966,7 @@ type SubscriptionQueuesRequest struct {
 
 func (x *SubscriptionQueuesRequest) Reset() {
 	*x = SubscriptionQueuesRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[27]
+	mi := &file_yba_records_v1_records_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1798,7 +1978,7 @@ func (x *SubscriptionQueuesRequest) String() string {
 func (*SubscriptionQueuesRequest) ProtoMessage() {}
 
 func (x *SubscriptionQueuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[27]
+	mi := &file_yba_records_v1_records_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1811,7 +1991,7 @@ func (x *SubscriptionQueuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionQueuesRequest.ProtoReflect.Descriptor instead.
 func (*SubscriptionQueuesRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{27}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SubscriptionQueuesRequest) GetId() string {
@@ -1838,7 +2018,7 @@ type SubscriptionQueuesResponse struct {
 
 func (x *SubscriptionQueuesResponse) Reset() {
 	*x = SubscriptionQueuesResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[28]
+	mi := &file_yba_records_v1_records_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1850,7 +2030,7 @@ func (x *SubscriptionQueuesResponse) String() string {
 func (*SubscriptionQueuesResponse) ProtoMessage() {}
 
 func (x *SubscriptionQueuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[28]
+	mi := &file_yba_records_v1_records_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1863,7 +2043,7 @@ func (x *SubscriptionQueuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionQueuesResponse.ProtoReflect.Descriptor instead.
 func (*SubscriptionQueuesResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{28}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SubscriptionQueuesResponse) GetQueues() []*SubscriptionQueue {
@@ -1898,7 +2078,7 @@ type SubscriptionQueue struct {
 
 func (x *SubscriptionQueue) Reset() {
 	*x = SubscriptionQueue{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[29]
+	mi := &file_yba_records_v1_records_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1910,7 +2090,7 @@ func (x *SubscriptionQueue) String() string {
 func (*SubscriptionQueue) ProtoMessage() {}
 
 func (x *SubscriptionQueue) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[29]
+	mi := &file_yba_records_v1_records_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1923,7 +2103,7 @@ func (x *SubscriptionQueue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionQueue.ProtoReflect.Descriptor instead.
 func (*SubscriptionQueue) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{29}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SubscriptionQueue) GetId() string {
@@ -2013,7 +2193,7 @@ type DeadLetter struct {
 
 func (x *DeadLetter) Reset() {
 	*x = DeadLetter{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[30]
+	mi := &file_yba_records_v1_records_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2025,7 +2205,7 @@ func (x *DeadLetter) String() string {
 func (*DeadLetter) ProtoMessage() {}
 
 func (x *DeadLetter) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[30]
+	mi := &file_yba_records_v1_records_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2038,7 +2218,7 @@ func (x *DeadLetter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeadLetter.ProtoReflect.Descriptor instead.
 func (*DeadLetter) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{30}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *DeadLetter) GetNumber() int64 {
@@ -2067,7 +2247,7 @@ type SubscriptionReviveRequest struct {
 
 func (x *SubscriptionReviveRequest) Reset() {
 	*x = SubscriptionReviveRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[31]
+	mi := &file_yba_records_v1_records_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2079,7 +2259,7 @@ func (x *SubscriptionReviveRequest) String() string {
 func (*SubscriptionReviveRequest) ProtoMessage() {}
 
 func (x *SubscriptionReviveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[31]
+	mi := &file_yba_records_v1_records_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2092,7 +2272,7 @@ func (x *SubscriptionReviveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionReviveRequest.ProtoReflect.Descriptor instead.
 func (*SubscriptionReviveRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{31}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SubscriptionReviveRequest) GetId() string {
@@ -2127,7 +2307,7 @@ type SubscriptionReviveResponse struct {
 
 func (x *SubscriptionReviveResponse) Reset() {
 	*x = SubscriptionReviveResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[32]
+	mi := &file_yba_records_v1_records_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2139,7 +2319,7 @@ func (x *SubscriptionReviveResponse) String() string {
 func (*SubscriptionReviveResponse) ProtoMessage() {}
 
 func (x *SubscriptionReviveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[32]
+	mi := &file_yba_records_v1_records_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2152,7 +2332,7 @@ func (x *SubscriptionReviveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubscriptionReviveResponse.ProtoReflect.Descriptor instead.
 func (*SubscriptionReviveResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{32}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *SubscriptionReviveResponse) GetQueued() int64 {
@@ -2187,7 +2367,7 @@ type ExportRequest struct {
 
 func (x *ExportRequest) Reset() {
 	*x = ExportRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[33]
+	mi := &file_yba_records_v1_records_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2199,7 +2379,7 @@ func (x *ExportRequest) String() string {
 func (*ExportRequest) ProtoMessage() {}
 
 func (x *ExportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[33]
+	mi := &file_yba_records_v1_records_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2212,7 +2392,7 @@ func (x *ExportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
 func (*ExportRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{33}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ExportRequest) GetLevel() string {
@@ -2261,7 +2441,7 @@ type ExportResponse struct {
 
 func (x *ExportResponse) Reset() {
 	*x = ExportResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[34]
+	mi := &file_yba_records_v1_records_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2273,7 +2453,7 @@ func (x *ExportResponse) String() string {
 func (*ExportResponse) ProtoMessage() {}
 
 func (x *ExportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[34]
+	mi := &file_yba_records_v1_records_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2286,7 +2466,7 @@ func (x *ExportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportResponse.ProtoReflect.Descriptor instead.
 func (*ExportResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{34}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ExportResponse) GetJob() string {
@@ -2312,7 +2492,7 @@ type ExportStatusRequest struct {
 
 func (x *ExportStatusRequest) Reset() {
 	*x = ExportStatusRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[35]
+	mi := &file_yba_records_v1_records_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2324,7 +2504,7 @@ func (x *ExportStatusRequest) String() string {
 func (*ExportStatusRequest) ProtoMessage() {}
 
 func (x *ExportStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[35]
+	mi := &file_yba_records_v1_records_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2337,7 +2517,7 @@ func (x *ExportStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportStatusRequest.ProtoReflect.Descriptor instead.
 func (*ExportStatusRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{35}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ExportStatusRequest) GetJob() string {
@@ -2362,7 +2542,7 @@ type ExportStatusResponse struct {
 
 func (x *ExportStatusResponse) Reset() {
 	*x = ExportStatusResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[36]
+	mi := &file_yba_records_v1_records_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2374,7 +2554,7 @@ func (x *ExportStatusResponse) String() string {
 func (*ExportStatusResponse) ProtoMessage() {}
 
 func (x *ExportStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[36]
+	mi := &file_yba_records_v1_records_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2387,7 +2567,7 @@ func (x *ExportStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportStatusResponse.ProtoReflect.Descriptor instead.
 func (*ExportStatusResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{36}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ExportStatusResponse) GetComplete() bool {
@@ -2433,7 +2613,7 @@ type ExportFileRequest struct {
 
 func (x *ExportFileRequest) Reset() {
 	*x = ExportFileRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[37]
+	mi := &file_yba_records_v1_records_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2445,7 +2625,7 @@ func (x *ExportFileRequest) String() string {
 func (*ExportFileRequest) ProtoMessage() {}
 
 func (x *ExportFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[37]
+	mi := &file_yba_records_v1_records_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2458,7 +2638,7 @@ func (x *ExportFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportFileRequest.ProtoReflect.Descriptor instead.
 func (*ExportFileRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{37}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ExportFileRequest) GetJob() string {
@@ -2501,7 +2681,7 @@ type ExportFileResponse struct {
 
 func (x *ExportFileResponse) Reset() {
 	*x = ExportFileResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[38]
+	mi := &file_yba_records_v1_records_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2513,7 +2693,7 @@ func (x *ExportFileResponse) String() string {
 func (*ExportFileResponse) ProtoMessage() {}
 
 func (x *ExportFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[38]
+	mi := &file_yba_records_v1_records_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2526,7 +2706,7 @@ func (x *ExportFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportFileResponse.ProtoReflect.Descriptor instead.
 func (*ExportFileResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{38}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ExportFileResponse) GetLines() []byte {
@@ -2552,7 +2732,7 @@ type ExportCancelRequest struct {
 
 func (x *ExportCancelRequest) Reset() {
 	*x = ExportCancelRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[39]
+	mi := &file_yba_records_v1_records_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2564,7 +2744,7 @@ func (x *ExportCancelRequest) String() string {
 func (*ExportCancelRequest) ProtoMessage() {}
 
 func (x *ExportCancelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[39]
+	mi := &file_yba_records_v1_records_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2577,7 +2757,7 @@ func (x *ExportCancelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportCancelRequest.ProtoReflect.Descriptor instead.
 func (*ExportCancelRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{39}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ExportCancelRequest) GetJob() string {
@@ -2595,7 +2775,7 @@ type ExportCancelResponse struct {
 
 func (x *ExportCancelResponse) Reset() {
 	*x = ExportCancelResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[40]
+	mi := &file_yba_records_v1_records_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2607,7 +2787,7 @@ func (x *ExportCancelResponse) String() string {
 func (*ExportCancelResponse) ProtoMessage() {}
 
 func (x *ExportCancelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[40]
+	mi := &file_yba_records_v1_records_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2620,7 +2800,7 @@ func (x *ExportCancelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportCancelResponse.ProtoReflect.Descriptor instead.
 func (*ExportCancelResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{40}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{43}
 }
 
 type ImportRequest struct {
@@ -2635,7 +2815,7 @@ type ImportRequest struct {
 
 func (x *ImportRequest) Reset() {
 	*x = ImportRequest{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[41]
+	mi := &file_yba_records_v1_records_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2647,7 +2827,7 @@ func (x *ImportRequest) String() string {
 func (*ImportRequest) ProtoMessage() {}
 
 func (x *ImportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[41]
+	mi := &file_yba_records_v1_records_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2660,7 +2840,7 @@ func (x *ImportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportRequest.ProtoReflect.Descriptor instead.
 func (*ImportRequest) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{41}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ImportRequest) GetLines() []byte {
@@ -2693,7 +2873,7 @@ type ImportResponse struct {
 
 func (x *ImportResponse) Reset() {
 	*x = ImportResponse{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[42]
+	mi := &file_yba_records_v1_records_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2705,7 +2885,7 @@ func (x *ImportResponse) String() string {
 func (*ImportResponse) ProtoMessage() {}
 
 func (x *ImportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[42]
+	mi := &file_yba_records_v1_records_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2718,7 +2898,7 @@ func (x *ImportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportResponse.ProtoReflect.Descriptor instead.
 func (*ImportResponse) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{42}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ImportResponse) GetCreated() int64 {
@@ -2770,7 +2950,7 @@ type ImportError struct {
 
 func (x *ImportError) Reset() {
 	*x = ImportError{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[43]
+	mi := &file_yba_records_v1_records_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2782,7 +2962,7 @@ func (x *ImportError) String() string {
 func (*ImportError) ProtoMessage() {}
 
 func (x *ImportError) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[43]
+	mi := &file_yba_records_v1_records_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2795,7 +2975,7 @@ func (x *ImportError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportError.ProtoReflect.Descriptor instead.
 func (*ImportError) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{43}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ImportError) GetLine() int64 {
@@ -2838,7 +3018,7 @@ type IndexingResponse_Progress struct {
 
 func (x *IndexingResponse_Progress) Reset() {
 	*x = IndexingResponse_Progress{}
-	mi := &file_yba_records_v1_records_proto_msgTypes[44]
+	mi := &file_yba_records_v1_records_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2850,7 +3030,7 @@ func (x *IndexingResponse_Progress) String() string {
 func (*IndexingResponse_Progress) ProtoMessage() {}
 
 func (x *IndexingResponse_Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_yba_records_v1_records_proto_msgTypes[44]
+	mi := &file_yba_records_v1_records_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2863,7 +3043,7 @@ func (x *IndexingResponse_Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexingResponse_Progress.ProtoReflect.Descriptor instead.
 func (*IndexingResponse_Progress) Descriptor() ([]byte, []int) {
-	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{20, 0}
+	return file_yba_records_v1_records_proto_rawDescGZIP(), []int{23, 0}
 }
 
 func (x *IndexingResponse_Progress) GetType() string {
@@ -2980,7 +3160,18 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x0fChangesResponse\x120\n" +
 	"\achanges\x18\x01 \x03(\v2\x16.yba.records.v1.ChangeR\achanges\x12\x16\n" +
 	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x12\x12\n" +
-	"\x04more\x18\x03 \x01(\bR\x04more\"\xbc\x01\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\"V\n" +
+	"\rMergesRequest\x12\x16\n" +
+	"\x06cursor\x18\x01 \x01(\tR\x06cursor\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x17\n" +
+	"\await_ms\x18\x03 \x01(\x05R\x06waitMs\"w\n" +
+	"\x0eMergesResponse\x129\n" +
+	"\bpatients\x18\x01 \x03(\v2\x1d.yba.records.v1.MergedPatientR\bpatients\x12\x16\n" +
+	"\x06cursor\x18\x02 \x01(\tR\x06cursor\x12\x12\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\"=\n" +
+	"\rMergedPatient\x12\x18\n" +
+	"\apatient\x18\x01 \x01(\tR\apatient\x12\x12\n" +
+	"\x04into\x18\x02 \x01(\tR\x04into\"\xbc\x01\n" +
 	"\x06Change\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x03R\x03seq\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x0e\n" +
@@ -3082,7 +3273,7 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\x04line\x18\x01 \x01(\x03R\x04line\x12\x14\n" +
 	"\x05class\x18\x02 \x01(\tR\x05class\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12\x0e\n" +
-	"\x02at\x18\x04 \x01(\tR\x02at2\xc4\x16\n" +
+	"\x02at\x18\x04 \x01(\tR\x02at2\x8d\x17\n" +
 	"\aRecords\x12=\n" +
 	"\x04Read\x12\x1b.yba.records.v1.ReadRequest\x1a\x18.yba.records.v1.Resource\x12K\n" +
 	"\vReadVersion\x12\".yba.records.v1.ReadVersionRequest\x1a\x18.yba.records.v1.Resource\x12A\n" +
@@ -3108,7 +3299,8 @@ const file_yba_records_v1_records_proto_rawDesc = "" +
 	"\aMetaAdd\x12 .yba.records.v1.OperationRequest\x1a\x18.yba.records.v1.Resource\x12H\n" +
 	"\n" +
 	"MetaDelete\x12 .yba.records.v1.OperationRequest\x1a\x18.yba.records.v1.Resource\x12J\n" +
-	"\aChanges\x12\x1e.yba.records.v1.ChangesRequest\x1a\x1f.yba.records.v1.ChangesResponse\x12M\n" +
+	"\aChanges\x12\x1e.yba.records.v1.ChangesRequest\x1a\x1f.yba.records.v1.ChangesResponse\x12G\n" +
+	"\x06Merges\x12\x1d.yba.records.v1.MergesRequest\x1a\x1e.yba.records.v1.MergesResponse\x12M\n" +
 	"\bIndexing\x12\x1f.yba.records.v1.IndexingRequest\x1a .yba.records.v1.IndexingResponse\x12W\n" +
 	"\x12SubscriptionStatus\x12).yba.records.v1.SubscriptionStatusRequest\x1a\x16.yba.records.v1.Bundle\x12W\n" +
 	"\x12SubscriptionEvents\x12).yba.records.v1.SubscriptionEventsRequest\x1a\x16.yba.records.v1.Bundle\x12W\n" +
@@ -3137,7 +3329,7 @@ func file_yba_records_v1_records_proto_rawDescGZIP() []byte {
 	return file_yba_records_v1_records_proto_rawDescData
 }
 
-var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_yba_records_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_yba_records_v1_records_proto_goTypes = []any{
 	(*ReadRequest)(nil),                    // 0: yba.records.v1.ReadRequest
 	(*ReadVersionRequest)(nil),             // 1: yba.records.v1.ReadVersionRequest
@@ -3157,119 +3349,125 @@ var file_yba_records_v1_records_proto_goTypes = []any{
 	(*Bundle)(nil),                         // 15: yba.records.v1.Bundle
 	(*ChangesRequest)(nil),                 // 16: yba.records.v1.ChangesRequest
 	(*ChangesResponse)(nil),                // 17: yba.records.v1.ChangesResponse
-	(*Change)(nil),                         // 18: yba.records.v1.Change
-	(*IndexingRequest)(nil),                // 19: yba.records.v1.IndexingRequest
-	(*IndexingResponse)(nil),               // 20: yba.records.v1.IndexingResponse
-	(*SubscriptionStatusRequest)(nil),      // 21: yba.records.v1.SubscriptionStatusRequest
-	(*SubscriptionEventsRequest)(nil),      // 22: yba.records.v1.SubscriptionEventsRequest
-	(*SubscriptionTokenRequest)(nil),       // 23: yba.records.v1.SubscriptionTokenRequest
-	(*SubscriptionSecretRequest)(nil),      // 24: yba.records.v1.SubscriptionSecretRequest
-	(*SubscriptionDeadLettersRequest)(nil), // 25: yba.records.v1.SubscriptionDeadLettersRequest
-	(*SubscriptionResendRequest)(nil),      // 26: yba.records.v1.SubscriptionResendRequest
-	(*SubscriptionQueuesRequest)(nil),      // 27: yba.records.v1.SubscriptionQueuesRequest
-	(*SubscriptionQueuesResponse)(nil),     // 28: yba.records.v1.SubscriptionQueuesResponse
-	(*SubscriptionQueue)(nil),              // 29: yba.records.v1.SubscriptionQueue
-	(*DeadLetter)(nil),                     // 30: yba.records.v1.DeadLetter
-	(*SubscriptionReviveRequest)(nil),      // 31: yba.records.v1.SubscriptionReviveRequest
-	(*SubscriptionReviveResponse)(nil),     // 32: yba.records.v1.SubscriptionReviveResponse
-	(*ExportRequest)(nil),                  // 33: yba.records.v1.ExportRequest
-	(*ExportResponse)(nil),                 // 34: yba.records.v1.ExportResponse
-	(*ExportStatusRequest)(nil),            // 35: yba.records.v1.ExportStatusRequest
-	(*ExportStatusResponse)(nil),           // 36: yba.records.v1.ExportStatusResponse
-	(*ExportFileRequest)(nil),              // 37: yba.records.v1.ExportFileRequest
-	(*ExportFileResponse)(nil),             // 38: yba.records.v1.ExportFileResponse
-	(*ExportCancelRequest)(nil),            // 39: yba.records.v1.ExportCancelRequest
-	(*ExportCancelResponse)(nil),           // 40: yba.records.v1.ExportCancelResponse
-	(*ImportRequest)(nil),                  // 41: yba.records.v1.ImportRequest
-	(*ImportResponse)(nil),                 // 42: yba.records.v1.ImportResponse
-	(*ImportError)(nil),                    // 43: yba.records.v1.ImportError
-	(*IndexingResponse_Progress)(nil),      // 44: yba.records.v1.IndexingResponse.Progress
+	(*MergesRequest)(nil),                  // 18: yba.records.v1.MergesRequest
+	(*MergesResponse)(nil),                 // 19: yba.records.v1.MergesResponse
+	(*MergedPatient)(nil),                  // 20: yba.records.v1.MergedPatient
+	(*Change)(nil),                         // 21: yba.records.v1.Change
+	(*IndexingRequest)(nil),                // 22: yba.records.v1.IndexingRequest
+	(*IndexingResponse)(nil),               // 23: yba.records.v1.IndexingResponse
+	(*SubscriptionStatusRequest)(nil),      // 24: yba.records.v1.SubscriptionStatusRequest
+	(*SubscriptionEventsRequest)(nil),      // 25: yba.records.v1.SubscriptionEventsRequest
+	(*SubscriptionTokenRequest)(nil),       // 26: yba.records.v1.SubscriptionTokenRequest
+	(*SubscriptionSecretRequest)(nil),      // 27: yba.records.v1.SubscriptionSecretRequest
+	(*SubscriptionDeadLettersRequest)(nil), // 28: yba.records.v1.SubscriptionDeadLettersRequest
+	(*SubscriptionResendRequest)(nil),      // 29: yba.records.v1.SubscriptionResendRequest
+	(*SubscriptionQueuesRequest)(nil),      // 30: yba.records.v1.SubscriptionQueuesRequest
+	(*SubscriptionQueuesResponse)(nil),     // 31: yba.records.v1.SubscriptionQueuesResponse
+	(*SubscriptionQueue)(nil),              // 32: yba.records.v1.SubscriptionQueue
+	(*DeadLetter)(nil),                     // 33: yba.records.v1.DeadLetter
+	(*SubscriptionReviveRequest)(nil),      // 34: yba.records.v1.SubscriptionReviveRequest
+	(*SubscriptionReviveResponse)(nil),     // 35: yba.records.v1.SubscriptionReviveResponse
+	(*ExportRequest)(nil),                  // 36: yba.records.v1.ExportRequest
+	(*ExportResponse)(nil),                 // 37: yba.records.v1.ExportResponse
+	(*ExportStatusRequest)(nil),            // 38: yba.records.v1.ExportStatusRequest
+	(*ExportStatusResponse)(nil),           // 39: yba.records.v1.ExportStatusResponse
+	(*ExportFileRequest)(nil),              // 40: yba.records.v1.ExportFileRequest
+	(*ExportFileResponse)(nil),             // 41: yba.records.v1.ExportFileResponse
+	(*ExportCancelRequest)(nil),            // 42: yba.records.v1.ExportCancelRequest
+	(*ExportCancelResponse)(nil),           // 43: yba.records.v1.ExportCancelResponse
+	(*ImportRequest)(nil),                  // 44: yba.records.v1.ImportRequest
+	(*ImportResponse)(nil),                 // 45: yba.records.v1.ImportResponse
+	(*ImportError)(nil),                    // 46: yba.records.v1.ImportError
+	(*IndexingResponse_Progress)(nil),      // 47: yba.records.v1.IndexingResponse.Progress
 }
 var file_yba_records_v1_records_proto_depIdxs = []int32{
-	18, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
-	44, // 1: yba.records.v1.IndexingResponse.types:type_name -> yba.records.v1.IndexingResponse.Progress
-	29, // 2: yba.records.v1.SubscriptionQueuesResponse.queues:type_name -> yba.records.v1.SubscriptionQueue
-	30, // 3: yba.records.v1.SubscriptionQueue.dead_letters:type_name -> yba.records.v1.DeadLetter
-	43, // 4: yba.records.v1.ImportResponse.errors:type_name -> yba.records.v1.ImportError
-	0,  // 5: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
-	1,  // 6: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
-	2,  // 7: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
-	4,  // 8: yba.records.v1.Records.Update:input_type -> yba.records.v1.UpdateRequest
-	5,  // 9: yba.records.v1.Records.Patch:input_type -> yba.records.v1.PatchRequest
-	6,  // 10: yba.records.v1.Records.Delete:input_type -> yba.records.v1.DeleteRequest
-	8,  // 11: yba.records.v1.Records.History:input_type -> yba.records.v1.HistoryRequest
-	9,  // 12: yba.records.v1.Records.Search:input_type -> yba.records.v1.SearchRequest
-	10, // 13: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
-	11, // 14: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
-	3,  // 15: yba.records.v1.Records.Validate:input_type -> yba.records.v1.ValidateRequest
-	12, // 16: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
-	13, // 17: yba.records.v1.Records.Expand:input_type -> yba.records.v1.TerminologyRequest
-	13, // 18: yba.records.v1.Records.Lookup:input_type -> yba.records.v1.TerminologyRequest
-	13, // 19: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
-	14, // 20: yba.records.v1.Records.Match:input_type -> yba.records.v1.OperationRequest
-	14, // 21: yba.records.v1.Records.Merge:input_type -> yba.records.v1.OperationRequest
-	14, // 22: yba.records.v1.Records.Unmerge:input_type -> yba.records.v1.OperationRequest
-	14, // 23: yba.records.v1.Records.LastN:input_type -> yba.records.v1.OperationRequest
-	14, // 24: yba.records.v1.Records.Meta:input_type -> yba.records.v1.OperationRequest
-	14, // 25: yba.records.v1.Records.MetaAdd:input_type -> yba.records.v1.OperationRequest
-	14, // 26: yba.records.v1.Records.MetaDelete:input_type -> yba.records.v1.OperationRequest
-	16, // 27: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
-	19, // 28: yba.records.v1.Records.Indexing:input_type -> yba.records.v1.IndexingRequest
-	21, // 29: yba.records.v1.Records.SubscriptionStatus:input_type -> yba.records.v1.SubscriptionStatusRequest
-	22, // 30: yba.records.v1.Records.SubscriptionEvents:input_type -> yba.records.v1.SubscriptionEventsRequest
-	23, // 31: yba.records.v1.Records.SubscriptionToken:input_type -> yba.records.v1.SubscriptionTokenRequest
-	24, // 32: yba.records.v1.Records.SubscriptionSecret:input_type -> yba.records.v1.SubscriptionSecretRequest
-	25, // 33: yba.records.v1.Records.SubscriptionDeadLetters:input_type -> yba.records.v1.SubscriptionDeadLettersRequest
-	26, // 34: yba.records.v1.Records.SubscriptionResend:input_type -> yba.records.v1.SubscriptionResendRequest
-	27, // 35: yba.records.v1.Records.SubscriptionQueues:input_type -> yba.records.v1.SubscriptionQueuesRequest
-	31, // 36: yba.records.v1.Records.SubscriptionRevive:input_type -> yba.records.v1.SubscriptionReviveRequest
-	33, // 37: yba.records.v1.Records.Export:input_type -> yba.records.v1.ExportRequest
-	35, // 38: yba.records.v1.Records.ExportStatus:input_type -> yba.records.v1.ExportStatusRequest
-	37, // 39: yba.records.v1.Records.ExportFile:input_type -> yba.records.v1.ExportFileRequest
-	39, // 40: yba.records.v1.Records.ExportCancel:input_type -> yba.records.v1.ExportCancelRequest
-	41, // 41: yba.records.v1.Records.Import:input_type -> yba.records.v1.ImportRequest
-	7,  // 42: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
-	7,  // 43: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
-	7,  // 44: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
-	7,  // 45: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
-	7,  // 46: yba.records.v1.Records.Patch:output_type -> yba.records.v1.Resource
-	7,  // 47: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
-	15, // 48: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
-	15, // 49: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
-	15, // 50: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
-	15, // 51: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
-	7,  // 52: yba.records.v1.Records.Validate:output_type -> yba.records.v1.Resource
-	7,  // 53: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
-	7,  // 54: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
-	7,  // 55: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
-	7,  // 56: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
-	15, // 57: yba.records.v1.Records.Match:output_type -> yba.records.v1.Bundle
-	7,  // 58: yba.records.v1.Records.Merge:output_type -> yba.records.v1.Resource
-	7,  // 59: yba.records.v1.Records.Unmerge:output_type -> yba.records.v1.Resource
-	15, // 60: yba.records.v1.Records.LastN:output_type -> yba.records.v1.Bundle
-	7,  // 61: yba.records.v1.Records.Meta:output_type -> yba.records.v1.Resource
-	7,  // 62: yba.records.v1.Records.MetaAdd:output_type -> yba.records.v1.Resource
-	7,  // 63: yba.records.v1.Records.MetaDelete:output_type -> yba.records.v1.Resource
-	17, // 64: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
-	20, // 65: yba.records.v1.Records.Indexing:output_type -> yba.records.v1.IndexingResponse
-	15, // 66: yba.records.v1.Records.SubscriptionStatus:output_type -> yba.records.v1.Bundle
-	15, // 67: yba.records.v1.Records.SubscriptionEvents:output_type -> yba.records.v1.Bundle
-	7,  // 68: yba.records.v1.Records.SubscriptionToken:output_type -> yba.records.v1.Resource
-	7,  // 69: yba.records.v1.Records.SubscriptionSecret:output_type -> yba.records.v1.Resource
-	7,  // 70: yba.records.v1.Records.SubscriptionDeadLetters:output_type -> yba.records.v1.Resource
-	7,  // 71: yba.records.v1.Records.SubscriptionResend:output_type -> yba.records.v1.Resource
-	28, // 72: yba.records.v1.Records.SubscriptionQueues:output_type -> yba.records.v1.SubscriptionQueuesResponse
-	32, // 73: yba.records.v1.Records.SubscriptionRevive:output_type -> yba.records.v1.SubscriptionReviveResponse
-	34, // 74: yba.records.v1.Records.Export:output_type -> yba.records.v1.ExportResponse
-	36, // 75: yba.records.v1.Records.ExportStatus:output_type -> yba.records.v1.ExportStatusResponse
-	38, // 76: yba.records.v1.Records.ExportFile:output_type -> yba.records.v1.ExportFileResponse
-	40, // 77: yba.records.v1.Records.ExportCancel:output_type -> yba.records.v1.ExportCancelResponse
-	42, // 78: yba.records.v1.Records.Import:output_type -> yba.records.v1.ImportResponse
-	42, // [42:79] is the sub-list for method output_type
-	5,  // [5:42] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	21, // 0: yba.records.v1.ChangesResponse.changes:type_name -> yba.records.v1.Change
+	20, // 1: yba.records.v1.MergesResponse.patients:type_name -> yba.records.v1.MergedPatient
+	47, // 2: yba.records.v1.IndexingResponse.types:type_name -> yba.records.v1.IndexingResponse.Progress
+	32, // 3: yba.records.v1.SubscriptionQueuesResponse.queues:type_name -> yba.records.v1.SubscriptionQueue
+	33, // 4: yba.records.v1.SubscriptionQueue.dead_letters:type_name -> yba.records.v1.DeadLetter
+	46, // 5: yba.records.v1.ImportResponse.errors:type_name -> yba.records.v1.ImportError
+	0,  // 6: yba.records.v1.Records.Read:input_type -> yba.records.v1.ReadRequest
+	1,  // 7: yba.records.v1.Records.ReadVersion:input_type -> yba.records.v1.ReadVersionRequest
+	2,  // 8: yba.records.v1.Records.Create:input_type -> yba.records.v1.CreateRequest
+	4,  // 9: yba.records.v1.Records.Update:input_type -> yba.records.v1.UpdateRequest
+	5,  // 10: yba.records.v1.Records.Patch:input_type -> yba.records.v1.PatchRequest
+	6,  // 11: yba.records.v1.Records.Delete:input_type -> yba.records.v1.DeleteRequest
+	8,  // 12: yba.records.v1.Records.History:input_type -> yba.records.v1.HistoryRequest
+	9,  // 13: yba.records.v1.Records.Search:input_type -> yba.records.v1.SearchRequest
+	10, // 14: yba.records.v1.Records.Transact:input_type -> yba.records.v1.TransactRequest
+	11, // 15: yba.records.v1.Records.Everything:input_type -> yba.records.v1.EverythingRequest
+	3,  // 16: yba.records.v1.Records.Validate:input_type -> yba.records.v1.ValidateRequest
+	12, // 17: yba.records.v1.Records.Capabilities:input_type -> yba.records.v1.CapabilitiesRequest
+	13, // 18: yba.records.v1.Records.Expand:input_type -> yba.records.v1.TerminologyRequest
+	13, // 19: yba.records.v1.Records.Lookup:input_type -> yba.records.v1.TerminologyRequest
+	13, // 20: yba.records.v1.Records.ValidateCode:input_type -> yba.records.v1.TerminologyRequest
+	14, // 21: yba.records.v1.Records.Match:input_type -> yba.records.v1.OperationRequest
+	14, // 22: yba.records.v1.Records.Merge:input_type -> yba.records.v1.OperationRequest
+	14, // 23: yba.records.v1.Records.Unmerge:input_type -> yba.records.v1.OperationRequest
+	14, // 24: yba.records.v1.Records.LastN:input_type -> yba.records.v1.OperationRequest
+	14, // 25: yba.records.v1.Records.Meta:input_type -> yba.records.v1.OperationRequest
+	14, // 26: yba.records.v1.Records.MetaAdd:input_type -> yba.records.v1.OperationRequest
+	14, // 27: yba.records.v1.Records.MetaDelete:input_type -> yba.records.v1.OperationRequest
+	16, // 28: yba.records.v1.Records.Changes:input_type -> yba.records.v1.ChangesRequest
+	18, // 29: yba.records.v1.Records.Merges:input_type -> yba.records.v1.MergesRequest
+	22, // 30: yba.records.v1.Records.Indexing:input_type -> yba.records.v1.IndexingRequest
+	24, // 31: yba.records.v1.Records.SubscriptionStatus:input_type -> yba.records.v1.SubscriptionStatusRequest
+	25, // 32: yba.records.v1.Records.SubscriptionEvents:input_type -> yba.records.v1.SubscriptionEventsRequest
+	26, // 33: yba.records.v1.Records.SubscriptionToken:input_type -> yba.records.v1.SubscriptionTokenRequest
+	27, // 34: yba.records.v1.Records.SubscriptionSecret:input_type -> yba.records.v1.SubscriptionSecretRequest
+	28, // 35: yba.records.v1.Records.SubscriptionDeadLetters:input_type -> yba.records.v1.SubscriptionDeadLettersRequest
+	29, // 36: yba.records.v1.Records.SubscriptionResend:input_type -> yba.records.v1.SubscriptionResendRequest
+	30, // 37: yba.records.v1.Records.SubscriptionQueues:input_type -> yba.records.v1.SubscriptionQueuesRequest
+	34, // 38: yba.records.v1.Records.SubscriptionRevive:input_type -> yba.records.v1.SubscriptionReviveRequest
+	36, // 39: yba.records.v1.Records.Export:input_type -> yba.records.v1.ExportRequest
+	38, // 40: yba.records.v1.Records.ExportStatus:input_type -> yba.records.v1.ExportStatusRequest
+	40, // 41: yba.records.v1.Records.ExportFile:input_type -> yba.records.v1.ExportFileRequest
+	42, // 42: yba.records.v1.Records.ExportCancel:input_type -> yba.records.v1.ExportCancelRequest
+	44, // 43: yba.records.v1.Records.Import:input_type -> yba.records.v1.ImportRequest
+	7,  // 44: yba.records.v1.Records.Read:output_type -> yba.records.v1.Resource
+	7,  // 45: yba.records.v1.Records.ReadVersion:output_type -> yba.records.v1.Resource
+	7,  // 46: yba.records.v1.Records.Create:output_type -> yba.records.v1.Resource
+	7,  // 47: yba.records.v1.Records.Update:output_type -> yba.records.v1.Resource
+	7,  // 48: yba.records.v1.Records.Patch:output_type -> yba.records.v1.Resource
+	7,  // 49: yba.records.v1.Records.Delete:output_type -> yba.records.v1.Resource
+	15, // 50: yba.records.v1.Records.History:output_type -> yba.records.v1.Bundle
+	15, // 51: yba.records.v1.Records.Search:output_type -> yba.records.v1.Bundle
+	15, // 52: yba.records.v1.Records.Transact:output_type -> yba.records.v1.Bundle
+	15, // 53: yba.records.v1.Records.Everything:output_type -> yba.records.v1.Bundle
+	7,  // 54: yba.records.v1.Records.Validate:output_type -> yba.records.v1.Resource
+	7,  // 55: yba.records.v1.Records.Capabilities:output_type -> yba.records.v1.Resource
+	7,  // 56: yba.records.v1.Records.Expand:output_type -> yba.records.v1.Resource
+	7,  // 57: yba.records.v1.Records.Lookup:output_type -> yba.records.v1.Resource
+	7,  // 58: yba.records.v1.Records.ValidateCode:output_type -> yba.records.v1.Resource
+	15, // 59: yba.records.v1.Records.Match:output_type -> yba.records.v1.Bundle
+	7,  // 60: yba.records.v1.Records.Merge:output_type -> yba.records.v1.Resource
+	7,  // 61: yba.records.v1.Records.Unmerge:output_type -> yba.records.v1.Resource
+	15, // 62: yba.records.v1.Records.LastN:output_type -> yba.records.v1.Bundle
+	7,  // 63: yba.records.v1.Records.Meta:output_type -> yba.records.v1.Resource
+	7,  // 64: yba.records.v1.Records.MetaAdd:output_type -> yba.records.v1.Resource
+	7,  // 65: yba.records.v1.Records.MetaDelete:output_type -> yba.records.v1.Resource
+	17, // 66: yba.records.v1.Records.Changes:output_type -> yba.records.v1.ChangesResponse
+	19, // 67: yba.records.v1.Records.Merges:output_type -> yba.records.v1.MergesResponse
+	23, // 68: yba.records.v1.Records.Indexing:output_type -> yba.records.v1.IndexingResponse
+	15, // 69: yba.records.v1.Records.SubscriptionStatus:output_type -> yba.records.v1.Bundle
+	15, // 70: yba.records.v1.Records.SubscriptionEvents:output_type -> yba.records.v1.Bundle
+	7,  // 71: yba.records.v1.Records.SubscriptionToken:output_type -> yba.records.v1.Resource
+	7,  // 72: yba.records.v1.Records.SubscriptionSecret:output_type -> yba.records.v1.Resource
+	7,  // 73: yba.records.v1.Records.SubscriptionDeadLetters:output_type -> yba.records.v1.Resource
+	7,  // 74: yba.records.v1.Records.SubscriptionResend:output_type -> yba.records.v1.Resource
+	31, // 75: yba.records.v1.Records.SubscriptionQueues:output_type -> yba.records.v1.SubscriptionQueuesResponse
+	35, // 76: yba.records.v1.Records.SubscriptionRevive:output_type -> yba.records.v1.SubscriptionReviveResponse
+	37, // 77: yba.records.v1.Records.Export:output_type -> yba.records.v1.ExportResponse
+	39, // 78: yba.records.v1.Records.ExportStatus:output_type -> yba.records.v1.ExportStatusResponse
+	41, // 79: yba.records.v1.Records.ExportFile:output_type -> yba.records.v1.ExportFileResponse
+	43, // 80: yba.records.v1.Records.ExportCancel:output_type -> yba.records.v1.ExportCancelResponse
+	45, // 81: yba.records.v1.Records.Import:output_type -> yba.records.v1.ImportResponse
+	44, // [44:82] is the sub-list for method output_type
+	6,  // [6:44] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_yba_records_v1_records_proto_init() }
@@ -3283,7 +3481,7 @@ func file_yba_records_v1_records_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_yba_records_v1_records_proto_rawDesc), len(file_yba_records_v1_records_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   45,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -42,6 +42,7 @@ const (
 	Records_MetaAdd_FullMethodName                 = "/yba.records.v1.Records/MetaAdd"
 	Records_MetaDelete_FullMethodName              = "/yba.records.v1.Records/MetaDelete"
 	Records_Changes_FullMethodName                 = "/yba.records.v1.Records/Changes"
+	Records_Merges_FullMethodName                  = "/yba.records.v1.Records/Merges"
 	Records_Indexing_FullMethodName                = "/yba.records.v1.Records/Indexing"
 	Records_SubscriptionStatus_FullMethodName      = "/yba.records.v1.Records/SubscriptionStatus"
 	Records_SubscriptionEvents_FullMethodName      = "/yba.records.v1.Records/SubscriptionEvents"
@@ -112,6 +113,9 @@ type RecordsClient interface {
 	MetaDelete(ctx context.Context, in *OperationRequest, opts ...grpc.CallOption) (*Resource, error)
 	// Changes reads the change log after a cursor. Only services may call it.
 	Changes(ctx context.Context, in *ChangesRequest, opts ...grpc.CallOption) (*ChangesResponse, error)
+	// Merges tells, after a cursor, which Patients were merged into others and
+	// whose merge was undone. Only services may call it: access follows it.
+	Merges(ctx context.Context, in *MergesRequest, opts ...grpc.CallOption) (*MergesResponse, error)
 	// Indexing tells which types' search parameters are being indexed again, and
 	// how far; searches by them answer Unavailable meanwhile.
 	Indexing(ctx context.Context, in *IndexingRequest, opts ...grpc.CallOption) (*IndexingResponse, error)
@@ -383,6 +387,16 @@ func (c *recordsClient) Changes(ctx context.Context, in *ChangesRequest, opts ..
 	return out, nil
 }
 
+func (c *recordsClient) Merges(ctx context.Context, in *MergesRequest, opts ...grpc.CallOption) (*MergesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MergesResponse)
+	err := c.cc.Invoke(ctx, Records_Merges_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *recordsClient) Indexing(ctx context.Context, in *IndexingRequest, opts ...grpc.CallOption) (*IndexingResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(IndexingResponse)
@@ -577,6 +591,9 @@ type RecordsServer interface {
 	MetaDelete(context.Context, *OperationRequest) (*Resource, error)
 	// Changes reads the change log after a cursor. Only services may call it.
 	Changes(context.Context, *ChangesRequest) (*ChangesResponse, error)
+	// Merges tells, after a cursor, which Patients were merged into others and
+	// whose merge was undone. Only services may call it: access follows it.
+	Merges(context.Context, *MergesRequest) (*MergesResponse, error)
 	// Indexing tells which types' search parameters are being indexed again, and
 	// how far; searches by them answer Unavailable meanwhile.
 	Indexing(context.Context, *IndexingRequest) (*IndexingResponse, error)
@@ -685,6 +702,9 @@ func (UnimplementedRecordsServer) MetaDelete(context.Context, *OperationRequest)
 }
 func (UnimplementedRecordsServer) Changes(context.Context, *ChangesRequest) (*ChangesResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Changes not implemented")
+}
+func (UnimplementedRecordsServer) Merges(context.Context, *MergesRequest) (*MergesResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Merges not implemented")
 }
 func (UnimplementedRecordsServer) Indexing(context.Context, *IndexingRequest) (*IndexingResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Indexing not implemented")
@@ -1162,6 +1182,24 @@ func _Records_Changes_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Records_Merges_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MergesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RecordsServer).Merges(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Records_Merges_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RecordsServer).Merges(ctx, req.(*MergesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Records_Indexing_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(IndexingRequest)
 	if err := dec(in); err != nil {
@@ -1512,6 +1550,10 @@ var Records_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Changes",
 			Handler:    _Records_Changes_Handler,
+		},
+		{
+			MethodName: "Merges",
+			Handler:    _Records_Merges_Handler,
 		},
 		{
 			MethodName: "Indexing",

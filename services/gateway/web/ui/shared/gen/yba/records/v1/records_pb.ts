@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file yba/records/v1/records.proto.
  */
 export const file_yba_records_v1_records: GenFile = /*@__PURE__*/
-  fileDesc("Chx5YmEvcmVjb3Jkcy92MS9yZWNvcmRzLnByb3RvEg55YmEucmVjb3Jkcy52MSJoCgtSZWFkUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEhUKDWlmX25vbmVfbWF0Y2gYAyABKAkSGQoRaWZfbW9kaWZpZWRfc2luY2UYBCABKAkSDQoFcXVlcnkYBSABKAkiTgoSUmVhZFZlcnNpb25SZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoCRINCgVxdWVyeRgEIAEoCSJCCg1DcmVhdGVSZXF1ZXN0EgwKBHR5cGUYASABKAkSDAoEYm9keRgCIAEoDBIVCg1pZl9ub25lX2V4aXN0GAMgASgJIlgKD1ZhbGlkYXRlUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEgwKBGJvZHkYAyABKAwSDAoEbW9kZRgEIAEoCRIPCgdwcm9maWxlGAUgASgJIm8KDVVwZGF0ZVJlcXVlc3QSDAoEdHlwZRgBIAEoCRIKCgJpZBgCIAEoCRIMCgRib2R5GAMgASgMEhAKCGlmX21hdGNoGAQgASgJEhUKDWlmX25vbmVfbWF0Y2gYBSABKAkSDQoFcXVlcnkYBiABKAkibQoMUGF0Y2hSZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDAoEYm9keRgDIAEoDBIUCgxjb250ZW50X3R5cGUYBCABKAkSEAoIaWZfbWF0Y2gYBSABKAkSDQoFcXVlcnkYBiABKAkiSgoNRGVsZXRlUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEhAKCGlmX21hdGNoGAMgASgJEg0KBXF1ZXJ5GAQgASgJIooBCghSZXNvdXJjZRIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEg8KB3ZlcnNpb24YAyABKAMSFAoMbGFzdF91cGRhdGVkGAQgASgJEgwKBGJvZHkYBSABKAwSDwoHY3JlYXRlZBgGIAEoCBIPCgdkZWxldGVkGAcgASgIEg0KBWNvdW50GAggASgFIjkKDkhpc3RvcnlSZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDQoFcXVlcnkYAyABKAkiagoNU2VhcmNoUmVxdWVzdBIMCgR0eXBlGAEgASgJEg0KBXF1ZXJ5GAIgASgJEg8KB2xlbmllbnQYAyABKAgSEwoLY29tcGFydG1lbnQYBCABKAkSFgoOY29tcGFydG1lbnRfaWQYBSABKAkiMQoPVHJhbnNhY3RSZXF1ZXN0Eg4KBmJ1bmRsZRgBIAEoDBIOCgZwcmVmZXIYAiABKAkiQQoRRXZlcnl0aGluZ1JlcXVlc3QSDwoHcGF0aWVudBgBIAEoCRINCgVxdWVyeRgCIAEoCRIMCgRib2R5GAMgASgMIiMKE0NhcGFiaWxpdGllc1JlcXVlc3QSDAoEZm9ybRgBIAEoCSJLChJUZXJtaW5vbG9neVJlcXVlc3QSDAoEdHlwZRgBIAEoCRIKCgJpZBgCIAEoCRINCgVxdWVyeRgDIAEoCRIMCgRib2R5GAQgASgMIkkKEE9wZXJhdGlvblJlcXVlc3QSDAoEdHlwZRgBIAEoCRIKCgJpZBgCIAEoCRINCgVxdWVyeRgDIAEoCRIMCgRib2R5GAQgASgMIhYKBkJ1bmRsZRIMCgRib2R5GAEgASgMIk8KDkNoYW5nZXNSZXF1ZXN0Eg4KBmN1cnNvchgBIAEoCRINCgVsaW1pdBgCIAEoBRIPCgd3YWl0X21zGAMgASgFEg0KBXR5cGVzGAQgAygJIlgKD0NoYW5nZXNSZXNwb25zZRInCgdjaGFuZ2VzGAEgAygLMhYueWJhLnJlY29yZHMudjEuQ2hhbmdlEg4KBmN1cnNvchgCIAEoCRIMCgRtb3JlGAMgASgIIoYBCgZDaGFuZ2USCwoDc2VxGAEgASgDEgwKBHR5cGUYAiABKAkSCgoCaWQYAyABKAkSDwoHdmVyc2lvbhgEIAEoAxIPCgdwYXRpZW50GAUgASgJEgoKAmF0GAYgASgJEg0KBWFjdG9yGAcgASgJEgoKAm9wGAggASgJEgwKBGJvZHkYCSABKAwiEQoPSW5kZXhpbmdSZXF1ZXN0IoMBChBJbmRleGluZ1Jlc3BvbnNlEjgKBXR5cGVzGAEgAygLMikueWJhLnJlY29yZHMudjEuSW5kZXhpbmdSZXNwb25zZS5Qcm9ncmVzcxo1CghQcm9ncmVzcxIMCgR0eXBlGAEgASgJEgwKBGRvbmUYAiABKAMSDQoFdG90YWwYAyABKAMiNgoZU3Vic2NyaXB0aW9uU3RhdHVzUmVxdWVzdBIKCgJpZBgBIAEoCRINCgVxdWVyeRgCIAEoCSI2ChlTdWJzY3JpcHRpb25FdmVudHNSZXF1ZXN0EgoKAmlkGAEgASgJEg0KBXF1ZXJ5GAIgASgJIiYKGFN1YnNjcmlwdGlvblRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCSInChlTdWJzY3JpcHRpb25TZWNyZXRSZXF1ZXN0EgoKAmlkGAEgASgJIiwKHlN1YnNjcmlwdGlvbkRlYWRMZXR0ZXJzUmVxdWVzdBIKCgJpZBgBIAEoCSI4ChlTdWJzY3JpcHRpb25SZXNlbmRSZXF1ZXN0EgoKAmlkGAEgASgJEg8KB251bWJlcnMYAiADKAMiNwoZU3Vic2NyaXB0aW9uUXVldWVzUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZmYWlsZWQYAiABKAgiTwoaU3Vic2NyaXB0aW9uUXVldWVzUmVzcG9uc2USMQoGcXVldWVzGAEgAygLMiEueWJhLnJlY29yZHMudjEuU3Vic2NyaXB0aW9uUXVldWUi2wEKEVN1YnNjcmlwdGlvblF1ZXVlEgoKAmlkGAEgASgJEg0KBW93bmVyGAIgASgJEg4KBnN0YXR1cxgDIAEoCRIPCgdjaGFubmVsGAQgASgJEgwKBGhvc3QYBSABKAkSDwoHd2FpdGluZxgGIAEoAxIMCgRkZWFkGAcgASgDEhAKCGZhaWx1cmVzGAggASgDEgwKBHNlbnQYCSABKAkSCwoDZHVlGAogASgJEjAKDGRlYWRfbGV0dGVycxgLIAMoCzIaLnliYS5yZWNvcmRzLnYxLkRlYWRMZXR0ZXIiKgoKRGVhZExldHRlchIOCgZudW1iZXIYASABKAMSDAoEdGltZRgCIAEoCSJIChlTdWJzY3JpcHRpb25SZXZpdmVSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnJlc2VuZBgCIAEoCBIPCgdudW1iZXJzGAMgAygDIjwKGlN1YnNjcmlwdGlvblJldml2ZVJlc3BvbnNlEg4KBnF1ZXVlZBgBIAEoAxIOCgZzdGF0dXMYAiABKAkiXgoNRXhwb3J0UmVxdWVzdBINCgVsZXZlbBgBIAEoCRINCgVncm91cBgCIAEoCRINCgVxdWVyeRgDIAEoCRIPCgdsZW5pZW50GAQgASgIEg8KB3JlcXVlc3QYBSABKAkiLgoORXhwb3J0UmVzcG9uc2USCwoDam9iGAEgASgJEg8KB2lnbm9yZWQYAiADKAkiIgoTRXhwb3J0U3RhdHVzUmVxdWVzdBILCgNqb2IYASABKAkiXQoURXhwb3J0U3RhdHVzUmVzcG9uc2USEAoIY29tcGxldGUYASABKAgSEAoIcHJvZ3Jlc3MYAiABKAkSEAoIbWFuaWZlc3QYAyABKAwSDwoHZXhwaXJlcxgEIAEoCSJOChFFeHBvcnRGaWxlUmVxdWVzdBILCgNqb2IYASABKAkSDAoEZmlsZRgCIAEoBRINCgVhZnRlchgDIAEoCRIPCgdkZWxldGVkGAQgASgIIjEKEkV4cG9ydEZpbGVSZXNwb25zZRINCgVsaW5lcxgBIAEoDBIMCgRuZXh0GAIgASgJIiIKE0V4cG9ydENhbmNlbFJlcXVlc3QSCwoDam9iGAEgASgJIhYKFEV4cG9ydENhbmNlbFJlc3BvbnNlIi0KDUltcG9ydFJlcXVlc3QSDQoFbGluZXMYASABKAwSDQoFZmlyc3QYAiABKAMiggEKDkltcG9ydFJlc3BvbnNlEg8KB2NyZWF0ZWQYASABKAMSDwoHdXBkYXRlZBgCIAEoAxIRCgl1bmNoYW5nZWQYAyABKAMSDgoGZmFpbGVkGAQgASgDEisKBmVycm9ycxgFIAMoCzIbLnliYS5yZWNvcmRzLnYxLkltcG9ydEVycm9yIkcKC0ltcG9ydEVycm9yEgwKBGxpbmUYASABKAMSDQoFY2xhc3MYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIKCgJhdBgEIAEoCTLEFgoHUmVjb3JkcxI9CgRSZWFkEhsueWJhLnJlY29yZHMudjEuUmVhZFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJLCgtSZWFkVmVyc2lvbhIiLnliYS5yZWNvcmRzLnYxLlJlYWRWZXJzaW9uUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkEKBkNyZWF0ZRIdLnliYS5yZWNvcmRzLnYxLkNyZWF0ZVJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJBCgZVcGRhdGUSHS55YmEucmVjb3Jkcy52MS5VcGRhdGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USPwoFUGF0Y2gSHC55YmEucmVjb3Jkcy52MS5QYXRjaFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJBCgZEZWxldGUSHS55YmEucmVjb3Jkcy52MS5EZWxldGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USQQoHSGlzdG9yeRIeLnliYS5yZWNvcmRzLnYxLkhpc3RvcnlSZXF1ZXN0GhYueWJhLnJlY29yZHMudjEuQnVuZGxlEj8KBlNlYXJjaBIdLnliYS5yZWNvcmRzLnYxLlNlYXJjaFJlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSQwoIVHJhbnNhY3QSHy55YmEucmVjb3Jkcy52MS5UcmFuc2FjdFJlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSRwoKRXZlcnl0aGluZxIhLnliYS5yZWNvcmRzLnYxLkV2ZXJ5dGhpbmdSZXF1ZXN0GhYueWJhLnJlY29yZHMudjEuQnVuZGxlEkUKCFZhbGlkYXRlEh8ueWJhLnJlY29yZHMudjEuVmFsaWRhdGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USTQoMQ2FwYWJpbGl0aWVzEiMueWJhLnJlY29yZHMudjEuQ2FwYWJpbGl0aWVzUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkYKBkV4cGFuZBIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkYKBkxvb2t1cBIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkwKDFZhbGlkYXRlQ29kZRIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkEKBU1hdGNoEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoWLnliYS5yZWNvcmRzLnYxLkJ1bmRsZRJDCgVNZXJnZRIgLnliYS5yZWNvcmRzLnYxLk9wZXJhdGlvblJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJFCgdVbm1lcmdlEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkEKBUxhc3ROEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoWLnliYS5yZWNvcmRzLnYxLkJ1bmRsZRJCCgRNZXRhEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkUKB01ldGFBZGQSIC55YmEucmVjb3Jkcy52MS5PcGVyYXRpb25SZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USSAoKTWV0YURlbGV0ZRIgLnliYS5yZWNvcmRzLnYxLk9wZXJhdGlvblJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJKCgdDaGFuZ2VzEh4ueWJhLnJlY29yZHMudjEuQ2hhbmdlc1JlcXVlc3QaHy55YmEucmVjb3Jkcy52MS5DaGFuZ2VzUmVzcG9uc2USTQoISW5kZXhpbmcSHy55YmEucmVjb3Jkcy52MS5JbmRleGluZ1JlcXVlc3QaIC55YmEucmVjb3Jkcy52MS5JbmRleGluZ1Jlc3BvbnNlElcKElN1YnNjcmlwdGlvblN0YXR1cxIpLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblN0YXR1c1JlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSVwoSU3Vic2NyaXB0aW9uRXZlbnRzEikueWJhLnJlY29yZHMudjEuU3Vic2NyaXB0aW9uRXZlbnRzUmVxdWVzdBoWLnliYS5yZWNvcmRzLnYxLkJ1bmRsZRJXChFTdWJzY3JpcHRpb25Ub2tlbhIoLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblRva2VuUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlElkKElN1YnNjcmlwdGlvblNlY3JldBIpLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblNlY3JldFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJjChdTdWJzY3JpcHRpb25EZWFkTGV0dGVycxIuLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvbkRlYWRMZXR0ZXJzUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlElkKElN1YnNjcmlwdGlvblJlc2VuZBIpLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblJlc2VuZFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJrChJTdWJzY3JpcHRpb25RdWV1ZXMSKS55YmEucmVjb3Jkcy52MS5TdWJzY3JpcHRpb25RdWV1ZXNSZXF1ZXN0GioueWJhLnJlY29yZHMudjEuU3Vic2NyaXB0aW9uUXVldWVzUmVzcG9uc2USawoSU3Vic2NyaXB0aW9uUmV2aXZlEikueWJhLnJlY29yZHMudjEuU3Vic2NyaXB0aW9uUmV2aXZlUmVxdWVzdBoqLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblJldml2ZVJlc3BvbnNlEkcKBkV4cG9ydBIdLnliYS5yZWNvcmRzLnYxLkV4cG9ydFJlcXVlc3QaHi55YmEucmVjb3Jkcy52MS5FeHBvcnRSZXNwb25zZRJZCgxFeHBvcnRTdGF0dXMSIy55YmEucmVjb3Jkcy52MS5FeHBvcnRTdGF0dXNSZXF1ZXN0GiQueWJhLnJlY29yZHMudjEuRXhwb3J0U3RhdHVzUmVzcG9uc2USUwoKRXhwb3J0RmlsZRIhLnliYS5yZWNvcmRzLnYxLkV4cG9ydEZpbGVSZXF1ZXN0GiIueWJhLnJlY29yZHMudjEuRXhwb3J0RmlsZVJlc3BvbnNlElkKDEV4cG9ydENhbmNlbBIjLnliYS5yZWNvcmRzLnYxLkV4cG9ydENhbmNlbFJlcXVlc3QaJC55YmEucmVjb3Jkcy52MS5FeHBvcnRDYW5jZWxSZXNwb25zZRJHCgZJbXBvcnQSHS55YmEucmVjb3Jkcy52MS5JbXBvcnRSZXF1ZXN0Gh4ueWJhLnJlY29yZHMudjEuSW1wb3J0UmVzcG9uc2VCPlo8Z2l0aHViLmNvbS95YmEtaGVhbHRoL3liYS9wcm90by9nZW4veWJhL3JlY29yZHMvdjE7cmVjb3Jkc3YxYgZwcm90bzM");
+  fileDesc("Chx5YmEvcmVjb3Jkcy92MS9yZWNvcmRzLnByb3RvEg55YmEucmVjb3Jkcy52MSJoCgtSZWFkUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEhUKDWlmX25vbmVfbWF0Y2gYAyABKAkSGQoRaWZfbW9kaWZpZWRfc2luY2UYBCABKAkSDQoFcXVlcnkYBSABKAkiTgoSUmVhZFZlcnNpb25SZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDwoHdmVyc2lvbhgDIAEoCRINCgVxdWVyeRgEIAEoCSJCCg1DcmVhdGVSZXF1ZXN0EgwKBHR5cGUYASABKAkSDAoEYm9keRgCIAEoDBIVCg1pZl9ub25lX2V4aXN0GAMgASgJIlgKD1ZhbGlkYXRlUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEgwKBGJvZHkYAyABKAwSDAoEbW9kZRgEIAEoCRIPCgdwcm9maWxlGAUgASgJIm8KDVVwZGF0ZVJlcXVlc3QSDAoEdHlwZRgBIAEoCRIKCgJpZBgCIAEoCRIMCgRib2R5GAMgASgMEhAKCGlmX21hdGNoGAQgASgJEhUKDWlmX25vbmVfbWF0Y2gYBSABKAkSDQoFcXVlcnkYBiABKAkibQoMUGF0Y2hSZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDAoEYm9keRgDIAEoDBIUCgxjb250ZW50X3R5cGUYBCABKAkSEAoIaWZfbWF0Y2gYBSABKAkSDQoFcXVlcnkYBiABKAkiSgoNRGVsZXRlUmVxdWVzdBIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEhAKCGlmX21hdGNoGAMgASgJEg0KBXF1ZXJ5GAQgASgJIooBCghSZXNvdXJjZRIMCgR0eXBlGAEgASgJEgoKAmlkGAIgASgJEg8KB3ZlcnNpb24YAyABKAMSFAoMbGFzdF91cGRhdGVkGAQgASgJEgwKBGJvZHkYBSABKAwSDwoHY3JlYXRlZBgGIAEoCBIPCgdkZWxldGVkGAcgASgIEg0KBWNvdW50GAggASgFIjkKDkhpc3RvcnlSZXF1ZXN0EgwKBHR5cGUYASABKAkSCgoCaWQYAiABKAkSDQoFcXVlcnkYAyABKAkiagoNU2VhcmNoUmVxdWVzdBIMCgR0eXBlGAEgASgJEg0KBXF1ZXJ5GAIgASgJEg8KB2xlbmllbnQYAyABKAgSEwoLY29tcGFydG1lbnQYBCABKAkSFgoOY29tcGFydG1lbnRfaWQYBSABKAkiMQoPVHJhbnNhY3RSZXF1ZXN0Eg4KBmJ1bmRsZRgBIAEoDBIOCgZwcmVmZXIYAiABKAkiQQoRRXZlcnl0aGluZ1JlcXVlc3QSDwoHcGF0aWVudBgBIAEoCRINCgVxdWVyeRgCIAEoCRIMCgRib2R5GAMgASgMIiMKE0NhcGFiaWxpdGllc1JlcXVlc3QSDAoEZm9ybRgBIAEoCSJLChJUZXJtaW5vbG9neVJlcXVlc3QSDAoEdHlwZRgBIAEoCRIKCgJpZBgCIAEoCRINCgVxdWVyeRgDIAEoCRIMCgRib2R5GAQgASgMIkkKEE9wZXJhdGlvblJlcXVlc3QSDAoEdHlwZRgBIAEoCRIKCgJpZBgCIAEoCRINCgVxdWVyeRgDIAEoCRIMCgRib2R5GAQgASgMIhYKBkJ1bmRsZRIMCgRib2R5GAEgASgMIk8KDkNoYW5nZXNSZXF1ZXN0Eg4KBmN1cnNvchgBIAEoCRINCgVsaW1pdBgCIAEoBRIPCgd3YWl0X21zGAMgASgFEg0KBXR5cGVzGAQgAygJIlgKD0NoYW5nZXNSZXNwb25zZRInCgdjaGFuZ2VzGAEgAygLMhYueWJhLnJlY29yZHMudjEuQ2hhbmdlEg4KBmN1cnNvchgCIAEoCRIMCgRtb3JlGAMgASgIIj8KDU1lcmdlc1JlcXVlc3QSDgoGY3Vyc29yGAEgASgJEg0KBWxpbWl0GAIgASgFEg8KB3dhaXRfbXMYAyABKAUiXwoOTWVyZ2VzUmVzcG9uc2USLwoIcGF0aWVudHMYASADKAsyHS55YmEucmVjb3Jkcy52MS5NZXJnZWRQYXRpZW50Eg4KBmN1cnNvchgCIAEoCRIMCgRtb3JlGAMgASgIIi4KDU1lcmdlZFBhdGllbnQSDwoHcGF0aWVudBgBIAEoCRIMCgRpbnRvGAIgASgJIoYBCgZDaGFuZ2USCwoDc2VxGAEgASgDEgwKBHR5cGUYAiABKAkSCgoCaWQYAyABKAkSDwoHdmVyc2lvbhgEIAEoAxIPCgdwYXRpZW50GAUgASgJEgoKAmF0GAYgASgJEg0KBWFjdG9yGAcgASgJEgoKAm9wGAggASgJEgwKBGJvZHkYCSABKAwiEQoPSW5kZXhpbmdSZXF1ZXN0IoMBChBJbmRleGluZ1Jlc3BvbnNlEjgKBXR5cGVzGAEgAygLMikueWJhLnJlY29yZHMudjEuSW5kZXhpbmdSZXNwb25zZS5Qcm9ncmVzcxo1CghQcm9ncmVzcxIMCgR0eXBlGAEgASgJEgwKBGRvbmUYAiABKAMSDQoFdG90YWwYAyABKAMiNgoZU3Vic2NyaXB0aW9uU3RhdHVzUmVxdWVzdBIKCgJpZBgBIAEoCRINCgVxdWVyeRgCIAEoCSI2ChlTdWJzY3JpcHRpb25FdmVudHNSZXF1ZXN0EgoKAmlkGAEgASgJEg0KBXF1ZXJ5GAIgASgJIiYKGFN1YnNjcmlwdGlvblRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCSInChlTdWJzY3JpcHRpb25TZWNyZXRSZXF1ZXN0EgoKAmlkGAEgASgJIiwKHlN1YnNjcmlwdGlvbkRlYWRMZXR0ZXJzUmVxdWVzdBIKCgJpZBgBIAEoCSI4ChlTdWJzY3JpcHRpb25SZXNlbmRSZXF1ZXN0EgoKAmlkGAEgASgJEg8KB251bWJlcnMYAiADKAMiNwoZU3Vic2NyaXB0aW9uUXVldWVzUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZmYWlsZWQYAiABKAgiTwoaU3Vic2NyaXB0aW9uUXVldWVzUmVzcG9uc2USMQoGcXVldWVzGAEgAygLMiEueWJhLnJlY29yZHMudjEuU3Vic2NyaXB0aW9uUXVldWUi2wEKEVN1YnNjcmlwdGlvblF1ZXVlEgoKAmlkGAEgASgJEg0KBW93bmVyGAIgASgJEg4KBnN0YXR1cxgDIAEoCRIPCgdjaGFubmVsGAQgASgJEgwKBGhvc3QYBSABKAkSDwoHd2FpdGluZxgGIAEoAxIMCgRkZWFkGAcgASgDEhAKCGZhaWx1cmVzGAggASgDEgwKBHNlbnQYCSABKAkSCwoDZHVlGAogASgJEjAKDGRlYWRfbGV0dGVycxgLIAMoCzIaLnliYS5yZWNvcmRzLnYxLkRlYWRMZXR0ZXIiKgoKRGVhZExldHRlchIOCgZudW1iZXIYASABKAMSDAoEdGltZRgCIAEoCSJIChlTdWJzY3JpcHRpb25SZXZpdmVSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnJlc2VuZBgCIAEoCBIPCgdudW1iZXJzGAMgAygDIjwKGlN1YnNjcmlwdGlvblJldml2ZVJlc3BvbnNlEg4KBnF1ZXVlZBgBIAEoAxIOCgZzdGF0dXMYAiABKAkiXgoNRXhwb3J0UmVxdWVzdBINCgVsZXZlbBgBIAEoCRINCgVncm91cBgCIAEoCRINCgVxdWVyeRgDIAEoCRIPCgdsZW5pZW50GAQgASgIEg8KB3JlcXVlc3QYBSABKAkiLgoORXhwb3J0UmVzcG9uc2USCwoDam9iGAEgASgJEg8KB2lnbm9yZWQYAiADKAkiIgoTRXhwb3J0U3RhdHVzUmVxdWVzdBILCgNqb2IYASABKAkiXQoURXhwb3J0U3RhdHVzUmVzcG9uc2USEAoIY29tcGxldGUYASABKAgSEAoIcHJvZ3Jlc3MYAiABKAkSEAoIbWFuaWZlc3QYAyABKAwSDwoHZXhwaXJlcxgEIAEoCSJOChFFeHBvcnRGaWxlUmVxdWVzdBILCgNqb2IYASABKAkSDAoEZmlsZRgCIAEoBRINCgVhZnRlchgDIAEoCRIPCgdkZWxldGVkGAQgASgIIjEKEkV4cG9ydEZpbGVSZXNwb25zZRINCgVsaW5lcxgBIAEoDBIMCgRuZXh0GAIgASgJIiIKE0V4cG9ydENhbmNlbFJlcXVlc3QSCwoDam9iGAEgASgJIhYKFEV4cG9ydENhbmNlbFJlc3BvbnNlIi0KDUltcG9ydFJlcXVlc3QSDQoFbGluZXMYASABKAwSDQoFZmlyc3QYAiABKAMiggEKDkltcG9ydFJlc3BvbnNlEg8KB2NyZWF0ZWQYASABKAMSDwoHdXBkYXRlZBgCIAEoAxIRCgl1bmNoYW5nZWQYAyABKAMSDgoGZmFpbGVkGAQgASgDEisKBmVycm9ycxgFIAMoCzIbLnliYS5yZWNvcmRzLnYxLkltcG9ydEVycm9yIkcKC0ltcG9ydEVycm9yEgwKBGxpbmUYASABKAMSDQoFY2xhc3MYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIKCgJhdBgEIAEoCTKNFwoHUmVjb3JkcxI9CgRSZWFkEhsueWJhLnJlY29yZHMudjEuUmVhZFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJLCgtSZWFkVmVyc2lvbhIiLnliYS5yZWNvcmRzLnYxLlJlYWRWZXJzaW9uUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkEKBkNyZWF0ZRIdLnliYS5yZWNvcmRzLnYxLkNyZWF0ZVJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJBCgZVcGRhdGUSHS55YmEucmVjb3Jkcy52MS5VcGRhdGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USPwoFUGF0Y2gSHC55YmEucmVjb3Jkcy52MS5QYXRjaFJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJBCgZEZWxldGUSHS55YmEucmVjb3Jkcy52MS5EZWxldGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USQQoHSGlzdG9yeRIeLnliYS5yZWNvcmRzLnYxLkhpc3RvcnlSZXF1ZXN0GhYueWJhLnJlY29yZHMudjEuQnVuZGxlEj8KBlNlYXJjaBIdLnliYS5yZWNvcmRzLnYxLlNlYXJjaFJlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSQwoIVHJhbnNhY3QSHy55YmEucmVjb3Jkcy52MS5UcmFuc2FjdFJlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSRwoKRXZlcnl0aGluZxIhLnliYS5yZWNvcmRzLnYxLkV2ZXJ5dGhpbmdSZXF1ZXN0GhYueWJhLnJlY29yZHMudjEuQnVuZGxlEkUKCFZhbGlkYXRlEh8ueWJhLnJlY29yZHMudjEuVmFsaWRhdGVSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USTQoMQ2FwYWJpbGl0aWVzEiMueWJhLnJlY29yZHMudjEuQ2FwYWJpbGl0aWVzUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkYKBkV4cGFuZBIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkYKBkxvb2t1cBIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkwKDFZhbGlkYXRlQ29kZRIiLnliYS5yZWNvcmRzLnYxLlRlcm1pbm9sb2d5UmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkEKBU1hdGNoEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoWLnliYS5yZWNvcmRzLnYxLkJ1bmRsZRJDCgVNZXJnZRIgLnliYS5yZWNvcmRzLnYxLk9wZXJhdGlvblJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJFCgdVbm1lcmdlEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkEKBUxhc3ROEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoWLnliYS5yZWNvcmRzLnYxLkJ1bmRsZRJCCgRNZXRhEiAueWJhLnJlY29yZHMudjEuT3BlcmF0aW9uUmVxdWVzdBoYLnliYS5yZWNvcmRzLnYxLlJlc291cmNlEkUKB01ldGFBZGQSIC55YmEucmVjb3Jkcy52MS5PcGVyYXRpb25SZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USSAoKTWV0YURlbGV0ZRIgLnliYS5yZWNvcmRzLnYxLk9wZXJhdGlvblJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJKCgdDaGFuZ2VzEh4ueWJhLnJlY29yZHMudjEuQ2hhbmdlc1JlcXVlc3QaHy55YmEucmVjb3Jkcy52MS5DaGFuZ2VzUmVzcG9uc2USRwoGTWVyZ2VzEh0ueWJhLnJlY29yZHMudjEuTWVyZ2VzUmVxdWVzdBoeLnliYS5yZWNvcmRzLnYxLk1lcmdlc1Jlc3BvbnNlEk0KCEluZGV4aW5nEh8ueWJhLnJlY29yZHMudjEuSW5kZXhpbmdSZXF1ZXN0GiAueWJhLnJlY29yZHMudjEuSW5kZXhpbmdSZXNwb25zZRJXChJTdWJzY3JpcHRpb25TdGF0dXMSKS55YmEucmVjb3Jkcy52MS5TdWJzY3JpcHRpb25TdGF0dXNSZXF1ZXN0GhYueWJhLnJlY29yZHMudjEuQnVuZGxlElcKElN1YnNjcmlwdGlvbkV2ZW50cxIpLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvbkV2ZW50c1JlcXVlc3QaFi55YmEucmVjb3Jkcy52MS5CdW5kbGUSVwoRU3Vic2NyaXB0aW9uVG9rZW4SKC55YmEucmVjb3Jkcy52MS5TdWJzY3JpcHRpb25Ub2tlblJlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJZChJTdWJzY3JpcHRpb25TZWNyZXQSKS55YmEucmVjb3Jkcy52MS5TdWJzY3JpcHRpb25TZWNyZXRSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USYwoXU3Vic2NyaXB0aW9uRGVhZExldHRlcnMSLi55YmEucmVjb3Jkcy52MS5TdWJzY3JpcHRpb25EZWFkTGV0dGVyc1JlcXVlc3QaGC55YmEucmVjb3Jkcy52MS5SZXNvdXJjZRJZChJTdWJzY3JpcHRpb25SZXNlbmQSKS55YmEucmVjb3Jkcy52MS5TdWJzY3JpcHRpb25SZXNlbmRSZXF1ZXN0GhgueWJhLnJlY29yZHMudjEuUmVzb3VyY2USawoSU3Vic2NyaXB0aW9uUXVldWVzEikueWJhLnJlY29yZHMudjEuU3Vic2NyaXB0aW9uUXVldWVzUmVxdWVzdBoqLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblF1ZXVlc1Jlc3BvbnNlEmsKElN1YnNjcmlwdGlvblJldml2ZRIpLnliYS5yZWNvcmRzLnYxLlN1YnNjcmlwdGlvblJldml2ZVJlcXVlc3QaKi55YmEucmVjb3Jkcy52MS5TdWJzY3JpcHRpb25SZXZpdmVSZXNwb25zZRJHCgZFeHBvcnQSHS55YmEucmVjb3Jkcy52MS5FeHBvcnRSZXF1ZXN0Gh4ueWJhLnJlY29yZHMudjEuRXhwb3J0UmVzcG9uc2USWQoMRXhwb3J0U3RhdHVzEiMueWJhLnJlY29yZHMudjEuRXhwb3J0U3RhdHVzUmVxdWVzdBokLnliYS5yZWNvcmRzLnYxLkV4cG9ydFN0YXR1c1Jlc3BvbnNlElMKCkV4cG9ydEZpbGUSIS55YmEucmVjb3Jkcy52MS5FeHBvcnRGaWxlUmVxdWVzdBoiLnliYS5yZWNvcmRzLnYxLkV4cG9ydEZpbGVSZXNwb25zZRJZCgxFeHBvcnRDYW5jZWwSIy55YmEucmVjb3Jkcy52MS5FeHBvcnRDYW5jZWxSZXF1ZXN0GiQueWJhLnJlY29yZHMudjEuRXhwb3J0Q2FuY2VsUmVzcG9uc2USRwoGSW1wb3J0Eh0ueWJhLnJlY29yZHMudjEuSW1wb3J0UmVxdWVzdBoeLnliYS5yZWNvcmRzLnYxLkltcG9ydFJlc3BvbnNlQj5aPGdpdGh1Yi5jb20veWJhLWhlYWx0aC95YmEvcHJvdG8vZ2VuL3liYS9yZWNvcmRzL3YxO3JlY29yZHN2MWIGcHJvdG8z");
 
 /**
  * @generated from message yba.records.v1.ReadRequest
@@ -1231,6 +1231,169 @@ export const ChangesResponseSchema: GenMessage<ChangesResponse, {jsonType: Chang
   messageDesc(file_yba_records_v1_records, 17);
 
 /**
+ * @generated from message yba.records.v1.MergesRequest
+ */
+export type MergesRequest = Message<"yba.records.v1.MergesRequest"> & {
+  /**
+   * Where the reader stands; empty starts at the beginning.
+   *
+   * @generated from field: string cursor = 1;
+   */
+  cursor: string;
+
+  /**
+   * At most so many; the server's own limit is 1,000.
+   *
+   * @generated from field: int32 limit = 2;
+   */
+  limit: number;
+
+  /**
+   * How long to wait when there is none, in milliseconds, at most 30,000.
+   *
+   * @generated from field: int32 wait_ms = 3;
+   */
+  waitMs: number;
+};
+
+/**
+ * @generated from message yba.records.v1.MergesRequest
+ */
+export type MergesRequestJson = {
+  /**
+   * Where the reader stands; empty starts at the beginning.
+   *
+   * @generated from field: string cursor = 1;
+   */
+  cursor?: string;
+
+  /**
+   * At most so many; the server's own limit is 1,000.
+   *
+   * @generated from field: int32 limit = 2;
+   */
+  limit?: number;
+
+  /**
+   * How long to wait when there is none, in milliseconds, at most 30,000.
+   *
+   * @generated from field: int32 wait_ms = 3;
+   */
+  waitMs?: number;
+};
+
+/**
+ * Describes the message yba.records.v1.MergesRequest.
+ * Use `create(MergesRequestSchema)` to create a new message.
+ */
+export const MergesRequestSchema: GenMessage<MergesRequest, {jsonType: MergesRequestJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 18);
+
+/**
+ * @generated from message yba.records.v1.MergesResponse
+ */
+export type MergesResponse = Message<"yba.records.v1.MergesResponse"> & {
+  /**
+   * @generated from field: repeated yba.records.v1.MergedPatient patients = 1;
+   */
+  patients: MergedPatient[];
+
+  /**
+   * The cursor after the last one.
+   *
+   * @generated from field: string cursor = 2;
+   */
+  cursor: string;
+
+  /**
+   * There may be others at once behind the cursor.
+   *
+   * @generated from field: bool more = 3;
+   */
+  more: boolean;
+};
+
+/**
+ * @generated from message yba.records.v1.MergesResponse
+ */
+export type MergesResponseJson = {
+  /**
+   * @generated from field: repeated yba.records.v1.MergedPatient patients = 1;
+   */
+  patients?: MergedPatientJson[];
+
+  /**
+   * The cursor after the last one.
+   *
+   * @generated from field: string cursor = 2;
+   */
+  cursor?: string;
+
+  /**
+   * There may be others at once behind the cursor.
+   *
+   * @generated from field: bool more = 3;
+   */
+  more?: boolean;
+};
+
+/**
+ * Describes the message yba.records.v1.MergesResponse.
+ * Use `create(MergesResponseSchema)` to create a new message.
+ */
+export const MergesResponseSchema: GenMessage<MergesResponse, {jsonType: MergesResponseJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 19);
+
+/**
+ * MergedPatient tells how a Patient that was merged once stands now.
+ *
+ * @generated from message yba.records.v1.MergedPatient
+ */
+export type MergedPatient = Message<"yba.records.v1.MergedPatient"> & {
+  /**
+   * The Patient's id.
+   *
+   * @generated from field: string patient = 1;
+   */
+  patient: string;
+
+  /**
+   * The id of the Patient that it is merged into; empty when that was undone.
+   *
+   * @generated from field: string into = 2;
+   */
+  into: string;
+};
+
+/**
+ * MergedPatient tells how a Patient that was merged once stands now.
+ *
+ * @generated from message yba.records.v1.MergedPatient
+ */
+export type MergedPatientJson = {
+  /**
+   * The Patient's id.
+   *
+   * @generated from field: string patient = 1;
+   */
+  patient?: string;
+
+  /**
+   * The id of the Patient that it is merged into; empty when that was undone.
+   *
+   * @generated from field: string into = 2;
+   */
+  into?: string;
+};
+
+/**
+ * Describes the message yba.records.v1.MergedPatient.
+ * Use `create(MergedPatientSchema)` to create a new message.
+ */
+export const MergedPatientSchema: GenMessage<MergedPatient, {jsonType: MergedPatientJson}> = /*@__PURE__*/
+  messageDesc(file_yba_records_v1_records, 20);
+
+/**
  * Change is one row of the log.
  *
  * @generated from message yba.records.v1.Change
@@ -1351,7 +1514,7 @@ export type ChangeJson = {
  * Use `create(ChangeSchema)` to create a new message.
  */
 export const ChangeSchema: GenMessage<Change, {jsonType: ChangeJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 18);
+  messageDesc(file_yba_records_v1_records, 21);
 
 /**
  * @generated from message yba.records.v1.IndexingRequest
@@ -1370,7 +1533,7 @@ export type IndexingRequestJson = {
  * Use `create(IndexingRequestSchema)` to create a new message.
  */
 export const IndexingRequestSchema: GenMessage<IndexingRequest, {jsonType: IndexingRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 19);
+  messageDesc(file_yba_records_v1_records, 22);
 
 /**
  * @generated from message yba.records.v1.IndexingResponse
@@ -1401,7 +1564,7 @@ export type IndexingResponseJson = {
  * Use `create(IndexingResponseSchema)` to create a new message.
  */
 export const IndexingResponseSchema: GenMessage<IndexingResponse, {jsonType: IndexingResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 20);
+  messageDesc(file_yba_records_v1_records, 23);
 
 /**
  * @generated from message yba.records.v1.IndexingResponse.Progress
@@ -1452,7 +1615,7 @@ export type IndexingResponse_ProgressJson = {
  * Use `create(IndexingResponse_ProgressSchema)` to create a new message.
  */
 export const IndexingResponse_ProgressSchema: GenMessage<IndexingResponse_Progress, {jsonType: IndexingResponse_ProgressJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 20, 0);
+  messageDesc(file_yba_records_v1_records, 23, 0);
 
 /**
  * @generated from message yba.records.v1.SubscriptionStatusRequest
@@ -1497,7 +1660,7 @@ export type SubscriptionStatusRequestJson = {
  * Use `create(SubscriptionStatusRequestSchema)` to create a new message.
  */
 export const SubscriptionStatusRequestSchema: GenMessage<SubscriptionStatusRequest, {jsonType: SubscriptionStatusRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 21);
+  messageDesc(file_yba_records_v1_records, 24);
 
 /**
  * @generated from message yba.records.v1.SubscriptionEventsRequest
@@ -1538,7 +1701,7 @@ export type SubscriptionEventsRequestJson = {
  * Use `create(SubscriptionEventsRequestSchema)` to create a new message.
  */
 export const SubscriptionEventsRequestSchema: GenMessage<SubscriptionEventsRequest, {jsonType: SubscriptionEventsRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 22);
+  messageDesc(file_yba_records_v1_records, 25);
 
 /**
  * @generated from message yba.records.v1.SubscriptionTokenRequest
@@ -1565,7 +1728,7 @@ export type SubscriptionTokenRequestJson = {
  * Use `create(SubscriptionTokenRequestSchema)` to create a new message.
  */
 export const SubscriptionTokenRequestSchema: GenMessage<SubscriptionTokenRequest, {jsonType: SubscriptionTokenRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 23);
+  messageDesc(file_yba_records_v1_records, 26);
 
 /**
  * @generated from message yba.records.v1.SubscriptionSecretRequest
@@ -1592,7 +1755,7 @@ export type SubscriptionSecretRequestJson = {
  * Use `create(SubscriptionSecretRequestSchema)` to create a new message.
  */
 export const SubscriptionSecretRequestSchema: GenMessage<SubscriptionSecretRequest, {jsonType: SubscriptionSecretRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 24);
+  messageDesc(file_yba_records_v1_records, 27);
 
 /**
  * @generated from message yba.records.v1.SubscriptionDeadLettersRequest
@@ -1619,7 +1782,7 @@ export type SubscriptionDeadLettersRequestJson = {
  * Use `create(SubscriptionDeadLettersRequestSchema)` to create a new message.
  */
 export const SubscriptionDeadLettersRequestSchema: GenMessage<SubscriptionDeadLettersRequest, {jsonType: SubscriptionDeadLettersRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 25);
+  messageDesc(file_yba_records_v1_records, 28);
 
 /**
  * @generated from message yba.records.v1.SubscriptionResendRequest
@@ -1660,7 +1823,7 @@ export type SubscriptionResendRequestJson = {
  * Use `create(SubscriptionResendRequestSchema)` to create a new message.
  */
 export const SubscriptionResendRequestSchema: GenMessage<SubscriptionResendRequest, {jsonType: SubscriptionResendRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 26);
+  messageDesc(file_yba_records_v1_records, 29);
 
 /**
  * @generated from message yba.records.v1.SubscriptionQueuesRequest
@@ -1705,7 +1868,7 @@ export type SubscriptionQueuesRequestJson = {
  * Use `create(SubscriptionQueuesRequestSchema)` to create a new message.
  */
 export const SubscriptionQueuesRequestSchema: GenMessage<SubscriptionQueuesRequest, {jsonType: SubscriptionQueuesRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 27);
+  messageDesc(file_yba_records_v1_records, 30);
 
 /**
  * @generated from message yba.records.v1.SubscriptionQueuesResponse
@@ -1736,7 +1899,7 @@ export type SubscriptionQueuesResponseJson = {
  * Use `create(SubscriptionQueuesResponseSchema)` to create a new message.
  */
 export const SubscriptionQueuesResponseSchema: GenMessage<SubscriptionQueuesResponse, {jsonType: SubscriptionQueuesResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 28);
+  messageDesc(file_yba_records_v1_records, 31);
 
 /**
  * @generated from message yba.records.v1.SubscriptionQueue
@@ -1887,7 +2050,7 @@ export type SubscriptionQueueJson = {
  * Use `create(SubscriptionQueueSchema)` to create a new message.
  */
 export const SubscriptionQueueSchema: GenMessage<SubscriptionQueue, {jsonType: SubscriptionQueueJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 29);
+  messageDesc(file_yba_records_v1_records, 32);
 
 /**
  * @generated from message yba.records.v1.DeadLetter
@@ -1924,7 +2087,7 @@ export type DeadLetterJson = {
  * Use `create(DeadLetterSchema)` to create a new message.
  */
 export const DeadLetterSchema: GenMessage<DeadLetter, {jsonType: DeadLetterJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 30);
+  messageDesc(file_yba_records_v1_records, 33);
 
 /**
  * @generated from message yba.records.v1.SubscriptionReviveRequest
@@ -1975,7 +2138,7 @@ export type SubscriptionReviveRequestJson = {
  * Use `create(SubscriptionReviveRequestSchema)` to create a new message.
  */
 export const SubscriptionReviveRequestSchema: GenMessage<SubscriptionReviveRequest, {jsonType: SubscriptionReviveRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 31);
+  messageDesc(file_yba_records_v1_records, 34);
 
 /**
  * @generated from message yba.records.v1.SubscriptionReviveResponse
@@ -2016,7 +2179,7 @@ export type SubscriptionReviveResponseJson = {
  * Use `create(SubscriptionReviveResponseSchema)` to create a new message.
  */
 export const SubscriptionReviveResponseSchema: GenMessage<SubscriptionReviveResponse, {jsonType: SubscriptionReviveResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 32);
+  messageDesc(file_yba_records_v1_records, 35);
 
 /**
  * @generated from message yba.records.v1.ExportRequest
@@ -2103,7 +2266,7 @@ export type ExportRequestJson = {
  * Use `create(ExportRequestSchema)` to create a new message.
  */
 export const ExportRequestSchema: GenMessage<ExportRequest, {jsonType: ExportRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 33);
+  messageDesc(file_yba_records_v1_records, 36);
 
 /**
  * @generated from message yba.records.v1.ExportResponse
@@ -2144,7 +2307,7 @@ export type ExportResponseJson = {
  * Use `create(ExportResponseSchema)` to create a new message.
  */
 export const ExportResponseSchema: GenMessage<ExportResponse, {jsonType: ExportResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 34);
+  messageDesc(file_yba_records_v1_records, 37);
 
 /**
  * @generated from message yba.records.v1.ExportStatusRequest
@@ -2171,7 +2334,7 @@ export type ExportStatusRequestJson = {
  * Use `create(ExportStatusRequestSchema)` to create a new message.
  */
 export const ExportStatusRequestSchema: GenMessage<ExportStatusRequest, {jsonType: ExportStatusRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 35);
+  messageDesc(file_yba_records_v1_records, 38);
 
 /**
  * @generated from message yba.records.v1.ExportStatusResponse
@@ -2240,7 +2403,7 @@ export type ExportStatusResponseJson = {
  * Use `create(ExportStatusResponseSchema)` to create a new message.
  */
 export const ExportStatusResponseSchema: GenMessage<ExportStatusResponse, {jsonType: ExportStatusResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 36);
+  messageDesc(file_yba_records_v1_records, 39);
 
 /**
  * @generated from message yba.records.v1.ExportFileRequest
@@ -2309,7 +2472,7 @@ export type ExportFileRequestJson = {
  * Use `create(ExportFileRequestSchema)` to create a new message.
  */
 export const ExportFileRequestSchema: GenMessage<ExportFileRequest, {jsonType: ExportFileRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 37);
+  messageDesc(file_yba_records_v1_records, 40);
 
 /**
  * @generated from message yba.records.v1.ExportFileResponse
@@ -2354,7 +2517,7 @@ export type ExportFileResponseJson = {
  * Use `create(ExportFileResponseSchema)` to create a new message.
  */
 export const ExportFileResponseSchema: GenMessage<ExportFileResponse, {jsonType: ExportFileResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 38);
+  messageDesc(file_yba_records_v1_records, 41);
 
 /**
  * @generated from message yba.records.v1.ExportCancelRequest
@@ -2381,7 +2544,7 @@ export type ExportCancelRequestJson = {
  * Use `create(ExportCancelRequestSchema)` to create a new message.
  */
 export const ExportCancelRequestSchema: GenMessage<ExportCancelRequest, {jsonType: ExportCancelRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 39);
+  messageDesc(file_yba_records_v1_records, 42);
 
 /**
  * @generated from message yba.records.v1.ExportCancelResponse
@@ -2400,7 +2563,7 @@ export type ExportCancelResponseJson = {
  * Use `create(ExportCancelResponseSchema)` to create a new message.
  */
 export const ExportCancelResponseSchema: GenMessage<ExportCancelResponse, {jsonType: ExportCancelResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 40);
+  messageDesc(file_yba_records_v1_records, 43);
 
 /**
  * @generated from message yba.records.v1.ImportRequest
@@ -2445,7 +2608,7 @@ export type ImportRequestJson = {
  * Use `create(ImportRequestSchema)` to create a new message.
  */
 export const ImportRequestSchema: GenMessage<ImportRequest, {jsonType: ImportRequestJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 41);
+  messageDesc(file_yba_records_v1_records, 44);
 
 /**
  * ImportResponse counts what became of the lines. Each line is stored by
@@ -2522,7 +2685,7 @@ export type ImportResponseJson = {
  * Use `create(ImportResponseSchema)` to create a new message.
  */
 export const ImportResponseSchema: GenMessage<ImportResponse, {jsonType: ImportResponseJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 42);
+  messageDesc(file_yba_records_v1_records, 45);
 
 /**
  * @generated from message yba.records.v1.ImportError
@@ -2587,7 +2750,7 @@ export type ImportErrorJson = {
  * Use `create(ImportErrorSchema)` to create a new message.
  */
 export const ImportErrorSchema: GenMessage<ImportError, {jsonType: ImportErrorJson}> = /*@__PURE__*/
-  messageDesc(file_yba_records_v1_records, 43);
+  messageDesc(file_yba_records_v1_records, 46);
 
 /**
  * Records is the FHIR R4 system of record. Other services read and write
@@ -2826,6 +2989,17 @@ export const Records: GenService<{
     methodKind: "unary";
     input: typeof ChangesRequestSchema;
     output: typeof ChangesResponseSchema;
+  },
+  /**
+   * Merges tells, after a cursor, which Patients were merged into others and
+   * whose merge was undone. Only services may call it: access follows it.
+   *
+   * @generated from rpc yba.records.v1.Records.Merges
+   */
+  merges: {
+    methodKind: "unary";
+    input: typeof MergesRequestSchema;
+    output: typeof MergesResponseSchema;
   },
   /**
    * Indexing tells which types' search parameters are being indexed again, and

@@ -135,7 +135,11 @@ func Indexable(defs *fhir.Definitions) []Indexed {
 			if len(p.Paths)+len(p.Composites) == 0 || p.Type == "special" || code == "_id" || code == "_lastUpdated" {
 				continue
 			}
-			sum := sha256.Sum256([]byte(extraction + "\x00" + p.Definition))
+			version := extraction + "\x00" + p.Definition
+			if finds(p) {
+				version += "\x00" + contacts
+			}
+			sum := sha256.Sum256([]byte(version))
 			digest := hex.EncodeToString(sum[:8])
 			out = append(out, Indexed{typ, code, digest})
 			for _, m := range derived(p) {

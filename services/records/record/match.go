@@ -141,7 +141,7 @@ func (f *Filter) holds(row any) bool {
 		case Ref:
 			ok = r.Target == v.Ref.Target && (v.Ref.Type < 0 || r.Type == v.Ref.Type)
 		case URI:
-			ok = r.URI == v.Text
+			ok = r.URI == v.Text || f.Versions(v) && strings.HasPrefix(r.URI, v.Text+"|")
 		case Quantity:
 			ok = v.quantity(r)
 		}
@@ -155,7 +155,7 @@ func (f *Filter) holds(row any) bool {
 func (v *Value) text(modifier string, r String) bool {
 	switch modifier {
 	case "exact":
-		return r.Exact == v.Text
+		return slices.Contains(v.Exact, r.Exact)
 	case "contains":
 		return strings.Contains(r.Folded, v.Text)
 	}

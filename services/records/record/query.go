@@ -95,6 +95,9 @@ type Filter struct {
 type Value struct {
 	Prefix string
 	Text   string
+	// Exact, of a text's :exact, are the forms in which Unicode writes it; Text
+	// is then what rows of it are folded to.
+	Exact []string
 	// Token: HasSystem tells "|code" (no system) from "code" (any system).
 	System    string
 	HasSystem bool

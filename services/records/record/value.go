@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/ucum"
@@ -110,14 +112,19 @@ func (x *Indexer) simple(f *Filter, typ, s string) (Value, error) {
 	v := Value{Text: unescapeValue(s)}
 	switch typ {
 	case "token":
-		return tokenValue(f.Modifier, s)
+		v, err := tokenValue(f.Modifier, s)
+		switch {
+		case err == nil && v.System != "" && f.Param.Code == "_id":
+			return v, fault.New(fault.Invalid, "an id has no system", nil)
+		case v.Code != "" && finds(f.Param):
+			v.Code = Clip(contact(v.Code))
+		}
+		return v, err
 	case "string":
 		if f.Modifier == "exact" {
-			v.Text = clip(v.Text, longestText)
-		} else {
-			v.Text = cut(fold(v.Text), longestText)
+			v.Exact = forms(v.Text)
 		}
-		if v.Text == "" {
+		if v.Text = cut(fold(v.Text), longestText); v.Text == "" {
 			return v, fault.New(fault.Invalid, "a text is expected", nil)
 		}
 	case "date":
@@ -134,6 +141,18 @@ func (x *Indexer) simple(f *Filter, typ, s string) (Value, error) {
 		return v, fault.Newf(fault.Invalid, "parameters of type %s are not supported", f.Param.Type)
 	}
 	return v, nil
+}
+
+// forms returns the text as it was sent, composed and decomposed: browsers and
+// files write the same Vietnamese letters either way.
+func forms(s string) []string {
+	list := []string{clip(s, longestText)}
+	for _, form := range []norm.Form{norm.NFC, norm.NFD} {
+		if !form.IsNormalString(s) {
+			list = append(list, clip(form.String(s), longestText))
+		}
+	}
+	return list
 }
 
 func tokenValue(modifier, s string) (Value, error) {

@@ -73,7 +73,7 @@ func token(r *Rows, p *param, typ string, v fhir.Value) {
 			}
 		}
 	case "ContactPoint":
-		r.token(p.number, "", v.Get("value").Str())
+		r.token(p.number, "", contact(v.Get("value").Str()))
 	default:
 		r.token(p.number, "", v.Text())
 	}

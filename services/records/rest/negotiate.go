@@ -34,10 +34,13 @@ func (f *Face) negotiated(next http.Handler) http.Handler {
 				return
 			}
 		}
+		// Semicolons, as in _format=application/fhir+json;fhirVersion=4.0, part
+		// nothing in a query, but net/url refuses them.
+		query := strings.ReplaceAll(r.URL.RawQuery, ";", "%3B")
 		asked := strings.Join(r.Header.Values("Accept"), ",")
 		// _format overrides Accept for clients that cannot set headers.
-		if strings.Contains(r.URL.RawQuery, "_format=") {
-			asked = format(r.URL.RawQuery)
+		if strings.Contains(query, "_format=") {
+			asked = format(query)
 		}
 		if !acceptable(asked) {
 			refuse(r.Context(), w, http.StatusNotAcceptable, "only application/fhir+json of FHIR 4.0 is spoken here")
@@ -52,7 +55,7 @@ func (f *Face) negotiated(next http.Handler) http.Handler {
 				return
 			}
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, asking(r, query))
 	})
 }
 
@@ -67,6 +70,18 @@ func format(query string) string {
 		}
 	}
 	return ""
+}
+
+// asking returns the request with another query, as http.StripPrefix does with
+// another path.
+func asking(r *http.Request, query string) *http.Request {
+	if query == r.URL.RawQuery {
+		return r
+	}
+	other, u := new(http.Request), *r.URL
+	*other, u.RawQuery = *r, query
+	other.URL = &u
+	return other
 }
 
 // acceptable reports whether a list of media ranges allows an answer in JSON

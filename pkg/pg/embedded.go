@@ -83,7 +83,7 @@ func StartEmbedded(ctx context.Context, o EmbeddedOptions) (*Embedded, error) {
 	if err != nil {
 		return nil, err
 	}
-	go e.watch(p) // ends with Stop, or when the server cannot be started again
+	go e.watch(p) //nolint:contextcheck // it ends with Stop, or when the server cannot be started again
 	return e, nil
 }
 

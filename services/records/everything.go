@@ -102,9 +102,9 @@ func (r *Records) Everything(ctx context.Context, req *recordsv1.EverythingReque
 	if err != nil {
 		return nil, err
 	}
-	id, err := r.real(ctx, "Patient", req.GetPatient())
-	if err != nil {
-		return nil, caller.Hidden(ctx, err)
+	id := req.GetPatient()
+	if err := byID(ctx, id); err != nil {
+		return nil, err
 	}
 	x, err := r.store.Read(ctx, nil, r.defs.Number("Patient"), id, reach)
 	if err != nil {

@@ -99,7 +99,7 @@ func TestTheMatcherFindsWhatTheSearchFinds(t *testing.T) {
 	if found < 60 {
 		t.Errorf("the queries find %d resources only, and prove little", found)
 	}
-	for _, query := range []string{"_sort=date", "_count=3", "_total=accurate", "_include=Observation:subject", "_summary=count"} {
+	for _, query := range []string{"_sort=date", "_count=3", "_count=20", "_total=accurate", "_include=Observation:subject", "_summary=count"} {
 		q, err := x.ParseQuery("Observation", query, false)
 		if err == nil {
 			err = q.Matchable()

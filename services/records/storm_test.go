@@ -108,8 +108,10 @@ func TestWhatIsWrittenDuringAMergeIsNotLost(t *testing.T) {
 			}, func() {
 				for n := range 5 { // who writes this does not look whose it is by now
 					value := fmt.Sprintf("%d.%d", 90+i, n)
-					err := second(r.Patch(ctx, &recordsv1.PatchRequest{Type: "Observation", Id: d.moved[i], ContentType: jsonPatch,
-						Body: []byte(`[{"op":"replace","path":"/valueQuantity/value","value":` + value + `}]`)}))
+					err := second(r.Patch(ctx, &recordsv1.PatchRequest{
+						Type: "Observation", Id: d.moved[i], ContentType: jsonPatch,
+						Body: []byte(`[{"op":"replace","path":"/valueQuantity/value","value":` + value + `}]`),
+					}))
 					wrote(d.moved[i], value, err)
 				}
 			})

@@ -467,6 +467,8 @@ func TestTerminologyOverHTTP(t *testing.T) {
 		holds              string
 	}{
 		{"GET", "/ValueSet/$expand?" + gender, "", 200, `"code":"female"`},
+		{"GET", "/ValueSet/$expand?" + gender + "&displayLanguage=en-US,vi;q=0.5", "", 200, `"code":"female"`},
+		{"GET", "/ValueSet/" + set.GetId() + "/$meta?_format=application/fhir%2Bjson;fhirVersion=4.0", "", 200, "valueMeta"},
 		{"GET", "/ValueSet/" + set.GetId() + "/$expand", "", 200, `"total":1,`},
 		{"POST", "/ValueSet/$expand", `{"resourceType":"Parameters","parameter":[{"name":"url","valueUri":"http://hl7.org/fhir/ValueSet/administrative-gender"}]}`, 200, `"code":"female"`},
 		{"POST", "/ValueSet/$expand", composed(`{"include":[{"system":"http://hl7.org/fhir/administrative-gender"}]}`), 200, `"url":"http://test/set"`},

@@ -194,7 +194,7 @@ func (h *hearer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.failed = append(h.failed, fmt.Errorf("event %d came after %d", e.number, h.last))
 		}
 		h.last = max(h.last, e.number)
-		if h.at[e.value] == (time.Time{}) {
+		if h.at[e.value].IsZero() {
 			h.at[e.value] = time.Now()
 		}
 	}

@@ -135,7 +135,7 @@ func TestSearchesAreRightOrRefusedWhileTheIndexIsMadeAgain(t *testing.T) {
 	deadline := time.Now().Add(5 * time.Minute)
 	for check(); ; check() {
 		done, ok := progress(t, send, administrator)
-		if ok && len(done) == 0 {
+		if ok && len(done) == 0 && check() { // each process learns of it a moment later
 			break
 		}
 		for typ, n := range done {
@@ -157,9 +157,6 @@ func TestSearchesAreRightOrRefusedWhileTheIndexIsMadeAgain(t *testing.T) {
 	}
 	cancel()
 	writers.Wait()
-	if !check() {
-		t.Error("searches are still refused")
-	}
 	if kills < 3 || refused == 0 || right == 0 {
 		t.Errorf("%d kills, %d answers refused, %d right: nothing was tried", kills, refused, right)
 	}

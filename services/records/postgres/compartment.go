@@ -25,7 +25,7 @@ func (s *Store) Referring(ctx context.Context, params []int16, targets []record.
 		FROM unnest(` + q.arg(types.arg()) + `::smallint[], ` + q.arg(ids.arg()) + `::text[]) AS n(type, id)
 		JOIN records.refs t ON t.param = ANY(` + q.arg(numbers.arg()) + `::smallint[]) AND t.target = n.id AND t.type = n.type
 		WHERE ` + q.reach("t.patient", r) + ` ORDER BY t.key LIMIT ` + q.arg(limit) + `) f
-		JOIN records.current c ON c.patient = f.patient AND c.key = f.key`)
+		JOIN records.current c ON c.patient = f.patient AND c.key = f.key ORDER BY f.key`)
 	list, _, err := s.current(ctx, nil, reading{bounded: true}, q)
 	return list, err
 }

@@ -55,7 +55,7 @@ func (b *search) value(ctx context.Context, f record.Filter, v record.Value, t s
 		}
 		return b.begins(t+".folded", v.Text), nil
 	case "date":
-		return b.dates(t+".low", t+".high", v), nil
+		return b.dated(t, v), nil
 	case "reference":
 		return b.refers(f, v, t), nil
 	case "uri":

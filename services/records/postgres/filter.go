@@ -24,20 +24,17 @@ func (b *search) holds(ctx context.Context, f record.Filter, a string) (string, 
 		for _, v := range f.Values {
 			ids.text(v.Code)
 		}
-		not := ""
+		found := in(a, "SELECT d.patient, d.key FROM records.directory d WHERE d.type = "+b.types(f)+" AND d.id = ANY("+b.arg(ids.arg())+"::text[])")
 		if f.Modifier == "not" {
-			not = "NOT "
+			return "NOT " + found, nil
 		}
-		return not + a + ".key = ANY(ARRAY(SELECT d.key FROM records.directory d WHERE d.type = " + b.types(f) +
-			" AND d.id = ANY(" + b.arg(ids.arg()) + "::text[])))", nil
+		return found, nil
 	case f.Param.Code == "_lastUpdated":
-		u := b.alias()
-		var or []string
-		for _, v := range f.Values {
-			// A version is written at a point in time.
-			or = append(or, b.dates(u+".updated", u+".updated + 1", v))
+		if a == "f" && b.from == "records.current f" {
+			return b.updated(f, a), nil
 		}
-		return "EXISTS (SELECT FROM records.current " + u + " WHERE " + same(u, a) + " AND (" + strings.Join(or, " OR ") + "))", nil
+		u := b.alias()
+		return "EXISTS (SELECT FROM records.current " + u + " WHERE " + same(u, a) + " AND " + b.updated(f, u) + ")", nil
 	}
 	if f.Modifier == "missing" {
 		return b.missing(f, a), nil
@@ -50,15 +47,43 @@ func (b *search) holds(ctx context.Context, f record.Filter, a string) (string, 
 	}
 	t := b.alias()
 	cond, err := b.condition(ctx, f, t)
-	return not + hasRow(f.Rows(), a, t, cond), err
+	return not + b.hasRow(f.Rows(), a, t, cond), err
 }
 
-// hasRow is the condition that the resource of row a has an index row t.
-func hasRow(rows, a, t, cond string) string {
+// updated is the condition on the row u of current that its version was
+// written then, which is a point in time.
+func (b *search) updated(f record.Filter, u string) string {
+	var or []string
+	for _, v := range f.Values {
+		switch v.Prefix {
+		case "gt", "sa":
+			or = append(or, u+".updated >= "+b.arg(v.High))
+		case "ge":
+			or = append(or, u+".updated >= "+b.arg(v.Low))
+		case "lt", "eb":
+			or = append(or, u+".updated < "+b.arg(v.Low))
+		case "le":
+			or = append(or, u+".updated < "+b.arg(v.High))
+		case "ne":
+			or = append(or, "("+u+".updated < "+b.arg(v.Low)+" OR "+u+".updated >= "+b.arg(v.High)+")")
+		default:
+			or = append(or, "("+u+".updated >= "+b.arg(v.Low)+" AND "+u+".updated < "+b.arg(v.High)+")")
+		}
+	}
+	return "(" + strings.Join(or, " OR ") + ")"
+}
+
+// hasRow is the condition that the resource of row a has an index row t. Where
+// the resource was reached from one that is known, OFFSET keeps PostgreSQL from
+// beginning again with the rows for each.
+func (b *search) hasRow(rows, a, t, cond string) string {
 	// Tokens, references and composites repeat the resource's date, which
 	// makes the index key complete.
 	if a == "f" && (rows == "token" || rows == "reference" || rows == "composite") {
 		cond += " AND " + t + ".at = f.at"
+	}
+	if b.forward && a != "f" {
+		cond += " OFFSET 0"
 	}
 	return "EXISTS (SELECT FROM records." + tableOf[rows] + " " + t + " WHERE " + same(t, a) + " AND " + cond + ")"
 }
@@ -69,7 +94,7 @@ func (b *search) missing(f record.Filter, a string) string {
 	var or []string
 	for _, x := range append([]record.Filter{f}, f.Besides...) {
 		t := b.alias()
-		or = append(or, hasRow(x.Rows(), a, t, b.params(x, t)+b.narrowed(x, t)))
+		or = append(or, b.hasRow(x.Rows(), a, t, b.params(x, t)+b.narrowed(x, t)))
 	}
 	has := "(" + strings.Join(or, " OR ") + ")"
 	if f.Values[0].Text == "true" {

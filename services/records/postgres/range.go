@@ -2,10 +2,12 @@ package postgres
 
 import (
 	"context"
+	"math"
 	"strconv"
 	"strings"
 
 	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/services/records/record"
 )
 
@@ -35,43 +37,97 @@ func (b *search) dates(low, high string, v record.Value) string {
 	return "(" + low + " >= " + from() + " AND " + high + " <= " + to() + ")"
 }
 
-// own bounds the resource's own date by a filter on the parameter that it is
-// from, so that a list in its order begins and ends in the index where the
-// filter does. The date is one end of the only range: its beginning, or its end
-// where the beginning is unknown. It therefore lies within what the range has
-// to lie in.
-func (b *search) own(f record.Filter, newest bool) string {
+// dated compares the range of a row t of dates. It adds what follows from a
+// range's end not being before its beginning, and from few ranges being longer
+// than a day (dates_long): with one end alone an index would be read from
+// there to its end, however few rows match.
+func (b *search) dated(t string, v record.Value) string {
+	low, high := t+".low", t+".high"
+	c := b.dates(low, high, v)
+	if b.forward { // the resource is known
+		return c
+	}
+	long := func(end int64) string {
+		return high + " - " + low + " > " + strconv.Itoa(day) + " AND " + high + " > " + b.arg(end) + "::bigint"
+	}
+	switch v.Prefix {
+	case "eq", "le":
+		return "(" + c + " AND " + low + " <= " + b.arg(v.High) + "::bigint)"
+	case "eb":
+		return "(" + c + " AND " + low + " <= " + b.arg(v.Low) + "::bigint)"
+	case "ge":
+		return "(" + low + " >= " + b.arg(min(v.Low, v.High-day)) + "::bigint AND " + c + " OR " + long(v.High) + ")"
+	case "gt":
+		return "(" + low + " >= " + b.arg(v.High-day) + "::bigint AND " + c + " OR " + long(v.High) + ")"
+	case "ap":
+		return "(" + low + " >= " + b.arg(v.Low-day) + "::bigint AND " + c + " OR " + long(v.Low) + " AND " + c + ")"
+	}
+	return c
+}
+
+// own returns the condition of a filter on the parameter that the resource's
+// own date is from: the range of that date, so that a list in its order begins
+// and ends in the index where the filter does, and what must hold besides; ""
+// for other filters. The date is one end of the only range: its beginning, or
+// its end where the beginning is unknown. It therefore lies within what the
+// range has to lie in, and where it says by itself that the filter holds, the
+// range is not looked at. OFFSET keeps PostgreSQL from beginning with the
+// ranges.
+func (b *search) own(f record.Filter) (within, holds string) {
 	p := f.Param
-	if !direct(f) || p.Type != "date" || f.Modifier != "" || !p.Single || len(f.Values) != 1 || len(f.Also) > 0 || b.q.Type == "" || p.Code != b.x.Main(b.q.Type) {
-		return ""
+	if b.forward || !direct(f) || p.Type != "date" || f.Modifier != "" || !p.Single || len(f.Values) != 1 || len(f.Also) > 0 || b.q.Type == "" || p.Code != b.x.Main(b.q.Type) {
+		return "", ""
 	}
 	v := f.Values[0]
+	from := func(at string) string { return "f.at >= " + at }
+	to := func(at string) string { return "f.at > " + strconv.Itoa(record.Undated) + " AND f.at <= " + at }
+	var sure string
 	switch v.Prefix {
 	case "eq":
-		return "f.at >= " + b.arg(v.Low) + "::bigint AND f.at <= " + b.arg(v.High) + "::bigint"
+		within = from(b.arg(v.Low)) + " AND " + to(b.arg(v.High))
 	case "sa":
-		return "f.at >= " + b.arg(v.High) + "::bigint"
+		within = from(b.arg(v.High))
 	case "eb":
-		return "f.at <= " + b.arg(v.Low) + "::bigint"
+		within = to(b.arg(v.Low))
 	case "ge", "gt":
-		if newest {
-			return "f.at >= " + b.since(f, v)
-		}
+		within, sure = from(b.since(f, min(v.Low, v.High-day), v.High)), "f.at > "+b.arg(v.High)
+	case "le":
+		within, sure = to(b.until(f, v.High)), "f.at < "+b.arg(v.Low)
+	case "lt":
+		within, sure = to(b.until(f, v.Low)), "f.at < "+b.arg(v.Low)
+	case "ap":
+		within = from(b.since(f, v.Low-day, v.Low)) + " AND " + to(b.until(f, v.High))
+	default:
+		return "", ""
 	}
-	return ""
+	t := b.alias()
+	holds = "EXISTS (SELECT FROM records.dates " + t + " WHERE " + same(t, "f") + " AND " + b.params(f, t) + " AND " + b.dates(t+".low", t+".high", v) + " OFFSET 0)"
+	if sure != "" {
+		holds = "(" + sure + " OR " + holds + ")"
+	}
+	return within, holds
 }
 
 // day is the length from which dates_long has a range, in microseconds.
 const day = 86_400_000_000
 
-// since is the own date that the oldest match of ge or gt may have. A range of
-// at most a day that reaches beyond the end of the search's begins at most a
-// day before that. Longer ones are few, and found by their end: the first of
-// them to begin is it, or nothing is bounded where they are more than few.
-func (b *search) since(f record.Filter, v record.Value) string {
+// since is the own date that the oldest match of a list may have whose ranges
+// reach beyond end: those of at most a day begin at short or later. Longer ones
+// are few, and found by their end: the first of them to begin is it, or nothing
+// is bounded where they are more than few.
+func (b *search) since(f record.Filter, short, end int64) string {
 	return "(SELECT CASE WHEN count(*) > " + strconv.Itoa(few) + " THEN " + strconv.Itoa(record.Undated) +
-		" ELSE least(" + b.arg(min(v.Low, v.High-day)) + "::bigint, min(l.low)) END FROM (SELECT d.low FROM records.dates d WHERE d.param = " + b.arg(f.Number) +
-		" AND d.high - d.low > " + strconv.Itoa(day) + " AND d.high > " + b.arg(v.High) + "::bigint LIMIT " + strconv.Itoa(few+1) + ") l)"
+		" ELSE least(" + b.arg(short) + "::bigint, min(l.low)) END FROM (SELECT d.low FROM records.dates d WHERE d.param = " + b.arg(f.Number) +
+		" AND d.high - d.low > " + strconv.Itoa(day) + " AND d.high > " + b.arg(end) + "::bigint LIMIT " + strconv.Itoa(few+1) + ") l)"
+}
+
+// until is the own date that the newest match of a list may have whose ranges
+// begin before end: that itself, or the latest end of those whose beginning is
+// unknown, which are few, or nothing is bounded.
+func (b *search) until(f record.Filter, end int64) string {
+	return "(SELECT CASE WHEN count(*) > " + strconv.Itoa(few) + " THEN " + strconv.Itoa(math.MaxInt64) +
+		" ELSE greatest(" + b.arg(end) + "::bigint, max(l.high)) END FROM (SELECT d.high FROM records.dates d WHERE d.param = " + b.arg(f.Number) +
+		" AND d.low <= " + b.arg(fhir.FarPast.UnixMicro()) + "::bigint LIMIT " + strconv.Itoa(few+1) + ") l)"
 }
 
 // number compares a column with a number of a search

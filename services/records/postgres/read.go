@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -187,56 +186,6 @@ func (s *Store) version(ctx context.Context, typ int16, id string, version int64
 	return &list[0], nil
 }
 
-// HistoryQuery asks for versions, newest first.
-type HistoryQuery struct {
-	Type  int16  // 0: of all types
-	ID    string // "": of all resources of the type
-	Since int64  // microseconds; only versions written at or after it
-	// During, if not nil, are the ends of a half-open range of time: only
-	// versions that were current at some point of it.
-	During *[2]int64
-	// Before continues after the page that ended with this sequence number.
-	Before int64
-	Limit  int
-	// Lean leaves out the values that are kept apart.
-	Lean bool
-}
-
-// History returns versions, newest first; more tells that there are others.
-func (s *Store) History(ctx context.Context, h HistoryQuery, r record.Reach) (list []record.Stored, more bool, err error) {
-	q := &sqlText{}
-	q.WriteString(`SELECT ` + versionColumns + ` FROM records.versions v JOIN records.directory d ON d.type = v.type AND d.id = v.id WHERE ` +
-		q.reach("v.patient", r) + ` AND ` + q.reach("d.patient", r))
-	if h.Type != 0 {
-		q.WriteString(` AND v.type = ` + q.arg(h.Type))
-	}
-	if h.Since > 0 {
-		q.WriteString(` AND v.at >= ` + q.arg(h.Since))
-	}
-	if h.During != nil {
-		q.WriteString(` AND v.at < ` + q.arg(h.During[1]) + ` AND NOT EXISTS (SELECT FROM records.versions n
-			WHERE n.key = v.key AND n.version = v.version + 1 AND n.at <= ` + q.arg(h.During[0]) + `)`)
-	}
-	if h.ID != "" {
-		q.WriteString(` AND v.key = (SELECT key FROM records.directory WHERE type = ` + q.arg(h.Type) + ` AND id = ` + q.arg(h.ID) + `)`)
-		if h.Before > 0 {
-			q.WriteString(` AND v.version < ` + q.arg(h.Before))
-		}
-		q.WriteString(` ORDER BY v.version DESC`)
-	} else {
-		if h.Before > 0 {
-			q.WriteString(` AND v.seq < ` + q.arg(h.Before))
-		}
-		q.WriteString(` ORDER BY v.seq DESC`)
-	}
-	q.WriteString(` LIMIT ` + q.arg(h.Limit+1))
-	list, more, err = s.versions(ctx, q, h.Lean)
-	if len(list) > h.Limit {
-		list, more = list[:h.Limit], true
-	}
-	return list, more, err
-}
-
 // ReadMany returns the current resources of the given types and ids that are
 // within reach, in no order.
 func (s *Store) ReadMany(ctx context.Context, tx *sql.Tx, refs []record.Ref, r record.Reach) ([]record.Stored, error) {
@@ -314,9 +263,4 @@ func (s *Store) current(ctx context.Context, tx *sql.Tx, how reading, q *sqlText
 		}
 	}
 	return list, cut, s.name(ctx, s.on(tx), list)
-}
-
-// IsNotFound reports whether nothing was found.
-func IsNotFound(err error) bool {
-	return errors.Is(err, sql.ErrNoRows) || fault.Is(err, fault.NotFound)
 }

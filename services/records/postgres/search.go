@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"database/sql"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -31,13 +30,19 @@ type search struct {
 
 	from  string
 	where []string
+	// index are those of the conditions that choose a range of the index that
+	// the list goes along.
+	index []string
 	sorts []sortKey
+	joins string
 	// aliases counts the tables, so that each has a name of its own.
 	aliases int
 	// far are filters on other resources, which wait for the whole query.
 	far []record.Filter
 	// forward looks at other resources from the list's; otherwise from theirs.
 	forward bool
+	// inside tells that the search names a compartment.
+	inside bool
 	// only are the resources that have the search's texts, nil without any.
 	only *places
 }
@@ -55,14 +60,13 @@ func (s *Store) Search(ctx context.Context, tx *sql.Tx, q *record.Query, r recor
 	page := &Page{}
 	if q.Total {
 		b := &search{sqlText: &sqlText{}, s: s, x: x, q: q, reach: r, only: only}
-		none, err := b.build(ctx, false)
+		none, err := b.count(ctx)
 		if err != nil {
 			return nil, err
 		}
 		var n int64
 		if !none {
-			text := "SELECT count(DISTINCT f.key) FROM " + b.from + " WHERE " + strings.Join(b.where, " AND ")
-			if err := s.on(tx).QueryRowContext(ctx, text, b.args...).Scan(&n); err != nil {
+			if err := s.on(tx).QueryRowContext(ctx, b.String(), b.args...).Scan(&n); err != nil {
 				return nil, pg.Fault(err)
 			}
 		}
@@ -100,35 +104,67 @@ func (b *search) list(ctx context.Context) (none bool, err error) {
 	if none, err := b.build(ctx, true); none || err != nil {
 		return none, err
 	}
-	joins := b.order()
+	b.order()
 	if err := b.after(b.q.Cursor); err != nil {
 		return false, err
 	}
-	var keys, named, inner, outer, values []string
-	for i, k := range b.sorts {
-		name := "s" + strconv.Itoa(i)
-		keys = append(keys, k.expression)
-		named = append(named, k.expression+" AS "+name)
-		inner = append(inner, k.expression+k.direction())
-		outer = append(outer, "f."+name+k.direction())
-		values = append(values, "f."+name+"::text")
-	}
-	tie := b.sorts[len(b.sorts)-1].way()
-	with, arms := "", [][]string{b.where}
+	var with []string
+	arms := []arm{{from: b.from, where: b.where}}
 	if len(b.far) > 0 {
 		if with, arms, err = b.probed(ctx); err != nil {
 			return false, err
 		}
 	}
-	for i, where := range arms {
-		arms[i] = []string{"(SELECT DISTINCT ON (" + strings.Join(keys, ", ") + ", f.key) f.patient, f.key, " + strings.Join(named, ", ") +
-			" FROM " + b.from + joins + " WHERE " + strings.Join(where, " AND ") +
-			" ORDER BY " + strings.Join(inner, ", ") + ", f.key" + tie + " LIMIT " + strconv.Itoa(b.q.Count+1) + ")"}
+	with, arms = b.scoped(with, arms)
+	ways := make([]string, len(arms))
+	for i, a := range arms {
+		ways[i] = "(" + b.way(a, b.joins) + ")"
 	}
-	b.WriteString(with + "SELECT " + currentColumns + ", json_build_array(" + strings.Join(values, ", ") + ")::text FROM (" +
-		strings.Join(slices.Concat(arms...), " UNION ALL ") + ") f JOIN records.current c ON c.patient = f.patient AND c.key = f.key ORDER BY " +
-		strings.Join(outer, ", ") + ", f.key" + tie)
+	if len(with) > 0 {
+		b.WriteString("WITH " + strings.Join(with, ", ") + " ")
+	}
+	values := make([]string, len(b.sorts))
+	for i := range b.sorts {
+		values[i] = "f.s" + strconv.Itoa(i) + "::text"
+	}
+	b.WriteString("SELECT " + currentColumns + ", json_build_array(" + strings.Join(values, ", ") + ")::text FROM (" +
+		strings.Join(ways, " UNION ALL ") + ") f JOIN records.current c ON c.patient = f.patient AND c.key = f.key ORDER BY " + b.outer())
 	return false, nil
+}
+
+// outer is the order of what the arms found.
+func (b *search) outer() string {
+	var list []string
+	for i, k := range b.sorts {
+		list = append(list, "f.s"+strconv.Itoa(i)+k.direction())
+	}
+	return strings.Join(append(list, "f.key"+b.sorts[len(b.sorts)-1].way()), ", ")
+}
+
+// way writes an arm: the first resources of the page, each once, with the
+// values of their order.
+func (b *search) way(a arm, joins string) string {
+	limit := " LIMIT " + strconv.Itoa(b.q.Count+1)
+	if a.from == "near" {
+		return "SELECT * FROM near WHERE " + strings.Join(a.where, " AND ")
+	}
+	var keys, named, inner []string
+	for i, k := range b.sorts {
+		keys = append(keys, k.expression)
+		named = append(named, k.expression+" AS s"+strconv.Itoa(i))
+		inner = append(inner, k.expression+k.direction())
+	}
+	where := a.where
+	if a.each {
+		where = append([]string{"f.patient = p.patient"}, where...)
+	}
+	text := "SELECT DISTINCT ON (" + strings.Join(keys, ", ") + ", f.key) f.patient, f.key, " + strings.Join(named, ", ") +
+		" FROM " + a.from + joins + " WHERE " + strings.Join(where, " AND ") +
+		" ORDER BY " + strings.Join(inner, ", ") + ", f.key" + b.sorts[len(b.sorts)-1].way() + limit
+	if !a.each {
+		return text
+	}
+	return "SELECT f.* FROM reached p CROSS JOIN LATERAL (" + text + ") f ORDER BY " + b.outer() + limit
 }
 
 // build fills from and where; none is true when nothing can match. Conditions
@@ -139,7 +175,8 @@ func (b *search) build(ctx context.Context, page bool) (none bool, err error) {
 	if none || err != nil {
 		return none, err
 	}
-	b.where = append(b.where, "true")
+	b.inside = len(patients) > 0
+	b.along("true")
 	if b.only != nil {
 		if len(b.only.keys) == 0 {
 			return true, nil
@@ -156,9 +193,9 @@ func (b *search) build(ctx context.Context, page bool) (none bool, err error) {
 			if len(patients) > 0 {
 				number = hidden(number, "smallint")
 			}
-			b.where = append(b.where, "f.type = "+number)
+			b.along("f.type = " + number)
 		} else if len(b.q.Types) > 0 {
-			b.where = append(b.where, "f.type = ANY("+b.numbers(b.q.Types)+")")
+			b.along("f.type = ANY(" + b.numbers(b.q.Types) + ")")
 		}
 	case rest[driver].Param.Type == "token":
 		b.from = "records.tokens f"
@@ -173,31 +210,51 @@ func (b *search) build(ctx context.Context, page bool) (none bool, err error) {
 	if c := b.sqlText.reach("f.patient", b.reach); c != "true" {
 		b.where = append(b.where, c)
 	}
-	b.forward = len(patients) > 0
+	b.forward = b.inside || b.forward || b.parted() && b.small()
 	for i, f := range rest {
-		if far(f) && page && !b.forward {
+		if i != driver {
+			if within, sure := b.own(f); within != "" {
+				b.along(within)
+				b.where = append(b.where, sure)
+				continue
+			}
+		}
+		if page && !b.forward && (far(f) || i != driver && b.ordered() && b.apart(f)) {
 			b.far = append(b.far, f)
 			continue
 		}
 		var c string
 		switch {
 		case i == driver && page && b.q.Sort[0].By == "text":
-			c = b.texts(f)
+			var least string
+			c, least = b.texts(f)
+			b.where = append(b.where, least)
 		case i == driver:
 			c, err = b.condition(ctx, f, "f")
 		default:
 			c, err = b.holds(ctx, f, "f")
-			newest := page && !b.forward && len(b.q.Sort) == 1 && b.q.Sort[0].By == "at"
-			if bound := b.own(f, newest); bound != "" {
-				c += " AND " + bound
-			}
 		}
 		if err != nil {
 			return false, err
 		}
-		b.where = append(b.where, c)
+		if i == driver {
+			b.along(c)
+		} else {
+			b.where = append(b.where, c)
+		}
 	}
 	return false, nil
+}
+
+// ordered reports whether an index has the list's order.
+func (b *search) ordered() bool {
+	by := b.q.Sort[0].By
+	return len(b.q.Sort) == 1 && (by == "at" || by == "text" || by == "_lastUpdated")
+}
+
+// along adds a condition that chooses a range of the index.
+func (b *search) along(c string) {
+	b.where, b.index = append(b.where, c), append(b.index, c)
 }
 
 // direct reports whether a filter looks at the resource itself.
@@ -256,22 +313,32 @@ func (b *search) driver(list []record.Filter) int {
 		switch {
 		case f.Param.Type == "reference" && (f.Modifier == "" || b.s.defs.Number(f.Modifier) > 0) && f.Values[0].Ref.Type >= 0 && f.Number != 0 && !b.named(f):
 			return i
-		case f.Param.Type == "token" && f.Number != 0 && f.Values[0].Code != "" && best < 0:
+		case f.Param.Type == "token" && f.Number != 0 && f.Values[0].Code != "" && (best < 0 || broad(list[best]) && !broad(f)):
 			best = i
 		}
 	}
 	return best
 }
 
-// texts is the condition on row f of a list in the order of a text: it begins
+// broad reports whether a token has so few values that each is many resources'.
+func broad(f record.Filter) bool {
+	switch code := f.Param.Code; code {
+	case "category", "class", "gender", "active", "deceased", "intent", "priority":
+		return true
+	default:
+		return strings.HasSuffix(code, "status")
+	}
+}
+
+// texts are the conditions on row f of a list in the order of a text: it begins
 // as the filter wants, and of those of its resource that do it is the least,
 // so that each resource comes once.
-func (b *search) texts(f record.Filter) string {
+func (b *search) texts(f record.Filter) (begins, least string) {
 	from, to := hidden(b.arg(f.Values[0].Text), "text"), hidden(b.arg(f.Values[0].Text+lastRune), "text")
 	o := b.alias()
-	return b.params(f, "f") + " AND f.folded >= " + from + " AND f.folded < " + to +
-		" AND NOT EXISTS (SELECT FROM records.strings " + o + " WHERE " + same(o, "f") + " AND " + b.params(f, o) +
-		" AND " + o + ".folded >= " + from + " AND " + o + ".folded < f.folded)"
+	return b.params(f, "f") + " AND f.folded >= " + from + " AND f.folded < " + to,
+		"NOT EXISTS (SELECT FROM records.strings " + o + " WHERE " + same(o, "f") + " AND " + b.params(f, o) +
+			" AND " + o + ".folded >= " + from + " AND " + o + ".folded < f.folded)"
 }
 
 // hidden keeps the value of an argument from the planner, where the way does

@@ -43,8 +43,8 @@ var sorted = map[string]struct{ table, column, typ string }{
 	"quantity":  {"quantities", "value", "numeric"},
 }
 
-// order fills the keys of the order and returns the joins that they need.
-func (b *search) order() (joins string) {
+// order fills the keys of the order and the joins that they need.
+func (b *search) order() {
 	for i, s := range b.q.Sort {
 		k := sortKey{descending: s.Descending, typ: "bigint"}
 		switch s.By {
@@ -69,13 +69,12 @@ func (b *search) order() (joins string) {
 			if s.By == "string" { // further ways to find a name are no value of it
 				value = " AND o.exact <> ''"
 			}
-			joins += " LEFT JOIN LATERAL (SELECT " + pick + "(o." + in.column + ") AS v FROM records." + in.table +
+			b.joins += " LEFT JOIN LATERAL (SELECT " + pick + "(o." + in.column + ") AS v FROM records." + in.table +
 				" o WHERE o.patient = f.patient AND o.key = f.key AND " + b.params(rows, "o") + b.narrowed(rows, "o") + value + ") " + name + " ON true"
 			k.expression, k.typ, k.nullable = name+".v", in.typ, true
 		}
 		b.sorts = append(b.sorts, k)
 	}
-	return joins
 }
 
 // after adds where the page before ended: everything that follows in the
@@ -114,7 +113,7 @@ func (b *search) after(c *record.Cursor) error {
 			cond = "(" + cond + " OR " + k.expression + " IS NULL)"
 		}
 	}
-	b.where = append(b.where, cond)
+	b.along(cond)
 	return nil
 }
 

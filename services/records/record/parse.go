@@ -213,7 +213,7 @@ func (x *Indexer) shown(q *Query, name, value string) (known bool, err error) {
 		if err != nil || n < 0 {
 			return true, fault.New(fault.Invalid, "_count must be a whole number", nil)
 		}
-		q.Count = min(n, MaxCount)
+		q.Count, q.counted = min(n, MaxCount), true
 		q.CountOnly = q.CountOnly || n == 0
 		q.Total = q.Total || n == 0
 	case "_total":
@@ -297,8 +297,8 @@ func (x *Indexer) sortKey(q *Query, key string) (Sort, error) {
 	case code == "_lastUpdated" || code == "_id":
 		return Sort{By: code, Descending: descending}, nil
 	case descending && code != "" && code == x.Main(q.Type):
-		// What has no date has 0 there and comes last, as it should;
-		// upwards it would come first.
+		// What has no date is older than everything and comes last, as it
+		// should; upwards it would come first.
 		_, _, _, err := x.rows(x.defs.Parameters(q.Type)[code])
 		return Sort{By: "at", Descending: true}, err
 	}

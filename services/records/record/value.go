@@ -48,9 +48,9 @@ func (x *Indexer) values(f *Filter, value string) error {
 	if f.Modifier == "text" {
 		code += ":text"
 	}
-	f.Also, f.Narrowed = x.Also(f.Param.Base, code), x.Narrowed(f.Param)
+	f.Also, f.Narrowed = x.Also(f.Param.Base, code), x.narrowed(f.Param)
 	for _, n := range append([]int16{f.Number}, f.Also...) {
-		if err := x.Ready(n); err != nil {
+		if err := x.ready(n); err != nil {
 			return err
 		}
 	}
@@ -219,11 +219,11 @@ func (x *Indexer) dateValue(s string) (Value, error) {
 	if err != nil {
 		return v, err
 	}
-	v.Low, v.High = micros(low), micros(high)
+	v.Low, v.High = low.UnixMicro(), high.UnixMicro()
 	if v.Prefix == "ap" {
 		// https://hl7.org/fhir/R4/search.html#prefix: 10 % of the gap between
 		// now and the date.
-		gap := micros(x.Now()) - v.Low
+		gap := x.Now().UnixMicro() - v.Low
 		gap = max(gap, -gap) / 10
 		v.Low, v.High = v.Low-gap, v.High+gap
 	}

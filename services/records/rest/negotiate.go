@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/fhir/patch"
 	"github.com/yba-health/yba/services/records/record"
 )
 
@@ -15,12 +16,12 @@ import (
 const fhirJSON = "application/fhir+json"
 
 // patchFormats are the media types of a PATCH (RFC 5789 section 3.1).
-const patchFormats = jsonPatch + ", " + fhirJSON
+const patchFormats = patch.MediaType + ", " + fhirJSON
 
 // jsonTypes are what JSON is called in Accept and _format
 // (https://hl7.org/fhir/R4/http.html#mime-type), with older names that
 // clients still send.
-var jsonTypes = []string{"application/fhir+json", "application/json", "application/json+fhir", "text/json", "json"}
+var jsonTypes = []string{fhirJSON, "application/json", "application/json+fhir", "text/json", "json"}
 
 // negotiated refuses other formats than JSON, for the answer with 406 and for
 // the body with 415 (https://hl7.org/fhir/R4/http.html#mime-type), and
@@ -135,9 +136,9 @@ func (f *Face) unreadable(r *http.Request) string {
 	kind, parameters, err := mime.ParseMediaType(given)
 	json := kind == fhirJSON || kind == "application/json"
 	switch {
-	case err == nil && (form && kind == "application/x-www-form-urlencoded" || !form && json || r.Method == http.MethodPatch && kind == jsonPatch):
+	case err == nil && (form && kind == "application/x-www-form-urlencoded" || !form && json || r.Method == http.MethodPatch && kind == patch.MediaType):
 	default:
-		return "Content-Type must be application/fhir+json, for _search application/x-www-form-urlencoded, for PATCH also " + jsonPatch
+		return "Content-Type must be application/fhir+json, for _search application/x-www-form-urlencoded, for PATCH also " + patch.MediaType
 	}
 	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "utf8") {
 		return "only UTF-8 is read (https://hl7.org/fhir/R4/json.html)"

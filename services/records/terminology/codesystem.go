@@ -2,6 +2,7 @@ package terminology
 
 import (
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -88,12 +89,7 @@ func (r *reader) walk(list fhir.Value, parent string, depth int, yield func(Conc
 			c.Designations = append(c.Designations, designationOf(d))
 		}
 		add := func(p string) {
-			for _, have := range c.Parents {
-				if have == p {
-					return
-				}
-			}
-			if p != "" {
+			if p != "" && !slices.Contains(c.Parents, p) {
 				c.Parents = append(c.Parents, p)
 			}
 		}

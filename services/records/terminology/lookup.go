@@ -135,6 +135,6 @@ func (in *Input) code(systemName, versionName string) (Coding, error) {
 		}
 		return c, nil
 	}
-	p, err := in.read1("code", systemName, versionName)
+	p, err := in.once("code", systemName, versionName)
 	return Coding{System: p[systemName], Version: p[versionName], Code: p["code"]}, err
 }

@@ -29,7 +29,7 @@ func (s *Server) ValidateInSystem(ctx context.Context, query string, body, insta
 	if err != nil {
 		return nil, err
 	}
-	p, err := in.read1("url", "version")
+	p, err := in.once("url", "version")
 	if err != nil {
 		return nil, err
 	}

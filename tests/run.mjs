@@ -32,7 +32,7 @@ function fail(name) { total.failed++; failures.push(name) }
 // compose file are checked by a module of their own, whose libraries are none
 // of the product's.
 async function go() {
-  await goTest(['-race', './...'])
+  await goTest(['-race', '-timeout', '20m', './...'])
   await goTest(['-C', 'deploy/tools', './...'])
 }
 

@@ -145,9 +145,9 @@ func demo(ctx context.Context, cfg *config.Config, people int, seed uint64) erro
 		return errors.Join(err, s.stop(ctx))
 	}
 	state.show(os.Stdout, cfg.BaseURL())
-	s.wait(ctx)
+	err = s.wait(ctx)
 	fmt.Fprintln(os.Stderr, "Stopping…")
-	return s.stop(ctx)
+	return errors.Join(err, s.stop(ctx))
 }
 
 // show prints the addresses and the accounts.

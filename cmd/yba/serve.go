@@ -34,8 +34,7 @@ func serveCommand(cfg *config.Config) *cobra.Command {
 				return errors.Join(err, s.stop(cmd.Context()))
 			}
 			log.Info("ready", "url", cfg.BaseURL())
-			s.wait(cmd.Context())
-			return s.stop(cmd.Context())
+			return errors.Join(s.wait(cmd.Context()), s.stop(cmd.Context()))
 		},
 	}
 }

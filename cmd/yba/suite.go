@@ -58,7 +58,10 @@ type suite struct {
 	http     *http.Server
 	grpc     *grpc.Server
 	failed   chan error
-	ready    atomic.Bool
+	// broken gets an error when the private PostgreSQL is gone for good; nil
+	// without one.
+	broken <-chan error
+	ready  atomic.Bool
 	// undo holds what stop does last, in reverse order.
 	undo []func() error
 }
@@ -204,11 +207,7 @@ func (s *suite) database(ctx context.Context) error {
 		}
 		s.embedded, s.dsn = e, e.URL
 		s.undo = append(s.undo, e.Stop)
-		go func() { // ends when the server ends
-			if err, unexpected := <-e.Exited(); unexpected {
-				s.failed <- fmt.Errorf("the private PostgreSQL ended by itself: %w", err)
-			}
-		}()
+		s.broken = e.Failed()
 	}
 	return migrate(ctx, s.dsn, s.modules, s.log)
 }
@@ -336,13 +335,19 @@ func (s *suite) readiness() error {
 	return nil
 }
 
-// wait returns when ctx is done or something essential failed.
-func (s *suite) wait(ctx context.Context) {
+// wait returns when ctx is done, or with what essential has failed, so that
+// whoever started the process learns that it did not end as asked.
+func (s *suite) wait(ctx context.Context) error {
+	var err error
 	select {
 	case <-ctx.Done():
-	case err := <-s.failed:
-		s.log.Error("stopping", "error", err)
+		return nil
+	case err = <-s.failed:
+	case err = <-s.broken:
+		err = fmt.Errorf("the private PostgreSQL ended by itself: %w", err)
 	}
+	s.log.Error("stopping", "error", err)
+	return err
 }
 
 // stop drains and stops in the reverse order of starting. That ctx has ended
@@ -375,7 +380,7 @@ func (s *suite) stop(ctx context.Context) error {
 		s.auditor.Close()
 	}
 	for _, db := range s.pools {
-		errs = append(errs, db.Close())
+		_ = db.Close() // all work is done; a connection that cannot be closed is broken already
 	}
 	for _, f := range slices.Backward(s.undo) {
 		errs = append(errs, f())

@@ -47,7 +47,7 @@ func (c pathCase) run(t *testing.T, d *Definitions, inputs map[string][]byte) st
 			t.Fatalf("%s: %v", c.Input, perr)
 		}
 		var out fhirpath.Result
-		out, err = x.Evaluate(fhirpath.Input{Focus: d.Element(doc.Root(), doc.Root().Get("resourceType").Str()), Model: d.Model(), Strict: true})
+		out, err = x.Evaluate(fhirpath.Input{Focus: focus(d, doc), Model: model{d}, Strict: true})
 		if err == nil {
 			if c.Expression.Invalid != "" && len(c.Output) == 0 {
 				return fmt.Sprintf("%s is taken: %v", c.Expression.Invalid, out.Items())
@@ -131,6 +131,11 @@ func kindOf(typ string) string {
 	return typ
 }
 
+// focus is a document as FHIRPath sees it.
+func focus(d *Definitions, doc *Doc) fhirpath.Node {
+	return element{d: d, typ: doc.Root().Get("resourceType").Str(), v: doc.Root()}
+}
+
 func equalNumbers(a, b string) bool {
 	x, err := strconv.ParseFloat(a, 64)
 	y, err2 := strconv.ParseFloat(b, 64)
@@ -195,6 +200,31 @@ func TestTheFHIRPathSuitePasses(t *testing.T) {
 	}
 }
 
+func TestACommentEndsBehindItsBeginning(t *testing.T) {
+	d, err := R4()
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := Parse([]byte(`{"resourceType":"Basic"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range []string{"1 /**/ + 1", "1 /*/ comment */ + 1", "1 /* a * b / c */ + 1 // end"} {
+		x, err := fhirpath.Compile(source)
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		out, err := x.Evaluate(fhirpath.Input{Focus: focus(d, doc), Model: model{d}})
+		if err != nil || len(out.Items()) != 1 || out.Items()[0].Text != "2" {
+			t.Errorf("%s: %v %v", source, out.Items(), err)
+		}
+	}
+	if _, err := fhirpath.Compile("1 /*/"); err == nil {
+		t.Error("a comment that does not end is taken")
+	}
+}
+
 func FuzzFHIRPath(f *testing.F) {
 	for _, s := range []string{
 		"Patient.name.where(use = 'official').given.first()", "@2014-01-01T08:05+08:00.lowBoundary(17) + 1 'd'", "4.0 'g' / 2 'm' ~ 2",
@@ -217,7 +247,7 @@ func FuzzFHIRPath(f *testing.F) {
 			return
 		}
 		begun := time.Now()
-		out, err := x.Evaluate(fhirpath.Input{Focus: d.Element(doc.Root(), "Patient"), Model: d.Model()})
+		out, err := x.Evaluate(fhirpath.Input{Focus: focus(d, doc), Model: model{d}})
 		if took := time.Since(begun); took > 20*time.Second {
 			t.Fatalf("it took %v", took)
 		}

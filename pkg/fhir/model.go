@@ -85,23 +85,6 @@ type element struct {
 	v, twin Value
 }
 
-// Element returns a resource, or an element of a type, as FHIRPath sees it.
-func (d *Definitions) Element(v Value, typ string) fhirpath.Node {
-	return element{d: d, typ: typ, v: v}
-}
-
-// Model returns what FHIRPath asks of the types.
-func (d *Definitions) Model() fhirpath.Model { return model{d} }
-
-// Source is where the element lies; that of a primitive without a value is
-// the place of its extensions.
-func (e element) Source() Value {
-	if e.v.Exists() {
-		return e.v
-	}
-	return e.twin
-}
-
 // Type is the type of FHIR.
 func (e element) Type() string { return e.typ }
 
@@ -111,13 +94,19 @@ func (e element) Value() (string, bool) {
 	return e.v.Text(), k == String || k == Number || k == Bool
 }
 
-// JSON is how the element is written.
-func (e element) JSON() string { return string(e.Source().Raw()) }
+// JSON is how the element is written; a primitive without a value is written
+// as its extensions.
+func (e element) JSON() string {
+	if e.v.Exists() {
+		return string(e.v.Raw())
+	}
+	return string(e.twin.Raw())
+}
 
 // Equal compares the values; the order of members does not matter.
 func (e element) Equal(other fhirpath.Node) bool {
 	o, ok := other.(element)
-	return ok && same(e.v, o.v) && same(e.twin, o.twin)
+	return ok && Same(e.v, o.v) && Same(e.twin, o.twin)
 }
 
 // Children returns the named elements, "" all of them, in their order.
@@ -159,7 +148,7 @@ func (d *Definitions) elements(m member, v, twin Value) []fhirpath.Node {
 		return []fhirpath.Node{element{d, typ, v, twin}}
 	}
 	var out []fhirpath.Node
-	value, other := first(v), first(twin)
+	value, other := v.Index(0), twin.Index(0)
 	for value.Exists() || other.Exists() {
 		out = append(out, d.elements(m, notNull(value), notNull(other))...)
 		value, other = value.after(), other.after()
@@ -173,9 +162,6 @@ func notNull(v Value) Value {
 	}
 	return v
 }
-
-// first returns an array's first item.
-func first(v Value) Value { return v.Index(0) }
 
 // after returns the item behind this one.
 func (v Value) after() Value {

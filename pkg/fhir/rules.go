@@ -1,6 +1,8 @@
 package fhir
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,9 +14,7 @@ import (
 func checks() map[string]check {
 	all := map[string]check{}
 	for _, part := range []map[string]check{datatypeChecks(), clinicalChecks(), adminChecks(), bundleChecks()} {
-		for key, c := range part {
-			all[key] = c
-		}
+		maps.Copy(all, part)
 	}
 	return all
 }
@@ -68,13 +68,8 @@ func notBoth(a, b string) check {
 // coded reports whether a CodeableConcept has a coding of the system with one of the codes.
 func coded(concept Value, system string, codes ...string) bool {
 	for coding := range concept.Get("coding").Items() {
-		if coding.Get("system").Str() != system {
-			continue
-		}
-		for _, code := range codes {
-			if coding.Get("code").Str() == code {
-				return true
-			}
+		if coding.Get("system").Str() == system && slices.Contains(codes, coding.Get("code").Str()) {
+			return true
 		}
 	}
 	return false
@@ -164,36 +159,4 @@ func larger(a, b Value) bool {
 	x, err := strconv.ParseFloat(a.Get("value").Text(), 64)
 	y, err2 := strconv.ParseFloat(b.Get("value").Text(), 64)
 	return err == nil && err2 == nil && x > y
-}
-
-// same reports whether two values are equal as FHIRPath sees it: the order of
-// members does not matter, that of items does.
-func same(a, b Value) bool {
-	if a.Kind() != b.Kind() {
-		return false
-	}
-	switch a.Kind() {
-	case Object:
-		n := 0
-		for name, m := range a.Members() {
-			if n++; !same(m, b.Get(name)) {
-				return false
-			}
-		}
-		for range b.Members() {
-			n--
-		}
-		return n == 0
-	case Array:
-		i := 0
-		for m := range a.Items() {
-			if !same(m, b.Index(i)) {
-				return false
-			}
-			i++
-		}
-		return !b.Index(i).Exists()
-	default:
-		return a.Text() == b.Text()
-	}
 }

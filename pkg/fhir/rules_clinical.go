@@ -57,7 +57,7 @@ func ownCode(c *checker, v Value) bool {
 	for component := range v.Get("component").Items() {
 		for coding := range component.Get("code").Get("coding").Items() {
 			for own := range c.resource.Get("code").Get("coding").Items() {
-				if same(coding, own) {
+				if Same(coding, own) {
 					return false
 				}
 			}

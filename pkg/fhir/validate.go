@@ -44,9 +44,7 @@ func (c *checker) refusal() error {
 	if len(c.issues) == 0 {
 		return nil
 	}
-	f := fault.New(fault.Invalid, c.issues[0].Diagnostics, &InvalidError{c.issues})
-	f.At = c.issues[0].Expression
-	return f
+	return fault.New(fault.Invalid, c.issues[0].Diagnostics, &InvalidError{c.issues}).In(c.issues[0].Expression)
 }
 
 // Check returns everything that can be said of a resource against the base

@@ -51,17 +51,6 @@ func (r Result) Items() []Item {
 	return list
 }
 
-// Nodes returns those of the items that are elements.
-func (r Result) Nodes() []Node {
-	var list []Node
-	for _, x := range r.items {
-		if x.node != nil {
-			list = append(list, x.node)
-		}
-	}
-	return list
-}
-
 // False reports whether the result is the boolean false.
 func (r Result) False() bool {
 	return len(r.items) == 1 && r.items[0].kind == boolean && !r.items[0].b

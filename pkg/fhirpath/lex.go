@@ -58,11 +58,11 @@ func (l *lexer) blank() error {
 			}
 			l.at += n
 		case strings.HasPrefix(rest, "/*"):
-			n := strings.Index(rest, "*/")
+			n := strings.Index(rest[2:], "*/")
 			if n < 0 {
 				return l.fail("a comment does not end")
 			}
-			l.at += n + 2
+			l.at += n + 4
 		default:
 			return nil
 		}

@@ -11,7 +11,9 @@ import (
 	"strings"
 )
 
-// InConn is InTx for what Copy sends: it hands the transaction's connection to f.
+// InConn is InTx for what Copy sends: it hands the transaction's connection to
+// f. The driver begins and ends the transaction: a sql.Tx would hold on to the
+// connection, and a statement that finds it broken would wait for it for ever.
 func InConn(ctx context.Context, db *sql.DB, level sql.IsolationLevel, f func(*sql.Conn) error) error {
 	return Again(ctx, func() error {
 		conn, err := db.Conn(ctx)
@@ -19,9 +21,34 @@ func InConn(ctx context.Context, db *sql.DB, level sql.IsolationLevel, f func(*s
 			return err
 		}
 		defer conn.Close()
-		return inTx(ctx, conn, level, func(*sql.Tx) error { return f(conn) })
+		var tx driver.Tx
+		err = conn.Raw(func(c any) error {
+			b, ok := c.(driver.ConnBeginTx)
+			if !ok {
+				return errors.New("the driver begins no transactions")
+			}
+			tx, err = b.BeginTx(ctx, driver.TxOptions{Isolation: driver.IsolationLevel(level)})
+			return err
+		})
+		if err != nil {
+			discard(conn)
+			return err
+		}
+		if err := errors.Join(f(conn), ctx.Err()); err != nil {
+			if conn.Raw(func(any) error { return tx.Rollback() }) != nil {
+				discard(conn)
+			}
+			return err
+		}
+		if err = conn.Raw(func(any) error { return tx.Commit() }); err != nil {
+			discard(conn)
+		}
+		return err
 	})
 }
+
+// discard keeps a connection that may be in a transaction out of the pool.
+func discard(conn *sql.Conn) { _ = conn.Raw(func(any) error { return driver.ErrBadConn }) }
 
 // copier is what lib/pq's statements of COPY are.
 type copier interface {

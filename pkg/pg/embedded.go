@@ -17,19 +17,27 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
 
-// Embedded is a private PostgreSQL that this process supervises. It listens
-// on a Unix socket only.
+// Embedded is a private PostgreSQL that this process supervises: it is started
+// again when it ends by itself. It listens on a Unix socket only.
 type Embedded struct {
 	// URL reaches the database "yba" of the server.
 	URL string
 
-	cmd    *exec.Cmd
-	exited chan error
-	log    *slog.Logger
+	bin, dir, socket string
+	as               *syscall.Credential
+	volatile         bool
+	log              *slog.Logger
+
+	mu       sync.Mutex
+	process  *postgresProcess
+	stopping chan struct{} // closed by Stop
+	over     chan struct{} // closed when nobody watches any more
+	failed   chan error
 }
 
 // EmbeddedOptions say where and how the private server runs.
@@ -67,14 +75,15 @@ func StartEmbedded(ctx context.Context, o EmbeddedOptions) (*Embedded, error) {
 			return nil, err
 		}
 	}
-	e := &Embedded{log: o.Log, exited: make(chan error, 1)}
-	if err := e.start(bin, dir, socket, as, o.Volatile); err != nil {
+	e := &Embedded{
+		URL: embeddedURL(socket), bin: bin, dir: dir, socket: socket, as: as, volatile: o.Volatile, log: o.Log,
+		stopping: make(chan struct{}), over: make(chan struct{}), failed: make(chan error, 1),
+	}
+	p, err := e.launch(ctx)
+	if err != nil {
 		return nil, err
 	}
-	e.URL = embeddedURL(socket)
-	if err := e.ready(ctx, socket); err != nil {
-		return nil, errors.Join(err, e.Stop())
-	}
+	go e.watch(p) //nolint:contextcheck // it ends with Stop, or when the server cannot be started again
 	return e, nil
 }
 
@@ -247,107 +256,8 @@ func initdb(ctx context.Context, bin, dir string, as *syscall.Credential) error 
 	return nil
 }
 
-func (e *Embedded) start(bin, dir, socket string, as *syscall.Credential, volatile bool) error {
-	// A page that changes for the first time after a checkpoint goes to the log
-	// as a whole; with random index pages that is most of the log, so
-	// checkpoints come rarely.
-	memory := machineMemory()
-	set := []string{
-		"listen_addresses=", "unix_socket_directories=" + socket, "max_connections=120",
-		"shared_buffers=" + strconv.FormatInt(buffers(memory), 10) + "MB", "max_wal_size=4GB", "min_wal_size=512MB", "checkpoint_timeout=15min", "checkpoint_completion_target=0.9",
-		"wal_compression=on", "random_page_cost=1.1", "effective_cache_size=2GB", "jit=off",
-		"autovacuum_vacuum_scale_factor=0.02", "autovacuum_analyze_scale_factor=0.01",
-		"log_min_messages=error", "log_min_error_statement=panic", "timezone=UTC",
-	}
-	if volatile {
-		set = append(set, "fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=64MB", "max_connections=60")
-	}
-	args := []string{"-D", dir}
-	for _, s := range set {
-		args = append(args, "-c", s)
-	}
-	cmd := exec.Command(filepath.Join(bin, "postgres"), args...) //nolint:noctx // it serves until Stop, longer than any context of its start
-	cmd.Dir = dir
-	cmd.Stderr = &logWriter{log: e.log}
-	// Its own process group, so that Ctrl-C at the terminal reaches us first;
-	// and a fast shutdown when we die without a word.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as, Setpgid: true, Pdeathsig: syscall.SIGINT}
-	started := make(chan error, 1)
-	go func() {
-		// Pdeathsig follows the thread that forked, so the thread is kept until the end.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		if err := cmd.Start(); err != nil {
-			started <- err
-			return
-		}
-		started <- nil
-		e.exited <- cmd.Wait()
-		close(e.exited)
-	}()
-	e.cmd = cmd
-	if err := <-started; err != nil {
-		return fmt.Errorf("postgres: %w", err)
-	}
-	return nil
-}
-
-// ready waits for the server and makes sure that the database exists.
-func (e *Embedded) ready(ctx context.Context, socket string) error {
-	admin := "postgres://yba@/postgres?" + url.Values{"host": {socket}, "sslmode": {"disable"}}.Encode()
-	db, err := Open(admin, "supervisor", 1)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	deadline := time.Now().Add(60 * time.Second)
-	for {
-		err := db.PingContext(ctx)
-		if err == nil {
-			break
-		}
-		select {
-		case exit := <-e.exited:
-			return fmt.Errorf("postgres ended while starting: %w", exit)
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(20 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("postgres did not become ready: %w", err)
-		}
-	}
-	var exists bool
-	if err := db.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_database WHERE datname = 'yba')`).Scan(&exists); err != nil {
-		return err
-	}
-	if !exists {
-		_, err = db.ExecContext(ctx, `CREATE DATABASE yba`)
-	}
-	return err
-}
-
-// Exited is closed, after one value, when the server ends by itself.
-func (e *Embedded) Exited() <-chan error { return e.exited }
-
-// PID is the server's process, for memory figures.
-func (e *Embedded) PID() int { return e.cmd.Process.Pid }
-
-// Stop asks for a fast shutdown and waits.
-func (e *Embedded) Stop() error {
-	if err := e.cmd.Process.Signal(syscall.SIGINT); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
-	}
-	select {
-	case <-e.exited: //nolint:errcheck // it was asked to end; how it says so does not matter
-		return nil
-	case <-time.After(30 * time.Second):
-		return errors.Join(errors.New("postgres did not stop in 30 s and was killed"), e.cmd.Process.Kill())
-	}
-}
-
 // logWriter passes PostgreSQL's own log lines on, without statements:
-// log_min_error_statement keeps patient data out of them.
+// log_min_error_statement and log_error_verbosity keep patient data out of them.
 type logWriter struct{ log *slog.Logger }
 
 func (w *logWriter) Write(p []byte) (int, error) {

@@ -92,7 +92,7 @@ func Again(ctx context.Context, transaction func() error) error {
 	}
 }
 
-func inTx(ctx context.Context, db beginner, level sql.IsolationLevel, f func(*sql.Tx) error) error {
+func inTx(ctx context.Context, db *sql.DB, level sql.IsolationLevel, f func(*sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: level})
 	if err != nil {
 		return err
@@ -101,11 +101,6 @@ func inTx(ctx context.Context, db beginner, level sql.IsolationLevel, f func(*sq
 		return errors.Join(err, ignoreDone(tx.Rollback()))
 	}
 	return tx.Commit()
-}
-
-// beginner is a pool or one connection.
-type beginner interface {
-	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
 }
 
 func ignoreDone(err error) error {

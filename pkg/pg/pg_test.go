@@ -1,13 +1,17 @@
 package pg_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -126,6 +130,113 @@ func TestEmbeddedServerKeepsItsDataOverARestart(t *testing.T) {
 		if used, ok := pg.EmbeddedCPU(o.Dir); ok {
 			t.Errorf("a server that does not run used %v", used)
 		}
+	}
+}
+
+// TestAnEmbeddedServerThatIsKilledComesBack kills the whole server the hard
+// way: what was committed is there again, and a pool needs nothing but its
+// next query.
+func TestAnEmbeddedServerThatIsKilledComesBack(t *testing.T) {
+	dir, err := os.MkdirTemp("", "yba-embedded-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	o := pg.EmbeddedOptions{Dir: filepath.Join(dir, "postgres"), Log: slog.New(slog.DiscardHandler)}
+	e, err := pg.StartEmbedded(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := pg.Open(e.URL, "test", 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), `CREATE TABLE kept (round int)`); err != nil {
+		t.Fatal(err)
+	}
+	for round := range 3 {
+		if _, err := db.ExecContext(t.Context(), `INSERT INTO kept VALUES ($1)`, round); err != nil {
+			t.Fatal(err)
+		}
+		pid, err := os.ReadFile(filepath.Join(o.Dir, "postmaster.pid"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, _, _ := strings.Cut(string(pid), "\n")
+		n, err := strconv.Atoi(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(n, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		for deadline, rows := time.Now().Add(30*time.Second), 0; ; {
+			err := db.QueryRowContext(t.Context(), `SELECT count(*) FROM kept`).Scan(&rows)
+			if now, e := os.ReadFile(filepath.Join(o.Dir, "postmaster.pid")); err == nil && e == nil && string(now) != string(pid) {
+				if rows != round+1 {
+					t.Errorf("round %d: %d rows", round, rows)
+				}
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("round %d: the server did not come back: %v", round, err)
+			}
+		}
+	}
+	if err := e.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, running := pg.EmbeddedURL(o.Dir); running {
+		t.Error("still running after Stop")
+	}
+	select {
+	case err := <-e.Failed():
+		t.Error(err)
+	default:
+	}
+}
+
+// TestTheLogOfTheEmbeddedServerHoldsNoValues makes the server complain of a
+// value, which it names in the detail of its message.
+func TestTheLogOfTheEmbeddedServerHoldsNoValues(t *testing.T) {
+	dir, err := os.MkdirTemp("", "yba-embedded-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	e, err := pg.StartEmbedded(t.Context(), pg.EmbeddedOptions{
+		Dir: filepath.Join(dir, "postgres"), Volatile: true, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := pg.Open(e.URL, "test", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), `CREATE TABLE people (name text PRIMARY KEY)`); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		_, err = db.ExecContext(t.Context(), `INSERT INTO people VALUES ($1)`, "Nguyen")
+	}
+	if !pg.Unique(err, "") {
+		t.Fatal(err)
+	}
+	_ = db.Close()
+	if err := e.Stop(); err != nil { // and with it the writing of the log
+		t.Fatal(err)
+	}
+	if text := log.String(); !strings.Contains(text, "duplicate key") || strings.Contains(text, "Nguyen") {
+		t.Errorf("the log: %s", text)
 	}
 }
 

@@ -253,6 +253,9 @@ func (s *Service) ListConsultations(ctx context.Context, req *consultsv1.ListCon
 		f.Statuses = append(f.Statuses, consult.Status(st))
 	}
 	account := guard.PrincipalOf(ctx).GetAccount()
+	if f.Patient != "" && f.Patient == guard.PrincipalOf(ctx).GetPatient() {
+		f.Merged = guard.PrincipalOf(ctx).GetMerged()
+	}
 	if f.Patient == "" {
 		if account == "" {
 			return nil, fault.New(fault.Unauthenticated, "sign in first", nil)

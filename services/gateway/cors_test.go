@@ -143,8 +143,20 @@ func TestAPageSeesThatItMustWait(t *testing.T) {
 
 func TestOriginsAreWrittenAsBrowsersWriteThem(t *testing.T) {
 	for _, list := range [][]string{
-		{"https://app.example/"}, {"https://app.example/x"}, {"app.example"}, {"https://App.example"}, {"https://*.example"}, {"https://a:443"},
-		{"http://app.example"}, {"http://192.0.2.1"}, {"null"}, {"https://u@app.example"}, {"https://app.example?x"}, {"*", app}, {"https:app"}, {"https://%zz"},
+		{"https://app.example/"},
+		{"https://app.example/x"},
+		{"app.example"},
+		{"https://App.example"},
+		{"https://*.example"},
+		{"https://a:443"},
+		{"http://app.example"},
+		{"http://192.0.2.1"},
+		{"null"},
+		{"https://u@app.example"},
+		{"https://app.example?x"},
+		{"*", app},
+		{"https:app"},
+		{"https://%zz"},
 	} {
 		if _, err := gateway.ParseOrigins(list); err == nil || !strings.Contains(err.Error(), "cors-origins") {
 			t.Errorf("%q: %v", list, err)

@@ -180,7 +180,7 @@ func TestProxyKeepsTheBrowsersHostAndSaysWhenAServiceIsAway(t *testing.T) {
 		t.Errorf("%d, host %q, forwarded for %q", w.Code, host, forwarded)
 	}
 	service.Close()
-	if w := get(h, "/fhir/R4/metadata", nil); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"class":"unavailable"`) {
+	if w := get(h, "/fhir/R4/metadata", nil); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"code":"transient"`) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	if _, err := gateway.Proxy("records:8101", slog.New(slog.DiscardHandler)); err == nil {

@@ -235,6 +235,65 @@ func TestEverythingKeepsToTheDatesOfCare(t *testing.T) {
 	}
 }
 
+// TestEverythingBringsAlongWhatSupportsTheRecord follows "whatever resources
+// are needed to support the records" of
+// https://hl7.org/fhir/R4/patient-operation-everything.html.
+func TestEverythingBringsAlongWhatSupportsTheRecord(t *testing.T) {
+	r, ctx := open(t)
+	made := func(typ, body string) string {
+		return typ + "/" + create(ctx, t, r, typ, `{"resourceType":"`+typ+`",`+body+`}`).GetId()
+	}
+	clinic, doctor := made("Organization", `"name":"Trạm"`), made("Practitioner", `"active":true`)
+	made("Organization", `"name":"Nobody's"`)
+	p := create(ctx, t, r, "Patient", person("Lê", "An", "1", "95012", "1950")).GetId()
+	other := create(ctx, t, r, "Patient", person("Lê", "Ba", "2", "95015", "1950")).GetId()
+	own := []string{"Patient/" + p}
+	for range 3 {
+		own = append(own, made("Encounter", `"status":"finished","class":{"code":"AMB"},"subject":{"reference":"Patient/`+p+`"},"serviceProvider":{"reference":"`+clinic+`"}`))
+	}
+	own = append(own, made("Observation", `"status":"final","code":{"text":"x"},"subject":{"reference":"Patient/`+p+`"},"performer":[{"reference":"`+doctor+`"},{"reference":"Patient/`+other+`"}]`))
+	for query, want := range map[string][]string{
+		"": append([]string{clinic, doctor}, own...), "_type=Organization,Observation": {clinic, own[4]}, "_type=Practitioner": {doctor}, "_type=Encounter": own[1:4], "_since=2100": nil,
+	} {
+		slices.Sort(want)
+		for _, count := range []string{"1", "2", "5", "6", "100"} {
+			for _, as := range []context.Context{ctx, nurse(t.Context(), "95012")} {
+				var got []string
+				for next := "_count=" + count + "&" + query; next != ""; {
+					b, err := r.Everything(as, &recordsv1.EverythingRequest{Patient: p, Query: next})
+					if err != nil {
+						t.Fatal(err)
+					}
+					var page struct {
+						Link  []struct{ Relation, URL string }
+						Entry []struct {
+							Resource struct{ ResourceType, ID string }
+							Search   struct{ Mode string }
+						}
+					}
+					if err := json.Unmarshal(b.GetBody(), &page); err != nil {
+						t.Fatal(err)
+					}
+					for _, e := range page.Entry {
+						name := e.Resource.ResourceType + "/" + e.Resource.ID
+						got = append(got, name)
+						if (e.Search.Mode == "match") != slices.Contains(own, name) {
+							t.Errorf("%s: %s is a %s", query, name, e.Search.Mode)
+						}
+					}
+					next = ""
+					if l := page.Link[len(page.Link)-1]; l.Relation == "next" {
+						_, next, _ = strings.Cut(l.URL, "?")
+					}
+				}
+				if slices.Sort(got); !slices.Equal(got, want) {
+					t.Errorf("%s in pages of %s: %v, want %v", query, count, got, want)
+				}
+			}
+		}
+	}
+}
+
 // TestARehearsalTellsWhatTheInteractionWouldAndLeavesNothing asks $validate
 // with a mode.
 func TestARehearsalTellsWhatTheInteractionWouldAndLeavesNothing(t *testing.T) {

@@ -16,18 +16,15 @@ func (r *Records) binary(ctx context.Context, id, v string, raw bool) (*binary.C
 	if err != nil {
 		return nil, err
 	}
-	absent := caller.Hidden(ctx, fault.New(fault.NotFound, "there is no such version", nil))
-	number := int64(0)
-	if v != "" {
-		if number = numbered(v); number < 1 || !fhir.ValidID(id) {
-			return nil, absent
-		}
+	number := numbered(v)
+	if v != "" && number == 0 {
+		return nil, caller.Hidden(ctx, fault.New(fault.NotFound, "there is no such version", nil))
 	}
 	if caller.Deidentified(ctx) && raw {
 		return nil, fault.New(fault.Forbidden, "the content of a Binary is not read without names", nil)
 	}
-	if id, err = r.real(ctx, "Binary", id); err != nil {
-		return nil, caller.Hidden(ctx, err)
+	if err := byID(ctx, id); err != nil {
+		return nil, err
 	}
 	reach, err := r.reach(ctx)
 	if err != nil {

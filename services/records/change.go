@@ -79,9 +79,7 @@ func (c *change) fail(err error) error {
 		return f
 	}
 	if within, ok := strings.CutPrefix(f.At, c.typ+"."); ok {
-		g := fault.New(f.Class, f.Message, err)
-		g.At = "resource." + within
-		return g.In(c.place)
+		return fault.New(f.Class, f.Message, err).In(c.place + ".resource." + within)
 	}
 	return f.In(c.place)
 }
@@ -94,9 +92,7 @@ func (r *Records) parse(typ string, body []byte) (fhir.Value, error) {
 	}
 	v := doc.Root()
 	if got := v.Get("resourceType").Str(); got != typ {
-		f := fault.Newf(fault.Invalid, "resourceType must be %s", typ)
-		f.At = "resourceType"
-		return v, f
+		return v, fault.Newf(fault.Invalid, "resourceType must be %s", typ).In("resourceType")
 	}
 	return v, r.valid(v)
 }
@@ -115,9 +111,7 @@ func sameID(v fhir.Value, id string) error {
 		return fault.New(fault.Invalid, "an id has 1 to 64 letters, digits, hyphens and dots", nil)
 	}
 	if in := v.Get("id"); in.Exists() && in.Str() != id {
-		f := fault.New(fault.Invalid, "the id in the resource is another one than in the address", nil)
-		f.At = in.Path()
-		return f
+		return fault.New(fault.Invalid, "the id in the resource is another one than in the address", nil).In(in.Path())
 	}
 	return nil
 }

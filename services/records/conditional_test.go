@@ -10,11 +10,15 @@ import (
 
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/fhir/patch"
 	"github.com/yba-health/yba/pkg/guard"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 )
 
 const mine = "identifier=http://x|1"
+
+// jsonPatch is short for the tests.
+const jsonPatch = patch.MediaType
 
 func organization(name string) string {
 	return `{"resourceType":"Organization","identifier":[{"system":"http://x","value":"1"}],"name":"` + name + `"}`

@@ -84,7 +84,7 @@ func (b *batch) matches(ctx context.Context) error {
 			continue
 		}
 		key := c.match.Canonical()
-		if same := first[key]; same != nil && !(same.verb == "delete" && c.verb == "create") {
+		if same := first[key]; same != nil && (same.verb != "delete" || c.verb != "create") {
 			if c.verb != "create" || same.verb != "create" {
 				// https://hl7.org/fhir/R4/http.html#trules: identities must not overlap
 				return c.fail(fault.New(fault.Invalid, "two entries have the same condition", nil))

@@ -33,21 +33,20 @@ func (r *Records) shown(ctx context.Context, x *record.Stored) ([]byte, string, 
 		body, err := r.whole(ctx, x)
 		return body, x.ID, err
 	}
-	// What is kept apart is never allowed.
-	id, err := r.pseudonym(ctx, r.defs.TypeOf(x.Type)+"/"+x.ID)
-	if err != nil || len(x.Body) == 0 {
-		return nil, id, err
+	key, err := r.pseudonymKey(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	id := pseudonym(key, r.defs.TypeOf(x.Type)+"/"+x.ID)
+	if len(x.Body) == 0 {
+		return nil, id, nil
 	}
 	doc, err := fhir.Parse(x.Body)
 	if err != nil {
 		return nil, "", err
 	}
-	key, err := r.pseudonymKey(ctx)
-	if err != nil {
-		return nil, "", err
-	}
-	out := strip(nil, doc.Root(), "", func(s string) string { return pseudonym(key, s) })
-	return out, id, nil
+	// What is kept apart is never allowed.
+	return strip(nil, doc.Root(), "", func(s string) string { return pseudonym(key, s) }), id, nil
 }
 
 // strip writes the allowed part of v.
@@ -106,14 +105,11 @@ func strip(out []byte, v fhir.Value, typ string, pseudonym func(string) string) 
 }
 
 // keeps refuses members whose meaning depends on where they stand: a string
-// "value" is an identifier's or a phone's, and a string "code" may be free text
-// only in a Coding without a system.
+// "value" is an identifier's or a phone's.
 func keeps(resource, name string, m fhir.Value) bool {
 	switch name {
 	case "value":
 		return m.Kind() == fhir.Number
-	case "code", "type", "category", "status", "class":
-		return true
 	case "managingOrganization", "serviceProvider":
 		return resource != ""
 	}
@@ -137,37 +133,24 @@ func pseudonym(key []byte, reference string) string {
 	return "x" + hex.EncodeToString(mac.Sum(nil)[:16])
 }
 
-func (r *Records) pseudonym(ctx context.Context, reference string) (string, error) {
-	key, err := r.pseudonymKey(ctx)
-	if err != nil {
-		return "", err
-	}
-	return pseudonym(key, reference), nil
-}
-
 func (r *Records) pseudonymKey(ctx context.Context) ([]byte, error) {
-	r.pseudonyms.Lock()
-	defer r.pseudonyms.Unlock()
-	if r.pseudonyms.key == nil {
-		key, err := r.store.Secret(ctx, "pseudonym")
-		if err != nil {
-			return nil, err
-		}
-		r.pseudonyms.key = key
+	if key := r.pseudonyms.Load(); key != nil {
+		return *key, nil
 	}
-	return r.pseudonyms.key, nil
+	key, err := r.store.Secret(ctx, "pseudonym")
+	if err == nil {
+		r.pseudonyms.Store(&key)
+	}
+	return key, err
 }
 
-// real refuses reading by id in the de-identified scope: whoever knows an id
-// would learn whose pseudonym it is.
-func (r *Records) real(ctx context.Context, _, id string) (string, error) {
-	if caller.Deidentified(ctx) {
-		return "", fault.New(fault.NotFound, "there is no such resource", nil)
+// byID refuses reading by what is no id, and by any id in the de-identified
+// scope: whoever knows one would learn whose pseudonym it is.
+func byID(ctx context.Context, id string) error {
+	if caller.Deidentified(ctx) || !fhir.ValidID(id) {
+		return caller.Hidden(ctx, fault.New(fault.NotFound, "there is no such resource", nil))
 	}
-	if !fhir.ValidID(id) {
-		return "", fault.New(fault.NotFound, "there is no such resource", nil)
-	}
-	return id, nil
+	return nil
 }
 
 // identifying are the parameters that could find a person although they are

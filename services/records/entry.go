@@ -28,17 +28,13 @@ type entry struct {
 var operationOf = map[string]string{"POST": "Create", "PUT": "Update", "PATCH": "Patch", "DELETE": "Delete"}
 
 func invalidAt(v fhir.Value, message string) error {
-	f := fault.New(fault.Invalid, message, nil)
-	f.At = v.Path()
-	return f
+	return fault.New(fault.Invalid, message, nil).In(v.Path())
 }
 
 // moved gives an error within a header or address of an entry its place.
 func moved(v fhir.Value, err error) error {
 	f := fault.Of(err)
-	g := fault.New(f.Class, f.Message, err)
-	g.At = v.Path()
-	return g
+	return fault.New(f.Class, f.Message, err).In(v.Path())
 }
 
 // read understands one entry.

@@ -3,6 +3,7 @@ package records
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -86,7 +87,8 @@ func (r *Records) content(c *record.Contents, name, text string) (err error) {
 	return err
 }
 
-// Everything returns a patient's compartment in pages
+// Everything returns a patient's compartment in pages, and then the shared
+// resources that it refers to
 // (https://hl7.org/fhir/R4/operation-patient-everything.html).
 func (r *Records) Everything(ctx context.Context, req *recordsv1.EverythingRequest) (*recordsv1.Bundle, error) {
 	c, used, sealed, err := r.contents(req)
@@ -100,9 +102,9 @@ func (r *Records) Everything(ctx context.Context, req *recordsv1.EverythingReque
 	if err != nil {
 		return nil, err
 	}
-	id, err := r.real(ctx, "Patient", req.GetPatient())
-	if err != nil {
-		return nil, caller.Hidden(ctx, err)
+	id := req.GetPatient()
+	if err := byID(ctx, id); err != nil {
+		return nil, err
 	}
 	x, err := r.store.Read(ctx, nil, r.defs.Number("Patient"), id, reach)
 	if err != nil {
@@ -132,7 +134,15 @@ func (r *Records) Everything(ctx context.Context, req *recordsv1.EverythingReque
 	if next != nil {
 		b.Links = append(b.Links, fhir.BundleLink{Relation: "next", URL: link(self, used, "_cursor="+indexer.Seals.Seal(*next, place))})
 	}
-	if err := r.entries(ctx, &b, list, "match", nil); err != nil {
+	// What only supports the record belongs to nobody and stands at the end.
+	own := slices.IndexFunc(list, func(s record.Stored) bool { return s.Patient == 0 })
+	if own < 0 {
+		own = len(list)
+	}
+	if err := r.entries(ctx, &b, list[:own], "match", nil); err != nil {
+		return nil, err
+	}
+	if err := r.entries(ctx, &b, list[own:], "include", nil); err != nil {
 		return nil, err
 	}
 	return &recordsv1.Bundle{Body: b.JSON()}, nil

@@ -90,7 +90,7 @@ func around(t testing.TB, r *Records) *Operations {
 		store = nil // a store made by the test, which is not asked
 	}
 	return &Operations{Records: r, Bulk: bulk.New(bulk.Deps{
-		Store: store, Definitions: r.defs, Now: r.now, Log: r.log, Base: r.base, Enter: r.enter, Reach: r.reach, Following: r.following, Shown: r.shown, Valid: r.valid,
+		Store: store, Definitions: r.defs, Now: r.now, Log: r.log, Base: r.base, Enter: r.enter, Reach: r.reach, Following: r.following, Shown: r.part, Anonymous: anonymous, Valid: r.valid,
 	}), Hooks: &subscription.Hooks{}, Description: r.description()}
 }
 

@@ -125,8 +125,8 @@ func (r *Records) historyQuery(ctx context.Context, req *recordsv1.HistoryReques
 		}
 	}
 	if req.GetId() != "" {
-		if _, err = r.real(ctx, req.GetType(), req.GetId()); err != nil {
-			return h, at, caller.Hidden(ctx, err)
+		if err := byID(ctx, req.GetId()); err != nil {
+			return h, at, err
 		}
 	}
 	pairs, err := record.Pairs(req.GetQuery())

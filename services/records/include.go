@@ -20,9 +20,8 @@ const (
 	maxIncludedBytes = 24 << 20
 	// maxRounds bounds how far :iterate follows references.
 	maxRounds = 8
-	// maxOldVersions bounds the references to a version that is no longer the
-	// current one; each is read by itself.
-	maxOldVersions = 50
+	// maxNamed bounds the versions that references name; each is read by itself.
+	maxNamed = 50
 )
 
 // including collects what _include and _revinclude bring along, within the
@@ -33,7 +32,10 @@ type including struct {
 	x     *record.Indexer
 	q     *record.Query
 	reach record.Reach
-	have  map[string]bool // "Type/id" and "Type/id/_history/n"
+	// current are the resources that are there in their current version, as
+	// "Type/id"; versions are all that are there, as "Type/id/_history/n".
+	current, versions map[string]bool
+
 	out   []record.Stored
 	bytes int
 	over  bool
@@ -44,9 +46,10 @@ func (r *Records) included(ctx context.Context, x *record.Indexer, q *record.Que
 	if len(q.Includes) == 0 || len(matches) == 0 {
 		return nil, nil, nil
 	}
-	in := &including{r: r, x: x, q: q, reach: reach, have: map[string]bool{}}
+	in := &including{r: r, x: x, q: q, reach: reach, current: map[string]bool{}, versions: map[string]bool{}}
 	for i := range matches {
-		in.have[in.name(&matches[i])] = true
+		name, version := in.names(&matches[i])
+		in.current[name], in.versions[version] = true, true
 	}
 	rounds := 0
 	for fresh := matches; len(fresh) > 0 && !in.over; rounds++ {
@@ -70,19 +73,26 @@ func (r *Records) included(ctx context.Context, x *record.Indexer, q *record.Que
 	}}, nil
 }
 
-func (in *including) name(x *record.Stored) string { return in.r.defs.TypeOf(x.Type) + "/" + x.ID }
+// names are those of a resource and of its version.
+func (in *including) names(x *record.Stored) (name, version string) {
+	name = in.r.defs.TypeOf(x.Type) + "/" + x.ID
+	return name, name + "/_history/" + strconv.FormatInt(x.Version, 10)
+}
 
-func (in *including) add(list []record.Stored, name func(*record.Stored) string) {
+// add brings along what is not there yet; current tells that the list is of
+// current versions.
+func (in *including) add(list []record.Stored, current bool) {
 	for i := range list {
-		key := name(&list[i])
-		if in.have[key] {
+		name, version := in.names(&list[i])
+		there := in.versions[version] || current && in.current[name]
+		if in.current[name] = in.current[name] || current; there {
 			continue
 		}
 		if in.bytes += len(list[i].Body); len(in.out) >= maxIncluded || in.bytes > maxIncludedBytes {
 			in.over = true
 			return
 		}
-		in.have[key] = true
+		in.versions[version] = true
 		in.out = append(in.out, list[i])
 	}
 }
@@ -109,11 +119,11 @@ func (in *including) round(ctx context.Context, of []record.Stored, again bool) 
 				own = append(own, record.Ref{Type: of[i].Type, Target: of[i].ID})
 			}
 		}
-		list, err := in.r.store.Referring(ctx, inc.Numbers, own, maxIncluded+len(in.have)+1, in.reach)
+		list, err := in.r.store.Referring(ctx, inc.Numbers, own, maxIncluded+len(in.versions)+1, in.reach)
 		if err != nil {
 			return err
 		}
-		in.add(list, in.name)
+		in.add(list, true)
 	}
 	return nil
 }
@@ -158,10 +168,11 @@ func (in *including) target(inc record.Include, path fhir.Path, v fhir.Value, w 
 	if ref.Type <= 0 || path.Target != "" && path.Target != typ || inc.Target != "" && inc.Target != typ {
 		return
 	}
-	w.refs[ref] = true
 	if parts := strings.Split(s, "/"); len(parts) == 4 && parts[2] == "_history" {
 		w.versions[s] = ref
+		return
 	}
+	w.refs[ref] = true
 }
 
 // canonical notes a reference by canonical URL
@@ -183,13 +194,13 @@ func (in *including) canonical(inc record.Include, url string, w *wanted) {
 
 // forward reads what was collected.
 func (in *including) forward(ctx context.Context, w *wanted) error {
-	old, err := in.versions(ctx, w)
+	old, err := in.named(ctx, w)
 	if err != nil {
 		return err
 	}
 	var refs []record.Ref
 	for ref := range w.refs {
-		if !in.have[in.r.defs.TypeOf(ref.Type)+"/"+ref.Target] {
+		if !in.current[in.r.defs.TypeOf(ref.Type)+"/"+ref.Target] {
 			refs = append(refs, ref)
 		}
 	}
@@ -203,8 +214,8 @@ func (in *including) forward(ctx context.Context, w *wanted) error {
 		return err
 	}
 	slices.SortFunc(list, func(a, b record.Stored) int { return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.ID, b.ID)) })
-	in.add(list, in.name)
-	in.add(old, func(x *record.Stored) string { return in.name(x) + "/_history/" + strconv.FormatInt(x.Version, 10) })
+	in.add(list, true)
+	in.add(old, false)
 	for _, typ := range slices.Sorted(maps.Keys(w.urls)) {
 		if err := in.byURL(ctx, typ, w.urls[typ]); err != nil {
 			return err
@@ -213,32 +224,32 @@ func (in *including) forward(ctx context.Context, w *wanted) error {
 	return nil
 }
 
-// versions reads the versions that references name. One that is the current
-// one is read with the others.
-func (in *including) versions(ctx context.Context, w *wanted) ([]record.Stored, error) {
-	var old []record.Stored
+// named reads the versions that references name. In the place of one that is
+// not there, or of one too many, the current one is wanted.
+func (in *including) named(ctx context.Context, w *wanted) ([]record.Stored, error) {
+	var list []record.Stored
 	for _, s := range slices.Sorted(maps.Keys(w.versions)) {
-		ref := w.versions[s]
-		if len(old) == maxOldVersions {
-			in.over = true
-			break
+		if in.versions[s] {
+			continue
 		}
+		ref := w.versions[s]
 		n, err := strconv.ParseInt(s[strings.LastIndexByte(s, '/')+1:], 10, 64)
-		if err != nil {
+		if err != nil || len(list) == maxNamed {
+			in.over = in.over || err == nil
+			w.refs[ref] = true
 			continue
 		}
 		x, err := in.r.store.ReadVersion(ctx, ref.Type, ref.Target, n, in.reach)
 		switch {
-		case fault.Is(err, fault.NotFound):
-			continue
-		case err != nil:
+		case err != nil && !fault.Is(err, fault.NotFound):
 			return nil, err
-		case !x.Deleted:
-			old = append(old, *x)
-			delete(w.refs, ref)
+		case err != nil || x.Deleted:
+			w.refs[ref] = true
+		default:
+			list = append(list, *x)
 		}
 	}
-	return old, nil
+	return list, nil
 }
 
 // byURL includes the resources of a type that canonical references name, with
@@ -268,6 +279,6 @@ func (in *including) byURL(ctx context.Context, typ string, urls map[string]bool
 			keep = append(keep, x)
 		}
 	}
-	in.add(keep, in.name)
+	in.add(keep, true)
 	return nil
 }

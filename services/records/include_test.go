@@ -150,4 +150,17 @@ func TestIncludesFollowCanonicalsAndVersions(t *testing.T) {
 			t.Errorf("%s brings %s", id, f.body)
 		}
 	}
+	// Both are on one page, and so are the versions that they mean, each once.
+	f := search(ctx, t, r, "Location", "_include=Location:organization")
+	if f.entries != 4 || !strings.Contains(string(f.body), "first") || !strings.Contains(string(f.body), "second") {
+		t.Errorf("the two bring %s", f.body)
+	}
+	put(ctx, t, r, "Location", "old", `{"managingOrganization":{"reference":"Organization/v/_history/2"}}`)
+	if f := search(ctx, t, r, "Location", "_include=Location:organization"); f.entries != 3 {
+		t.Errorf("two references to one version bring %s", f.body)
+	}
+	put(ctx, t, r, "Organization", "v", `{"name":"third","partOf":{"reference":"Organization/v/_history/3"}}`)
+	if f := search(ctx, t, r, "Organization", "_include=Organization:partof"); f.entries != 1 {
+		t.Errorf("the match itself is brought: %s", f.body)
+	}
 }

@@ -63,9 +63,7 @@ func misspelt(reference string, literal bool) bool {
 }
 
 func missing(at fhir.Value) error {
-	f := fault.New(fault.Unprocessable, "the reference leads to nothing that is here; write what it refers to first, or in the same transaction", nil)
-	f.At = at.Path()
-	return f
+	return fault.New(fault.Unprocessable, "the reference leads to nothing that is here; write what it refers to first, or in the same transaction", nil).In(at.Path())
 }
 
 // ours notes what the changes write (true) and delete (false).

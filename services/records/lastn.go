@@ -40,7 +40,7 @@ func (r *Records) LastN(ctx context.Context, req *recordsv1.OperationRequest) (*
 	}
 	limit := 1
 	if v := values["max"]; len(v) > 0 {
-		if limit, err = strconv.Atoi(v[0]); err != nil || limit < 1 || limit > record.MaxCount {
+		if limit, err = strconv.Atoi(strings.Join(v, ",")); err != nil || limit < 1 || limit > record.MaxCount {
 			return nil, fault.Newf(fault.Invalid, "max must be a whole number from 1 to %d", record.MaxCount)
 		}
 	}
@@ -58,7 +58,7 @@ func (r *Records) LastN(ctx context.Context, req *recordsv1.OperationRequest) (*
 		return nil, err
 	}
 	if !slices.ContainsFunc(q.Filters, func(f record.Filter) bool {
-		return f.Param != nil && (f.Param.Code == "patient" || f.Param.Code == "subject")
+		return f.Param != nil && (f.Param.Code == "patient" || f.Param.Code == "subject") && f.Modifier != "missing" && f.Modifier != "not"
 	}) {
 		return nil, fault.New(fault.Invalid, "patient or subject is expected", nil)
 	}

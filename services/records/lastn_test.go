@@ -63,7 +63,12 @@ func TestLastNReturnsTheLatestOfEachCode(t *testing.T) {
 	if b, err := r.LastN(a, &recordsv1.OperationRequest{Body: []byte(body)}); err != nil || !slices.Equal(bundle(t, b.GetBody()).ids, []string{ids["pulse2"]}) {
 		t.Errorf("%v %s", err, b.GetBody())
 	}
-	for _, query := range []string{"", "max=1", "patient=" + p + "&max=0", "patient=" + p + "&max=x", "patient=" + p + "&colour=red", "patient=%zz", "max=1001&patient=" + p} {
+	// Of several people each has a latest one.
+	b, err := r.LastN(ctx, &recordsv1.OperationRequest{Query: "code=http://loinc.org|29463-7&patient=" + p + "," + other})
+	if err != nil || !slices.Equal(slices.Sorted(slices.Values(bundle(t, b.GetBody()).ids)), slices.Sorted(slices.Values([]string{ids["weight2"], ids["tie"], ids["foreign"]}))) {
+		t.Errorf("two people: %v %s", err, b.GetBody())
+	}
+	for _, query := range []string{"patient:missing=true", "subject:not=" + p, "max=1&max=2&patient=" + p, "", "max=1", "patient=" + p + "&max=0", "patient=" + p + "&max=x", "patient=" + p + "&colour=red", "patient=%zz", "max=1001&patient=" + p} {
 		if _, err := r.LastN(a, &recordsv1.OperationRequest{Query: query}); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%q: %v", query, err)
 		}

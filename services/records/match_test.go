@@ -15,7 +15,7 @@ func TestTheMatcherFindsWhatTheSearchFinds(t *testing.T) {
 	r, ctx := loose(t)
 	p := create(ctx, t, r, "Patient", person("Nguyễn", "Hoà", "1", "95012", "1950-03-04")).GetId()
 	q := create(ctx, t, r, "Patient", person("Lê", "Đào", "2", "95015", "1980-03")).GetId()
-	create(ctx, t, r, "Patient", `{"resourceType":"Patient","active":false,"name":[{"family":"Trần"}],"deceasedBoolean":true}`)
+	create(ctx, t, r, "Patient", `{"resourceType":"Patient","meta":{"profile":["http://p/a|1"]},"active":false,"name":[{"family":"Trần"}],"deceasedBoolean":true}`)
 	create(ctx, t, r, "Observation", observation(p, "8480-6", "2026-01-02", "120"))
 	create(ctx, t, r, "Observation", observation(p, "8480-6", "2026-01-02T23:30:00+07:00", "120.50"))
 	create(ctx, t, r, "Observation", observation(q, "8480-6", "2025", "119.5"))
@@ -37,7 +37,8 @@ func TestTheMatcherFindsWhatTheSearchFinds(t *testing.T) {
 	}
 	found := 0
 	for _, query := range []string{
-		"Patient?", "Patient?_id=" + p, "Patient?_id=" + p + "," + q, "Patient?name=nguyen", "Patient?name=hoa", "Patient?name:exact=Hoà", "Patient?name:exact=hoa",
+		"Patient?", "Patient?_id=" + p, "Patient?_id=" + p + "," + q, "Patient?name=nguyen", "Patient?name=hoa", "Patient?name:exact=Hoà", "Patient?name:exact=hoa", "Patient?name:exact=Ho\u00e0", "Patient?name:exact=Hoa\u0300",
+		"Patient?_profile=http://p/a", "Patient?_profile=http://p/a|1", "Patient?_profile=http://p",
 		"Patient?name:contains=a", "Patient?family=dao,le", "Patient?name:missing=true", "Patient?given:missing=true", "Patient?given:missing=false",
 		"Patient?identifier=1", "Patient?identifier=http://none|1", "Patient?gender=female", "Patient?gender:not=female", "Patient?gender:missing=true",
 		"Patient?active=false", "Patient?deceased=true", "Patient?birthdate=1950-03-04", "Patient?birthdate=1950", "Patient?birthdate=gt1950-03-04", "Patient?birthdate=lt1980-03-15",
@@ -98,7 +99,7 @@ func TestTheMatcherFindsWhatTheSearchFinds(t *testing.T) {
 	if found < 60 {
 		t.Errorf("the queries find %d resources only, and prove little", found)
 	}
-	for _, query := range []string{"_sort=date", "_count=3", "_total=accurate", "_include=Observation:subject", "_summary=count"} {
+	for _, query := range []string{"_sort=date", "_count=3", "_count=20", "_total=accurate", "_include=Observation:subject", "_summary=count"} {
 		q, err := x.ParseQuery("Observation", query, false)
 		if err == nil {
 			err = q.Matchable()

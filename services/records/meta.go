@@ -23,9 +23,9 @@ func (r *Records) Meta(ctx context.Context, req *recordsv1.OperationRequest) (*r
 	if err != nil {
 		return nil, err
 	}
-	id, err := r.real(ctx, req.GetType(), req.GetId())
-	if err != nil {
-		return nil, caller.Hidden(ctx, err)
+	id := req.GetId()
+	if err := byID(ctx, id); err != nil {
+		return nil, err
 	}
 	reach, err := r.reach(ctx)
 	if err != nil {

@@ -23,6 +23,7 @@ var people = map[string]string{
 	"sua":    `"name":[{"text":"Sùng Thị Sủa"}]`,
 	"ynghia": `"name":[{"text":"Y Nghĩa"}]`,
 	"one":    `"name":[{"given":["Lan"]}]`,
+	"files":  `"name":[{"text":"` + norm.NFD.String("Bế Văn Đàn") + `"}]`,
 	"west":   `"name":[{"text":"Peter James Chalmers","family":"Chalmers","given":["Peter","James"]}]`,
 }
 
@@ -93,6 +94,10 @@ func TestVietnameseNamesAreFoundAsPeopleTypeThem(t *testing.T) {
 	n.expect(t, r, "Patient?given=hoa", "hoà")
 	n.expect(t, r, "Patient?name:exact="+url.PathEscape("Nguyễn Thị Hoà"), "hoà")
 	n.expect(t, r, "Patient?name:exact=hoa", "")
+	for _, form := range []norm.Form{norm.NFC, norm.NFD} {
+		n.expect(t, r, "Patient?name:exact="+url.PathEscape(form.String("Trần Lê Phương Thảo")), "phuong")
+		n.expect(t, r, "Patient?name:exact="+url.PathEscape(form.String("Bế Văn Đàn")), "files")
+	}
 	n.expect(t, r, "Patient?name:contains=hoa", "hoà hòa hhoa")
 	n.expect(t, r, "Patient?phonetic=nguyen thi hoa", "hoà hòa")
 }

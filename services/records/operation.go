@@ -32,9 +32,7 @@ func readParameters(req *recordsv1.OperationRequest, known ...string) (parameter
 	p.query.Del("_format")
 	p.query.Del("_pretty")
 	unknown := func(at string) error {
-		f := fault.Newf(fault.Invalid, "the operation has the parameters %s", strings.Join(known, ", "))
-		f.At = at
-		return f
+		return fault.Newf(fault.Invalid, "the operation has the parameters %s", strings.Join(known, ", ")).In(at)
 	}
 	takes := func(name string) bool { return slices.Contains(known, name) || slices.Contains(known, anyName) }
 	for name := range p.query {
@@ -51,9 +49,7 @@ func readParameters(req *recordsv1.OperationRequest, known ...string) (parameter
 	}
 	p.root = doc.Root()
 	if p.root.Get("resourceType").Str() != "Parameters" {
-		f := fault.New(fault.Invalid, "a Parameters resource is expected", nil)
-		f.At = "resourceType"
-		return p, f
+		return p, fault.New(fault.Invalid, "a Parameters resource is expected", nil).In("resourceType")
 	}
 	for v := range p.root.Get("parameter").Items() {
 		if !takes(v.Get("name").Str()) {

@@ -11,15 +11,12 @@ import (
 	"github.com/yba-health/yba/services/records/record"
 )
 
-// jsonPatch is the media type of a JSON Patch (RFC 6902 section 6).
-const jsonPatch = "application/json-patch+json"
-
 // readPatch reads the body of a PATCH by its media type
 // (https://hl7.org/fhir/R4/http.html#patch).
 func (r *Records) readPatch(contentType string, body []byte) (patch.Patch, error) {
 	kind, _, _ := mime.ParseMediaType(contentType)
 	switch kind {
-	case jsonPatch:
+	case patch.MediaType:
 		return patch.ParseJSON(body)
 	case "application/fhir+json", "application/json":
 		doc, err := fhir.Parse(body)
@@ -28,7 +25,7 @@ func (r *Records) readPatch(contentType string, body []byte) (patch.Patch, error
 		}
 		return patch.ParseFHIRPath(r.defs, doc.Root())
 	}
-	return nil, fault.New(fault.Invalid, "a patch is "+jsonPatch+" or a Parameters resource", nil)
+	return nil, fault.New(fault.Invalid, "a patch is "+patch.MediaType+" or a Parameters resource", nil)
 }
 
 // entryPatch reads the patch in an entry of a Bundle: a Binary that holds a
@@ -37,8 +34,8 @@ func (r *Records) entryPatch(resource fhir.Value) (patch.Patch, error) {
 	if resource.Get("resourceType").Str() != "Binary" {
 		return patch.ParseFHIRPath(r.defs, resource)
 	}
-	if kind, _, _ := mime.ParseMediaType(resource.Get("contentType").Str()); kind != jsonPatch {
-		return nil, fault.New(fault.Invalid, "a patch in a Binary is "+jsonPatch, nil)
+	if kind, _, _ := mime.ParseMediaType(resource.Get("contentType").Str()); kind != patch.MediaType {
+		return nil, fault.New(fault.Invalid, "a patch in a Binary is "+patch.MediaType, nil)
 	}
 	body, err := base64.StdEncoding.DecodeString(resource.Get("data").Str())
 	if err != nil {
@@ -70,18 +67,14 @@ func (b *batch) patched(ctx context.Context, c *change) error {
 	}
 	v, err := b.r.parse(c.typ, text)
 	if err == nil && v.Get("id").Str() != c.id {
-		f := fault.New(fault.Invalid, "a patch cannot change the id", nil)
-		f.At = c.typ + ".id"
-		err = f
+		err = fault.New(fault.Invalid, "a patch cannot change the id", nil).In(c.typ + ".id")
 	}
 	if err != nil {
 		f := fault.Of(err)
 		if f.Class != fault.Invalid {
 			return err
 		}
-		after := fault.Newf(fault.Unprocessable, "the patch does not leave a valid resource: %s", f.Message)
-		after.At = f.At
-		return after
+		return fault.Newf(fault.Unprocessable, "the patch does not leave a valid resource: %s", f.Message).In(f.At)
 	}
 	c.body = v
 	return nil

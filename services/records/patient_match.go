@@ -101,10 +101,13 @@ func (r *Records) candidates(ctx context.Context, asked fhir.Value) ([]record.St
 	seen := map[int64]bool{}
 	for _, query := range match.Searches(asked) {
 		q, err := x.ParseQuery("Patient", query, false)
-		if err != nil {
+		switch {
+		case fault.Is(err, fault.Invalid):
 			// It was made of what the caller sent: a date or a text that no
 			// search can hold finds nobody.
 			continue
+		case err != nil:
+			return nil, err
 		}
 		q.Count = perSearch
 		page, err := r.store.Search(ctx, nil, q, reach)

@@ -60,6 +60,7 @@ func TestMatchFindsThePersonAgain(t *testing.T) {
 		"initials and a whole day": {`{"resourceType":"Patient","name":[{"text":"N.T. Hoa"}],"gender":"female","birthDate":"1950-03-08",` + address + `}`, "probable"},
 		"day and month swapped":    {`{"resourceType":"Patient","name":[{"text":"Nguyen Thi Hoa"}],"birthDate":"1950-08-03",` + address + `}`, "probable"},
 		"family name last":         {`{"resourceType":"Patient","name":[{"family":"Hoa","given":["Nguyễn","Thị"]}],"birthDate":"1950-03-08",` + number + `}`, "certain"},
+		"turned round":             {`{"resourceType":"Patient","name":[{"family":"Hoa","given":["Thị","Nguyễn"]}],"birthDate":"1950-03-08"}`, "probable"},
 		"a card of the insurance":  {`{"resourceType":"Patient","identifier":[{"system":"` + fhir.SystemBHYT + `","value":"099 150 000 001"}],"name":[{"text":"Nguyen Thi Hoa"}],"birthDate":"1950"}`, "certain"},
 		"the number alone":         {`{"resourceType":"Patient",` + number + `}`, "probable"},
 		"the phone and the name":   {`{"resourceType":"Patient","name":[{"text":"Nguyễn Thị Hoa"}],"telecom":[{"value":"+84 9099150000001"}]}`, "possible"},

@@ -101,6 +101,7 @@ func TestWhatMayBeAboutSomebodyIsNotEverybodys(t *testing.T) {
 	if _, err := r.Read(own, &recordsv1.ReadRequest{Type: "Device", Id: "cuff"}); err != nil {
 		t.Errorf("the device of a resident: %v", err)
 	}
+	placed(ctx, t, r, "Device", "room", `{"resourceType":"Device","status":"active"}`)
 	for typ, body := range map[string]string{
 		"Device": `{"resourceType":"Device","status":"active"}`, "Organization": `{"resourceType":"Organization","name":"A"}`,
 		"Observation": about(`,"subject":{"reference":"Device/room"}`),

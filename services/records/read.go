@@ -4,11 +4,9 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
-	"github.com/yba-health/yba/pkg/fhir"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
 	"github.com/yba-health/yba/services/records/caller"
 	"github.com/yba-health/yba/services/records/record"
@@ -20,9 +18,9 @@ func (r *Records) Read(ctx context.Context, req *recordsv1.ReadRequest) (*record
 	if err != nil {
 		return nil, err
 	}
-	id, err := r.real(ctx, req.GetType(), req.GetId())
-	if err != nil {
-		return nil, caller.Hidden(ctx, err)
+	id := req.GetId()
+	if err := byID(ctx, id); err != nil {
+		return nil, err
 	}
 	reach, err := r.reach(ctx)
 	if err != nil {
@@ -47,7 +45,8 @@ func (r *Records) Read(ctx context.Context, req *recordsv1.ReadRequest) (*record
 // given, as it knows versions within a second.
 func unchanged(req *recordsv1.ReadRequest, x *record.Stored) bool {
 	if req.GetIfNoneMatch() != "" {
-		return matches(req.GetIfNoneMatch(), x.Version)
+		list, err := tags(req.GetIfNoneMatch(), "If-None-Match")
+		return err == nil && current(list, x) // what is no tag names no version
 	}
 	if req.GetIfModifiedSince() == "" {
 		return false
@@ -62,29 +61,18 @@ func unchanged(req *recordsv1.ReadRequest, x *record.Stored) bool {
 	return !x.Updated.Truncate(time.Second).After(since)
 }
 
-// matches reports whether a list of version tags names the version.
-func matches(tags string, current int64) bool {
-	for tag := range strings.SplitSeq(tags, ",") {
-		if v := version(tag); v == "*" || v != "" && v == strconv.FormatInt(current, 10) {
-			return true
-		}
-	}
-	return false
-}
-
 // ReadVersion returns one version (vread).
 func (r *Records) ReadVersion(ctx context.Context, req *recordsv1.ReadVersionRequest) (*recordsv1.Resource, error) {
 	n, err := r.number(req.GetType())
 	if err != nil {
 		return nil, err
 	}
-	v := numbered(req.GetVersion())
-	if v < 1 || !fhir.ValidID(req.GetId()) {
+	v, id := numbered(req.GetVersion()), req.GetId()
+	if v == 0 {
 		return nil, caller.Hidden(ctx, fault.New(fault.NotFound, "there is no such version", nil))
 	}
-	id, err := r.real(ctx, req.GetType(), req.GetId())
-	if err != nil {
-		return nil, caller.Hidden(ctx, err)
+	if err := byID(ctx, id); err != nil {
+		return nil, err
 	}
 	reach, err := r.reach(ctx)
 	if err != nil {
@@ -101,12 +89,11 @@ func (r *Records) ReadVersion(ctx context.Context, req *recordsv1.ReadVersionReq
 	return r.answer(ctx, x, req.GetQuery())
 }
 
-// numbered returns the version's number, 0 for what is none.
-func numbered(tag string) int64 {
-	v := version(tag)
-	n, err := strconv.ParseInt(v, 10, 64)
-	if err != nil || n < 0 || strconv.FormatInt(n, 10) != v { // 01 names no version
+// numbered returns the number of a version in an address, 0 for what is none.
+func numbered(s string) int64 {
+	n, err := strconv.ParseUint(s, 10, 63)
+	if err != nil || strconv.FormatUint(n, 10) != s { // 01 names no version
 		return 0
 	}
-	return n
+	return int64(n) //nolint:gosec // it has 63 bits
 }

@@ -3,8 +3,7 @@ package records
 import (
 	"context"
 	"log/slog"
-	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -38,10 +37,8 @@ type Records struct {
 	// admit refuses a Subscription that cannot be delivered.
 	admit func(ctx context.Context, v fhir.Value) error
 
-	pseudonyms struct {
-		sync.Mutex
-		key []byte
-	}
+	// pseudonyms is the key by which pseudonyms are made, once it was read.
+	pseudonyms atomic.Pointer[[]byte]
 }
 
 // reach turns the scope of the operation into keys.
@@ -103,9 +100,4 @@ func (r *Records) answer(ctx context.Context, x *record.Stored, query string) (*
 
 func (r *Records) touch(ctx context.Context, x *record.Stored) {
 	guard.Touch(ctx, x.PatientID, r.defs.TypeOf(x.Type)+"/"+x.ID)
-}
-
-// version returns the version in a tag such as W/"3", "3" or 3.
-func version(tag string) string {
-	return strings.Trim(strings.TrimPrefix(strings.TrimSpace(tag), "W/"), `"`)
 }

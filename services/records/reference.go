@@ -86,9 +86,7 @@ func (b *batch) resolve(ctx context.Context, from *change, at fhir.Value, refere
 	}
 	reference = b.r.relative(ctx, reference)
 	fail := func(message string) error {
-		f := fault.New(fault.Unprocessable, message, nil)
-		f.At = at.Path()
-		return f
+		return fault.New(fault.Unprocessable, message, nil).In(at.Path())
 	}
 	if placeholder(reference) && len(b.resolved) > 0 {
 		return "", fail(noEntry)

@@ -277,6 +277,9 @@ func TestARefusedSearchNamesTheParameterAndTheWayOut(t *testing.T) {
 		{"Observation?subject.colour=red", "subject.colour", "handling=lenient"},
 		{"Patient?_has:Observation:code=x", "_has:Observation:code", "_has:Type:reference:parameter"},
 		{"Patient?deceased:in=http://nowhere", "", "nowhere"},
+		{"Patient?_id=http://x|1", "_id", "no system"},
+		{"Patient?_sort=name&_sort=-birthdate", "_sort", "commas"},
+		{"Patient?_count=1&name=x&_count=2", "_count", "given once"},
 	} {
 		w := call("GET", "/fhir/R4/"+strings.ReplaceAll(tt.query, " ", "%20"), "")
 		var outcome struct {
@@ -307,6 +310,7 @@ func TestAnswersAreCutDownAsTheSummarySays(t *testing.T) {
 		{"_summary=false", "text active gender contact", ""},
 		{"_elements=gender", "gender id meta active", "text contact"}, // active is a modifier
 		{"_elements=Patient.gender,active", "gender active", "contact"},
+		{"_elements=gender&_elements=link", "gender link", "contact"},
 	} {
 		b, err := r.Search(ctx, &recordsv1.SearchRequest{Type: "Patient", Query: tt.query})
 		if err != nil {

@@ -96,7 +96,7 @@ func (r *Records) canonical(ctx context.Context, id string) (string, error) {
 }
 
 // expander tells searches the codes of value sets and the codes above and
-// below others. It asks for no scope: terminology is about nobody.
+// below others.
 type expander struct {
 	terms *terminology.Server
 	// canonical returns the canonical address of a stored ValueSet.
@@ -107,7 +107,7 @@ type expander struct {
 // Expand returns the codes of a value set, which is named by its canonical
 // address or by where it is stored
 // (https://hl7.org/fhir/R4/search.html#token, the modifier in).
-func (e expander) Expand(ctx context.Context, url string, _ record.Reach) ([]record.Coding, error) {
+func (e expander) Expand(ctx context.Context, url string) ([]record.Coding, error) {
 	if id, ok := strings.CutPrefix(strings.TrimPrefix(url, e.base+"/"), "ValueSet/"); ok && fhir.ValidID(id) {
 		named, err := e.canonical(ctx, id)
 		if err != nil {
@@ -127,7 +127,7 @@ func (e expander) Expand(ctx context.Context, url string, _ record.Reach) ([]rec
 }
 
 // Related returns the code and all codes above or below it.
-func (e expander) Related(ctx context.Context, c record.Coding, below bool, _ record.Reach) ([]record.Coding, error) {
+func (e expander) Related(ctx context.Context, c record.Coding, below bool) ([]record.Coding, error) {
 	related := e.terms.Above
 	if below {
 		related = e.terms.Below

@@ -316,6 +316,7 @@ func TestLookupTellsWhatIsKnownOfACode(t *testing.T) {
 		"system=http://test/colours&version=2&code=red": fault.NotFound,
 		"system=http://nowhere&code=red":                fault.NotFound,
 		"code=red":                                      fault.Invalid,
+		"system=http://test/colours":                    fault.Invalid,
 		"system=http://test/colours&code=red&x=1":       fault.Invalid,
 	} {
 		if _, err := ask(query, ""); !fault.Is(err, class) {
@@ -365,6 +366,10 @@ func TestValidateCodeSaysYesOrWhyNot(t *testing.T) {
 		{"ValueSet", "", "", parameters(`{"name":"coding","valueCoding":{"system":"http://test/colours","code":"blue"}},{"name":"valueSet","resource":` +
 			composed(`{"include":[{"system":"http://test/colours"}],"exclude":[{"system":"http://test/colours","concept":[{"code":"blue"}]}]}`) + `}`), false, "is not in", 0},
 		{"Patient", "", "", "", false, "", fault.Invalid},
+		{"ValueSet", "", "url=http://test/reds&system=http://test/colours&code=red&systemVersion=1", "", true, "Red", 0},
+		{"ValueSet", "", "url=http://test/reds&system=http://test/colours&code=red&systemVersion=9", "", false, "of version 1 of its system, not 9", 0},
+		{"ValueSet", "", "url=http://test/reds", parameters(`{"name":"coding","valueCoding":{"system":"http://test/colours","version":"9","code":"red"}}`), false, "not 9", 0},
+		{"ValueSet", "", "url=http://test/reds", parameters(`{"name":"codeableConcept","valueCodeableConcept":{"coding":[{"code":"red"}]}}`), false, "without its system", 0},
 	} {
 		a, err := r.ValidateCode(ctx, &recordsv1.TerminologyRequest{Type: tt.typ, Id: tt.id, Query: tt.query, Body: []byte(tt.body)})
 		if tt.class != 0 {
@@ -376,6 +381,27 @@ func TestValidateCodeSaysYesOrWhyNot(t *testing.T) {
 		result := `{"resourceType":"Parameters","parameter":[{"name":"result","valueBoolean":` + map[bool]string{true: "true", false: "false"}[tt.yes] + `}`
 		if err != nil || !strings.HasPrefix(string(a.GetBody()), result) || !strings.Contains(string(a.GetBody()), tt.holds) {
 			t.Errorf("%s?%s %s: %s, %v", tt.typ, tt.query, tt.body, a.GetBody(), err)
+		}
+	}
+}
+
+// TestACodeOfAnOlderVersionIsLookedForThere follows systemVersion of
+// https://hl7.org/fhir/R4/valueset-operation-validate-code.html.
+func TestACodeOfAnOlderVersionIsLookedForThere(t *testing.T) {
+	r, ctx := open(t)
+	for version, code := range map[string]string{"1": "old", "2": "new"} {
+		create(ctx, t, r, "CodeSystem", `{"resourceType":"CodeSystem","url":"http://test/two","version":"`+version+`","status":"active","content":"complete","concept":[{"code":"`+code+`"}]}`)
+	}
+	create(ctx, t, r, "ValueSet", `{"resourceType":"ValueSet","url":"http://test/any","status":"active","compose":{"include":[{"system":"http://test/two"}]}}`)
+	create(ctx, t, r, "ValueSet", `{"resourceType":"ValueSet","url":"http://test/second","status":"active","compose":{"include":[{"system":"http://test/two","version":"2"}]}}`)
+	for query, yes := range map[string]bool{
+		"url=http://test/any&code=old&systemVersion=1": true, "url=http://test/any&code=new&systemVersion=1": false,
+		"url=http://test/any&code=new&systemVersion=2": true, "url=http://test/second&code=new&systemVersion=1": false,
+		"url=http://test/any&code=old&systemVersion=1&system-version=http://test/two|2": false,
+	} {
+		a, err := r.ValidateCode(ctx, &recordsv1.TerminologyRequest{Type: "ValueSet", Query: query + "&system=http://test/two"})
+		if err != nil || strings.Contains(string(a.GetBody()), `"valueBoolean":true`) != yes {
+			t.Errorf("%s: %s %v", query, a.GetBody(), err)
 		}
 	}
 }
@@ -441,6 +467,8 @@ func TestTerminologyOverHTTP(t *testing.T) {
 		holds              string
 	}{
 		{"GET", "/ValueSet/$expand?" + gender, "", 200, `"code":"female"`},
+		{"GET", "/ValueSet/$expand?" + gender + "&displayLanguage=en-US,vi;q=0.5", "", 200, `"code":"female"`},
+		{"GET", "/ValueSet/" + set.GetId() + "/$meta?_format=application/fhir%2Bjson;fhirVersion=4.0", "", 200, "valueMeta"},
 		{"GET", "/ValueSet/" + set.GetId() + "/$expand", "", 200, `"total":1,`},
 		{"POST", "/ValueSet/$expand", `{"resourceType":"Parameters","parameter":[{"name":"url","valueUri":"http://hl7.org/fhir/ValueSet/administrative-gender"}]}`, 200, `"code":"female"`},
 		{"POST", "/ValueSet/$expand", composed(`{"include":[{"system":"http://hl7.org/fhir/administrative-gender"}]}`), 200, `"url":"http://test/set"`},

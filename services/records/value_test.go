@@ -272,6 +272,43 @@ func TestURIsAndCanonicalsAreFoundAboveAndBelow(t *testing.T) {
 	}
 }
 
+func TestPhonesAndAddressesAreFoundAsPeopleWriteThem(t *testing.T) {
+	r, _ := loose(t)
+	telecom := func(system, value string) string {
+		return `"telecom":[{"system":"` + system + `","value":"` + value + `"}]`
+	}
+	n := store(t, r, "Patient", map[string]string{
+		"groups": telecom("phone", "0912 345.678"), "plain": telecom("phone", "0912345678"), "abroad": telecom("phone", "+84 (0)912-345-678"), "other": telecom("phone", "+85512345678"),
+		"mail": telecom("email", "Hoa.Nguyen@Example.vn"), "page": telecom("url", "https://hoa.example/Ho-So"), "none": `"active":true`,
+	})
+	for query, want := range map[string]string{
+		"phone=0912345678": "groups plain abroad", "phone=0912+345+678": "groups plain abroad", "phone=+84912345678": "groups plain abroad", "phone=0084 912 345 678": "groups plain abroad",
+		"telecom=0912.345.678,hoa.nguyen@example.vn": "groups plain abroad mail", "phone=912345678": "", "phone=+855 1234 5678": "other", "email=0912345678": "",
+		"email=HOA.NGUYEN@EXAMPLE.VN": "mail", "email=hoanguyen@example.vn": "", "telecom=https://hoa.example/Ho-So": "page", "telecom=https://hoa.example/HoSo": "",
+		"phone:not=0912345678": "other mail page none", "phone:missing=true": "mail page none",
+	} {
+		if strings.HasPrefix(query, "phone=0912+") {
+			query = strings.ReplaceAll(query, "+", " ")
+		}
+		n.expect(t, r, "Patient?"+query, want)
+	}
+}
+
+// TestAProfileWithoutVersionIsAnyOfIt follows
+// https://hl7.org/fhir/R4/references.html#canonical.
+func TestAProfileWithoutVersionIsAnyOfIt(t *testing.T) {
+	r, _ := loose(t)
+	profile := func(c string) string { return `"code":{"text":"x"},"meta":{"profile":["` + c + `"]}` }
+	n := store(t, r, "Basic", map[string]string{
+		"any": profile("http://p/a"), "v1": profile("http://p/a|1.0"), "v2": profile("http://p/a|2.0"), "longer": profile("http://p/ab|1.0"), "below": profile("http://p/a/b"),
+	})
+	for query, want := range map[string]string{
+		"=http://p/a": "any v1 v2", "=http://p/a|1.0": "v1", "=http://p/a|1": "", "=http://p/a|3,http://p/a/b": "below", ":below=http://p/a": "any v1 v2 below", ":below=http://p": "any v1 v2 longer below",
+	} {
+		n.expect(t, r, "Basic?_profile"+query, want)
+	}
+}
+
 func TestStringsAreFoundWithoutMarksAndExactlyWithThem(t *testing.T) {
 	r, _ := loose(t)
 	name := func(text, family, given string) string {

@@ -83,7 +83,7 @@ func Wire(d Deps) (*Operations, error) {
 	r.admit = hooks.Admit
 	files := bulk.New(bulk.Deps{
 		Store: d.Store, Definitions: d.Definitions, Now: d.Now, Log: d.Log, Base: d.Base, Enter: d.Enter,
-		Reach: r.reach, Following: r.following, Shown: r.shown, Valid: r.valid,
+		Reach: r.reach, Following: r.following, Shown: r.part, Anonymous: anonymous, Valid: r.valid,
 	})
 	return &Operations{Records: r, Bulk: files, Hooks: hooks, Description: r.description()}, nil
 }

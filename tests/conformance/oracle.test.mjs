@@ -9,12 +9,12 @@ import { iterated, lists, orders, paths, trees } from './oracle/deep.mjs'
 import { extra, lists as listed } from './oracle/extra.mjs'
 import { paged } from './oracle/pages.mjs'
 import { Oracle, condition, includes, questions, random } from './oracle/queries.mjs'
+import { data, synthea } from './oracle/synthea.mjs'
 import { Terms } from './oracle/terms.mjs'
 import { updates } from './oracle/updates.mjs'
 import { wordings } from './oracle/words.mjs'
 import { call, server } from './server.mjs'
 
-const data = join(import.meta.dirname, '../../../shared/data')
 const seed = Number(process.env.ORACLE_SEED ?? 20261122)
 const bundles = Number(process.env.ORACLE_BUNDLES ?? 8)
 
@@ -62,19 +62,6 @@ test('searches find exactly what brute force finds', { skip: existsSync(data) ? 
   }
   if (!process.env.ORACLE_ONLY) assert.ok(count >= 3000, `${count} searches are too few to judge by`)
 })
-
-// synthea are the resources of bundles, under the ids that they call each
-// other by, so that what is expected does not depend on the server.
-function synthea(n) {
-  const dir = join(data, 'synthea-r4')
-  return readdirSync(dir).sort().slice(0, n).flatMap((file) => {
-    const text = readFileSync(join(dir, file), 'utf8')
-    const { entry } = JSON.parse(text)
-    const types = new Map(entry.map((e) => [e.fullUrl, e.resource.resourceType]))
-    const local = text.replace(/"(urn:uuid:[0-9a-f-]+)"/g, (whole, urn) => (types.has(urn) ? `"${types.get(urn)}/${urn.slice(9)}"` : whole))
-    return JSON.parse(local).entry.map((e) => ({ ...e.resource, id: e.resource.id ?? e.fullUrl.split('/').pop() }))
-  })
-}
 
 // What a server does with these itself would change the answers.
 const apart = ['Subscription', 'Bundle', 'Parameters', 'OperationOutcome']

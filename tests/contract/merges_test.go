@@ -84,6 +84,10 @@ func merged(t *testing.T, s *system, nurse, doctor, resident *user, source, cons
 	}
 	// What was booked before bears the former id.
 	do[consultsv1.Consultation](resident, "consults.GetConsultation", &consultsv1.GetConsultationRequest{Id: consultation})
+	list := do[consultsv1.ListConsultationsResponse](resident, "consults.ListConsultations", &consultsv1.ListConsultationsRequest{Patient: target})
+	if n := len(list.GetConsultations()); n != 1 || list.GetConsultations()[0].GetId() != consultation {
+		t.Errorf("the app lists %d consultations of before", n)
+	}
 	until(t, "the access log names the target", 10*time.Second, func() error {
 		own := do[accessv1.Account](resident, "access.Me", &accessv1.MeRequest{}).GetId()
 		for _, e := range do[accessv1.AccessLogResponse](resident, "access.AccessLog", &accessv1.AccessLogRequest{Limit: 200}).GetEntries() {

@@ -54,6 +54,15 @@ type system struct {
 	env  []string
 	data string
 	logs *logs
+	// records is the process that serves records, with or without others.
+	records *process
+}
+
+// process is one of the suite's, which may be killed and started again.
+type process struct {
+	args []string
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has been waited for
 }
 
 // logs keeps what the processes print, for when a test fails.
@@ -106,7 +115,7 @@ func single(t *testing.T) *system {
 	listen := fmt.Sprintf("localhost:%d", port(t))
 	s.url = "http://" + listen
 	s.env = append(s.env, "YBA_LISTEN="+listen)
-	s.run(t, "serve")
+	s.records = s.run(t, "serve")
 	s.ready(t, s.url)
 	return s
 }
@@ -135,7 +144,10 @@ func split(t *testing.T) *system {
 		"YBA_DATABASE_URL="+db.URL, "YBA_INTERNAL_KEY="+strings.Repeat("0123456789abcdef", 4), "YBA_CONNS=4",
 		"YBA_PEERS="+strings.Join(peers, ","), "YBA_EDGES="+strings.Join(edges, ","), "YBA_PUBLIC_URL="+s.url)
 	for _, name := range services {
-		s.run(t, "serve", name, "--listen", httpAt[name], "--grpc-listen", grpcAt[name])
+		p := s.run(t, "serve", name, "--listen", httpAt[name], "--grpc-listen", grpcAt[name])
+		if name == "records" {
+			s.records = p
+		}
 	}
 	for _, name := range services {
 		s.ready(t, "http://"+httpAt[name])
@@ -146,25 +158,42 @@ func split(t *testing.T) *system {
 }
 
 // run starts a process that ends with the test.
-func (s *system) run(t *testing.T, args ...string) {
+func (s *system) run(t *testing.T, args ...string) *process {
 	t.Helper()
-	cmd := exec.Command(binary, args...)
-	cmd.Env, cmd.Stdout, cmd.Stderr = s.env, s.logs, s.logs
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(done) }()
+	p := &process{args: args}
+	s.launch(t, p)
 	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGINT)
+		_ = p.cmd.Process.Signal(syscall.SIGINT)
 		select {
-		case <-done:
+		case <-p.done:
 		case <-time.After(20 * time.Second):
 			t.Errorf("%v did not stop when asked", args)
-			_ = cmd.Process.Kill()
-			<-done
+			_ = p.cmd.Process.Kill()
+			<-p.done
 		}
 	})
+	return p
+}
+
+func (s *system) launch(t *testing.T, p *process) {
+	t.Helper()
+	p.cmd, p.done = exec.Command(binary, p.args...), make(chan struct{})
+	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = s.env, s.logs, s.logs
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func(cmd *exec.Cmd, done chan struct{}) { _ = cmd.Wait(); close(done) }(p.cmd, p.done)
+}
+
+// restart kills the process that serves records as a power cut would, and
+// starts it again.
+func (s *system) restart(t *testing.T) {
+	t.Helper()
+	if err := s.records.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-s.records.done
+	s.launch(t, s.records)
 }
 
 // cli runs a command of the operator's and returns what it prints.

@@ -114,9 +114,9 @@ type bulkFile struct {
 }
 
 // begin asks for an export and returns the address of its status.
-func (c *bulkClient) begin(t *testing.T) string {
+func (c *bulkClient) begin(t *testing.T, more string) string {
 	t.Helper()
-	got, err := c.do(t.Context(), http.MethodGet, "/$export?_type=Patient,Observation,Binary", "", nil, "Prefer", "respond-async")
+	got, err := c.do(t.Context(), http.MethodGet, "/$export?_type=Patient,Observation,Binary"+more, "", nil, "Prefer", "respond-async")
 	if err != nil || got.status != http.StatusAccepted {
 		t.Fatalf("%v %s", err, got.body)
 	}
@@ -218,7 +218,8 @@ func TestBulkDataSurvivesKillsAndMakesAnEqualStore(t *testing.T) {
 	}
 
 	// An export that is killed goes on; it is of the moment of asking.
-	status := c.begin(t)
+	status := c.begin(t, "")
+	filtered := c.begin(t, "&_typeFilter=Patient%3Fbirthdate%3D1900&_typeFilter=Observation%3Fvalue-quantity%3Dgt61&_typeFilter=Binary%3F_id%3Dnone&_elements=birthDate,subject")
 	if counts, err := c.load(t.Context(), []byte(`{"resourceType":"Patient","id":"late"}`+"\n"+`{"resourceType":"Patient","id":"p0","birthDate":"2001"}`)); err != nil || counts["created"] != 1 || counts["updated"] != 1 {
 		t.Fatalf("%v %v", counts, err)
 	}
@@ -231,6 +232,12 @@ func TestBulkDataSurvivesKillsAndMakesAnEqualStore(t *testing.T) {
 	}
 	if n != lines+1 {
 		t.Errorf("the export has %d resources instead of %d", n, lines+1)
+	}
+
+	// So does one with criteria: p0 had not changed yet.
+	_, some := c.all(t, c.complete(t, filtered))
+	if all := strings.Join(some, ""); len(some) != bulkPeople/100+2*bulkPeople || !strings.Contains(all, `"id":"p0"`) || strings.Count(all, "SUBSETTED") != len(some) || strings.Contains(all, "valueQuantity") {
+		t.Errorf("the export with criteria has %d resources: %.300s", len(some), all)
 	}
 
 	// A download that breaks off is known to be broken.
@@ -264,7 +271,7 @@ func TestBulkDataSurvivesKillsAndMakesAnEqualStore(t *testing.T) {
 	if counts, err := other.load(t.Context(), text); err != nil || counts["created"] != n {
 		t.Fatalf("%v %v", counts, err)
 	}
-	_, got := other.all(t, other.complete(t, other.begin(t)))
+	_, got := other.all(t, other.complete(t, other.begin(t, "")))
 	if !slices.Equal(got, want) {
 		t.Errorf("the other store has %d lines instead of %d, or others", len(got), len(want))
 	}

@@ -41,25 +41,33 @@ type sender struct {
 	odd   []string // answers that are neither a success nor a death
 }
 
+// one writes the next person and notes what becomes of it.
+func (s *sender) one(ctx context.Context) (status int, err error) {
+	s.mu.Lock()
+	n := s.next
+	s.next++
+	s.sent = append(s.sent, n)
+	s.mu.Unlock()
+	status, body, err := s.call(ctx, http.MethodPost, "/fhir/R4", personBundle(n))
+	if err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case status == http.StatusOK && bytes.Count(body, []byte(`"201 Created"`)) == 1+perPerson:
+		s.acked[n] = true
+	case status < http.StatusInternalServerError:
+		s.odd = append(s.odd, fmt.Sprintf("%d: %d %s", n, status, body))
+	}
+	return status, nil
+}
+
 func (s *sender) run(ctx context.Context, acked chan<- struct{}) {
 	for ctx.Err() == nil {
-		s.mu.Lock()
-		n := s.next
-		s.next++
-		s.sent = append(s.sent, n)
-		s.mu.Unlock()
-		status, body, err := s.call(ctx, http.MethodPost, "/fhir/R4", personBundle(n))
-		if err != nil {
+		if _, err := s.one(ctx); err != nil {
 			return // the server is gone
 		}
-		s.mu.Lock()
-		switch {
-		case status == http.StatusOK && bytes.Count(body, []byte(`"201 Created"`)) == 1+perPerson:
-			s.acked[n] = true
-		case status < http.StatusInternalServerError:
-			s.odd = append(s.odd, fmt.Sprintf("%d: %d %s", n, status, body))
-		}
-		s.mu.Unlock()
 		select {
 		case acked <- struct{}{}:
 		default:
@@ -74,6 +82,9 @@ func (s *sender) call(ctx context.Context, method, path string, body []byte) (in
 	}
 	req.Header.Set("Authorization", "Bearer "+s.token)
 	req.Header.Set("Content-Type", "application/fhir+json")
+	if strings.HasPrefix(path, "/api/") {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return 0, nil, err

@@ -9,6 +9,9 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 )
 
+// MediaType is that of a JSON Patch (RFC 6902 section 6).
+const MediaType = "application/json-patch+json"
+
 // jsonPatch is a JSON Patch (https://www.rfc-editor.org/rfc/rfc6902).
 type jsonPatch []operation
 

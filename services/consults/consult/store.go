@@ -66,6 +66,8 @@ type Store interface {
 // Filter chooses consultations.
 type Filter struct {
 	Patient string
+	// Merged are former ids of the Patient, from before merges.
+	Merged []string
 	// Account is the doctor's or a member's.
 	Account string
 	// Doctor is the booked doctor's only.

@@ -170,13 +170,13 @@ func (s *Store) List(ctx context.Context, f consult.Filter) ([]consult.Consultat
 		until = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
 	return query(ctx, s.db, scan, `SELECT `+columns+` FROM consults.consultations
-		WHERE ($1 = '' OR patient = $1)
+		WHERE ($1 = '' OR patient = $1 OR patient = ANY ($9::text[]))
 		  AND ($2 = '' OR doctor = $2 OR members @> $3::jsonb)
 		  AND ($4 = '' OR doctor = $4)
 		  AND (cardinality($5::text[]) = 0 OR status = ANY ($5::text[]))
 		  AND start >= $6 AND start < $7
 		ORDER BY start DESC, id LIMIT $8`,
-		f.Patient, f.Account, string(member), f.Doctor, pq.StringArray(statuses), from, until, int64(f.Limit))
+		f.Patient, f.Account, string(member), f.Doctor, pq.StringArray(statuses), from, until, int64(f.Limit), pq.StringArray(append([]string{}, f.Merged...)))
 }
 
 // Record implements consult.Store.

@@ -42,8 +42,9 @@ type Store interface {
 
 // Open returns the raw content.
 func (b *Content) Open(ctx context.Context) (io.ReadSeeker, error) {
+	start, _ := b.Data.Span()
 	for _, s := range b.Splices {
-		if !b.Data.Exists() || s.At != b.Data.Offset()+1 {
+		if !b.Data.Exists() || s.At != start+1 {
 			continue
 		}
 		if s.Text {

@@ -11,3 +11,6 @@ func Step(ctx context.Context, b *Bulk, j *record.Job) error { return b.step(ctx
 
 // Count finds out what a job's files are.
 func Count(ctx context.Context, b *Bulk, j *record.Job) error { return b.count(ctx, j) }
+
+// Searches parts the value of a _typeFilter.
+func Searches(value string) []string { return searches(value) }

@@ -27,8 +27,11 @@ type Deps struct {
 	// Following returns the writes by which resources follow others that move
 	// into another compartment; written tells what finds its place by itself.
 	Following func(ctx context.Context, tx *sql.Tx, now time.Time, moves map[record.Ref]record.Move, written func(record.Ref) bool, all bool) ([]record.Follower, error)
-	// Shown returns the bytes and the id that the caller may see of x.
-	Shown func(ctx context.Context, x *record.Stored) (body []byte, id string, err error)
+	// Shown returns the bytes and the id that the caller may see of a part of x.
+	Shown func(ctx context.Context, x *record.Stored, part fhir.Subset) (body []byte, id string, err error)
+	// Anonymous refuses a search that could single out a person where the
+	// caller may see no names.
+	Anonymous func(ctx context.Context, q *record.Query) error
 	// Valid checks what is written, as far as the installation wants it.
 	Valid func(v fhir.Value) error
 }
@@ -89,10 +92,10 @@ type Store interface {
 	ClaimJob(ctx context.Context, lease time.Duration) (*record.Job, error)
 	// AdvanceJob moves an export on and adds a file, both or none.
 	AdvanceJob(ctx context.Context, j *record.Job, place int, after, state string, f *record.JobFile, lease time.Duration) error
-	// CountExport counts the next part of an export within all the reaches.
-	CountExport(ctx context.Context, j *record.Job, typ int16, after string, limit int, reaches []record.Reach) (f *record.JobFile, whole bool, err error)
-	// ReadExport returns a page of a file within all the reaches.
-	ReadExport(ctx context.Context, j *record.Job, f *record.JobFile, deleted bool, after string, limit int, reaches []record.Reach) (list []record.Stored, more bool, err error)
+	// CountExport counts the next part of an export.
+	CountExport(ctx context.Context, j *record.Job, typ int16, after string, limit int, sel record.Selection) (f *record.JobFile, whole bool, err error)
+	// ReadExport returns a page of a file, and the id that the next one is after.
+	ReadExport(ctx context.Context, j *record.Job, f *record.JobFile, deleted bool, after string, limit int, sel record.Selection) (list []record.Stored, next string, err error)
 	// FirstRead returns those patients of whom an account had nothing yet.
 	FirstRead(ctx context.Context, job, account string, patients []int64) ([]int64, error)
 }

@@ -40,7 +40,10 @@ type manifest struct {
 		Type, URL string
 		Count     int
 	}
-	Error []any
+	Error []struct {
+		Type, URL string
+		Count     int
+	}
 }
 
 // begin asks for an export.

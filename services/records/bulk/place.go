@@ -6,8 +6,8 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/yba-health/yba/pkg/guard"
 	"github.com/yba-health/yba/pkg/fhir"
+	"github.com/yba-health/yba/pkg/guard"
 	"github.com/yba-health/yba/services/records/record"
 )
 

@@ -74,6 +74,10 @@ func (b *Bulk) step(ctx context.Context, j *record.Job) error {
 		return err
 	}
 	entered, err := b.Enter(guard.WithPrincipal(ctx, p), "Export")
+	var w *wanted
+	if err == nil {
+		w, err = b.wanted(entered, j)
+	}
 	if fault.Is(err, fault.Forbidden) || fault.Is(err, fault.Unauthenticated) {
 		return b.Store.AdvanceJob(ctx, j, j.Place, j.After, "refused", nil, b.Lease)
 	}
@@ -84,7 +88,8 @@ func (b *Bulk) step(ctx context.Context, j *record.Job) error {
 	if err != nil {
 		return err
 	}
-	f, whole, err := b.Store.CountExport(ctx, j, j.Types[j.Place], j.After, b.Part, reaches)
+	typ := j.Types[j.Place]
+	f, whole, err := b.Store.CountExport(ctx, j, typ, j.After, b.Part, w.selection(typ, reaches))
 	if err != nil {
 		return err
 	}

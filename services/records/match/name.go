@@ -72,15 +72,29 @@ func namesOf(patient fhir.Value) []name {
 		switch {
 		case family != "" && len(rest) > 0:
 			read(family, rest)
-			first := rest[0]
-			if _, known := families[vitext.Fold(family)]; !known && families[first.folded] > 0 {
-				list = append(list, guess(reading(first, append(slices.Clone(rest[1:]), words(family)...))))
-			}
+			list = append(list, swapped(family, rest)...)
 		case len(whole) > 1:
 			list = append(list, reading(whole[0], whole[1:]), guess(reading(whole[len(whole)-1], whole[:len(whole)-1])))
 		}
 	}
 	return list[:min(len(list), maxReadings)]
+}
+
+// swapped reads a name whose family name stands among the given ones: before
+// the others, or behind them with the whole name turned round (Mận, Thị Lê).
+func swapped(family string, given []word) []name {
+	if _, known := families[vitext.Fold(family)]; known {
+		return nil
+	}
+	var list []name
+	n := len(given) - 1
+	if families[given[0].folded] > 0 {
+		list = append(list, guess(reading(given[0], append(slices.Clone(given[1:]), words(family)...))))
+	}
+	if n > 0 && families[given[n].folded] > 0 {
+		list = append(list, guess(reading(given[n], append(slices.Clone(given[:n]), words(family)...))))
+	}
+	return list
 }
 
 func reading(family word, given []word) name {

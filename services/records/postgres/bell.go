@@ -64,18 +64,24 @@ const queuedPayload = "queued"
 // notifyEvery bounds how often other processes are told.
 const notifyEvery = 20 * time.Millisecond
 
-// run notifies and listens until ctx is done.
+// run notifies and listens until ctx is done, also where there is no database
+// to listen to.
 func (b *bell) run(ctx context.Context) error {
 	listener := pq.NewListener(b.dsn, 100*time.Millisecond, 10*time.Second, func(_ pq.ListenerEventType, err error) {
 		if err != nil {
 			b.errors.Warn("listening for changes was interrupted", "error", err)
 		}
 	})
+	defer listener.Close()
+	// Listen waits for a connection, and gives up when the listener is closed.
+	defer context.AfterFunc(ctx, func() { _ = listener.Close() })()
 	if err := listener.Listen(channel); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return err
 	}
-	go func() {
-		defer listener.Close()
+	go func() { // it ends with ctx, as what follows does
 		for {
 			select {
 			case <-ctx.Done():

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -33,13 +34,7 @@ type blobID struct {
 }
 
 func (b blobID) compare(c blobID) int {
-	if b.patient != c.patient {
-		if b.patient < c.patient {
-			return -1
-		}
-		return 1
-	}
-	return bytes.Compare(b.digest[:], c.digest[:])
+	return cmp.Or(cmp.Compare(b.patient, c.patient), bytes.Compare(b.digest[:], c.digest[:]))
 }
 
 // values collects what a statement stores apart from the bodies.
@@ -215,7 +210,7 @@ func (s *Store) load(ctx context.Context, tx *sql.Tx, want map[blobID]int64) (ma
 	var digests pq.ByteaArray
 	for id := range want {
 		patients.int(id.patient)
-		digests = append(digests, bytes.Clone(id.digest[:]))
+		digests = append(digests, id.digest[:])
 	}
 	rows, err := s.on(tx).QueryContext(ctx, `SELECT b.patient, b.digest, b.encoding, b.body FROM unnest($1::bigint[], $2::bytea[]) AS n(patient, digest)
 		JOIN records.blobs b ON b.patient = n.patient AND b.digest = n.digest ORDER BY b.patient, b.digest, b.part`, patients.arg(), digests)

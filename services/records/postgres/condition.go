@@ -44,7 +44,12 @@ func (b *search) value(ctx context.Context, f record.Filter, v record.Value, t s
 	case "string":
 		switch f.Modifier {
 		case "exact":
-			return t + ".exact = " + b.arg(v.Text), nil
+			var forms array
+			for _, s := range v.Exact {
+				forms.text(s)
+			}
+			// By the index of folded texts: none is of exact ones.
+			return t + ".folded = " + b.arg(v.Text) + " AND " + t + ".exact = ANY(" + b.arg(forms.arg()) + "::text[])", nil
 		case "contains":
 			return "position(" + b.arg(v.Text) + "::text IN " + t + ".folded) > 0", nil
 		}
@@ -135,7 +140,14 @@ func (b *search) uri(f record.Filter, v record.Value, t string) string {
 		return t + ".uri = ANY(" + b.arg(textArray(record.Above(v.Text))) + "::text[])"
 	case "below":
 		path := strings.TrimSuffix(v.Text, "/") + "/"
-		return "(" + t + ".uri = " + b.arg(record.Clip(v.Text)) + " OR " + b.begins(t+".uri", path) + ")"
+		c := "(" + t + ".uri = " + b.arg(record.Clip(v.Text)) + " OR " + b.begins(t+".uri", path)
+		if f.Versions(&v) {
+			c += " OR " + b.begins(t+".uri", v.Text+"|")
+		}
+		return c + ")"
+	}
+	if f.Versions(&v) {
+		return "(" + t + ".uri = " + b.arg(v.Text) + " OR " + b.begins(t+".uri", v.Text+"|") + ")"
 	}
 	return t + ".uri = " + b.arg(v.Text)
 }

@@ -14,12 +14,12 @@ func (b *search) coded(ctx context.Context, f record.Filter, v record.Value, t s
 	var err error
 	switch f.Modifier {
 	case "in", "not-in":
-		codes, err = b.s.Expander.Expand(ctx, v.Text, b.reach)
+		codes, err = b.s.Expander.Expand(ctx, v.Text)
 	default:
 		if v.System == "" {
 			return "", fault.Newf(fault.Invalid, ":%s needs system|code", f.Modifier)
 		}
-		codes, err = b.s.Expander.Related(ctx, record.Coding{System: v.System, Code: v.Code}, f.Modifier == "below", b.reach)
+		codes, err = b.s.Expander.Related(ctx, record.Coding{System: v.System, Code: v.Code}, f.Modifier == "below")
 	}
 	if err != nil {
 		return "", err

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/lib/pq"
 
@@ -13,13 +14,21 @@ import (
 // exported writes the FROM and WHERE of a job's resources of a type: of each,
 // the version v that was current in the job's snapshot. Both scopes hold, that
 // of asking and that of now, for where the resource lies now and where it lay
-// then.
-func (q *sqlText) exported(j *record.Job, typ int16, after string, reaches []record.Reach) {
+// then. Where versions are judged, b is the one that a deletion v ended.
+func (q *sqlText) exported(j *record.Job, typ int16, after string, sel record.Selection) {
 	q.WriteString(` FROM records.directory d CROSS JOIN LATERAL (SELECT * FROM records.versions w
-		WHERE w.key = d.key AND pg_visible_in_snapshot(w.tx, ` + q.arg(j.Snapshot) + `::pg_snapshot) ORDER BY w.version DESC LIMIT 1) v
-		WHERE d.type = ` + q.arg(typ) + ` AND d.id > ` + q.arg(after))
-	for _, r := range reaches {
+		WHERE w.key = d.key AND pg_visible_in_snapshot(w.tx, ` + q.arg(j.Snapshot) + `::pg_snapshot) ORDER BY w.version DESC LIMIT 1) v`)
+	if sel.Finds != nil {
+		q.WriteString(` LEFT JOIN LATERAL (SELECT * FROM records.versions w
+			WHERE v.op = 'd' AND w.key = v.key AND w.version < v.version AND w.op <> 'd' ORDER BY w.version DESC LIMIT 1) b ON true`)
+	}
+	q.WriteString(` WHERE d.type = ` + q.arg(typ) + ` AND d.id > ` + q.arg(after))
+	for _, r := range sel.Reaches {
 		q.WriteString(` AND ` + q.reach("d.patient", r) + ` AND ` + q.reach("v.patient", r))
+		if sel.Finds != nil {
+			// What it was in another's record must not decide what is told.
+			q.WriteString(` AND (v.op <> 'd' OR ` + q.reach("b.patient", r) + `)`)
+		}
 	}
 	switch j.Level {
 	case "patient":
@@ -32,16 +41,55 @@ func (q *sqlText) exported(j *record.Job, typ int16, after string, reaches []rec
 	} else {
 		q.WriteString(` AND v.op <> 'd'`)
 	}
+	if j.Until > 0 {
+		q.WriteString(` AND v.at < ` + q.arg(j.Until))
+	}
 }
 
-// CountExport counts the next part of an export, of at most limit resources;
+// exportColumns are what exportRow reads.
+func exportColumns(sel record.Selection) string {
+	if sel.Finds == nil {
+		return versionColumns
+	}
+	return versionColumns + `, b.at, b.encoding, b.body`
+}
+
+// exportRow reads a version and whether the selection finds it. A deletion is
+// judged by what was deleted.
+func (s *Store) exportRow(rows *sql.Rows, sel record.Selection) (x record.Stored, found bool, err error) {
+	if sel.Finds == nil {
+		x, err = s.scanVersion(rows)
+		return x, true, err
+	}
+	var at sql.NullInt64
+	var encoding sql.NullInt16
+	var body sql.RawBytes
+	if x, err = s.scanVersion(rows, &at, &encoding, &body); err != nil {
+		return x, false, err
+	}
+	judged := x
+	if x.Deleted && at.Valid {
+		judged.Deleted, judged.Updated = false, time.UnixMicro(at.Int64).UTC()
+		if judged.Body, judged.Splices, err = s.packer.own(body, encoding.Int16); err != nil {
+			return x, false, err
+		}
+	}
+	found, err = sel.Finds(&judged)
+	return x, found, err
+}
+
+// CountExport counts the next part of an export among at most limit resources;
 // whole tells that nothing of the type comes after it.
-func (s *Store) CountExport(ctx context.Context, j *record.Job, typ int16, after string, limit int, reaches []record.Reach) (f *record.JobFile, whole bool, err error) {
+func (s *Store) CountExport(ctx context.Context, j *record.Job, typ int16, after string, limit int, sel record.Selection) (f *record.JobFile, whole bool, err error) {
+	f = &record.JobFile{Type: typ, After: after}
+	if sel.Finds != nil {
+		whole, err = s.judgeExport(ctx, j, f, limit, sel)
+		return f, whole, err
+	}
 	q := &sqlText{}
 	q.WriteString(`SELECT count(*) FILTER (WHERE op <> 'd'), count(*) FILTER (WHERE op = 'd'), max(id) FROM (SELECT d.id, v.op`)
-	q.exported(j, typ, after, reaches)
+	q.exported(j, typ, after, sel)
 	q.WriteString(` ORDER BY d.id LIMIT ` + q.arg(limit) + `) x`)
-	f = &record.JobFile{Type: typ, After: after}
 	var upto sql.NullString
 	if err := s.db.QueryRowContext(ctx, q.String(), q.args...).Scan(&f.Count, &f.Deleted, &upto); err != nil {
 		return nil, false, pg.Fault(err)
@@ -50,40 +98,75 @@ func (s *Store) CountExport(ctx context.Context, j *record.Job, typ int16, after
 	return f, f.Count+f.Deleted < int64(limit), nil
 }
 
+// judgeExport counts in f what the selection finds among limit versions.
+func (s *Store) judgeExport(ctx context.Context, j *record.Job, f *record.JobFile, limit int, sel record.Selection) (whole bool, err error) {
+	q := &sqlText{}
+	q.WriteString(`SELECT ` + exportColumns(sel))
+	q.exported(j, f.Type, f.After, sel)
+	q.WriteString(` ORDER BY d.id LIMIT ` + q.arg(limit))
+	rows, err := s.query(ctx, s.db, false, q.String(), q.args...)
+	if err != nil {
+		return false, pg.Fault(err)
+	}
+	defer rows.Close()
+	judged := 0
+	for ; rows.Next(); judged++ {
+		x, found, err := s.exportRow(rows, sel)
+		if err != nil {
+			return false, err
+		}
+		switch f.Upto = x.ID; {
+		case found && x.Deleted:
+			f.Deleted++
+		case found:
+			f.Count++
+		}
+	}
+	return judged < limit, pg.Fault(rows.Err())
+}
+
 // maxExportPage bounds the bytes of a page of a file.
 const maxExportPage = 4 << 20
 
 // ReadExport returns a page of a file in the order of ids, after the given
-// one; more tells that there are others.
-func (s *Store) ReadExport(ctx context.Context, j *record.Job, f *record.JobFile, deleted bool, after string, limit int, reaches []record.Reach) (list []record.Stored, more bool, err error) {
+// one, from among limit resources. next is the id that the next page is after,
+// empty at the end; a page may be empty before it.
+func (s *Store) ReadExport(ctx context.Context, j *record.Job, f *record.JobFile, deleted bool, after string, limit int, sel record.Selection) (list []record.Stored, next string, err error) {
 	q := &sqlText{}
-	q.WriteString(`SELECT ` + versionColumns)
-	q.exported(j, f.Type, after, reaches)
+	q.WriteString(`SELECT ` + exportColumns(sel))
+	q.exported(j, f.Type, after, sel)
 	q.WriteString(` AND d.id <= ` + q.arg(f.Upto) + ` AND (v.op = 'd') = ` + q.arg(deleted) + ` ORDER BY d.id LIMIT ` + q.arg(limit+1))
 	rows, err := s.query(ctx, s.db, false, q.String(), q.args...)
 	if err != nil {
-		return nil, false, pg.Fault(err)
+		return nil, "", pg.Fault(err)
 	}
 	defer rows.Close()
-	left := room(maxExportPage)
-	for rows.Next() {
-		x, err := s.scanVersion(rows)
+	left, last, more := room(maxExportPage), "", false
+	for judged := 0; rows.Next(); judged++ {
+		x, found, err := s.exportRow(rows, sel)
 		if err != nil {
-			return nil, false, err
+			return nil, "", err
 		}
-		if more = len(list) == limit || !left.take(&x, false, len(list) == 0); more {
+		if more = judged == limit || found && !left.take(&x, sel.Outlined, len(list) == 0); more {
 			break
 		}
-		list = append(list, x)
+		if last = x.ID; found {
+			list = append(list, x)
+		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, false, pg.Fault(err)
+		return nil, "", pg.Fault(err)
 	}
 	rows.Close()
-	if err := s.Fill(ctx, nil, list); err != nil {
-		return nil, false, err
+	if more {
+		next = last
 	}
-	return list, more, s.name(ctx, s.db, list)
+	if !sel.Outlined {
+		if err := s.Fill(ctx, nil, list); err != nil {
+			return nil, "", err
+		}
+	}
+	return list, next, s.name(ctx, s.db, list)
 }
 
 // FirstRead notes that an account was given records of patients, and returns

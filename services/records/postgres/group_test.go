@@ -5,14 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
-	"github.com/yba-health/yba/pkg/fhir"
-	"github.com/yba-health/yba/pkg/pg/pgtest"
 	"github.com/yba-health/yba/services/records/record"
 )
 
@@ -31,15 +28,7 @@ type crowd struct {
 
 func newCrowd(t *testing.T) *crowd {
 	t.Helper()
-	db, dsn := pgtest.New(t, pgtest.Schema{Service: "records", Migrations: Migrations()})
-	defs, err := fhir.R4()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := New(db, dsn, defs, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, db := newStore(t)
 	hold, err := db.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)

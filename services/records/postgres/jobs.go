@@ -29,10 +29,12 @@ func (s *Store) AddJob(ctx context.Context, j *record.Job, keep time.Duration, p
 		if err != nil {
 			return err
 		}
-		err = tx.QueryRowContext(ctx, `INSERT INTO records.jobs (id, principal, account, scope, request, level, types, since, snapshot, horizon, expires)
-			VALUES ($1, $2::text::jsonb, $3, $4::text::jsonb, $5, $6, $7, $8, pg_current_snapshot(), $9, now() + $10 * interval '1 second')
-			RETURNING snapshot::text, expires`, j.ID, string(j.Principal), j.Account, string(j.Scope), j.Request, j.Level, pq.Array(j.Types), j.Since, j.Horizon,
-			int64(keep.Seconds())).Scan(&j.Snapshot, &j.Expires)
+		err = tx.QueryRowContext(ctx, `INSERT INTO records.jobs (id, principal, account, scope, request, level, types, since, until, filters, elements, ignored,
+				snapshot, horizon, expires)
+			VALUES ($1, $2::text::jsonb, $3, $4::text::jsonb, $5, $6, $7, $8, $9, coalesce($10, '{}'::text[]), $11, coalesce($12, '{}'::text[]),
+				pg_current_snapshot(), $13, now() + $14 * interval '1 second')
+			RETURNING snapshot::text, expires`, j.ID, string(j.Principal), j.Account, string(j.Scope), j.Request, j.Level, pq.Array(j.Types), j.Since, j.Until,
+			pq.Array(j.Filters), j.Elements, pq.Array(j.Ignored), j.Horizon, int64(keep.Seconds())).Scan(&j.Snapshot, &j.Expires)
 		if err != nil || len(patients) == 0 {
 			return err
 		}
@@ -41,12 +43,14 @@ func (s *Store) AddJob(ctx context.Context, j *record.Job, keep time.Duration, p
 	})
 }
 
-const jobColumns = `id, principal::text, account, scope::text, request, level, types, since, snapshot::text, horizon, expires, state, place, after`
+const jobColumns = `id, principal::text, account, scope::text, request, level, types, since, until, filters, elements, ignored,
+	snapshot::text, horizon, expires, state, place, after`
 
 func scanJob(row *sql.Row) (*record.Job, error) {
 	j := &record.Job{}
 	var types pq.Int64Array
-	err := row.Scan(&j.ID, &j.Principal, &j.Account, &j.Scope, &j.Request, &j.Level, &types, &j.Since, &j.Snapshot, &j.Horizon, &j.Expires, &j.State, &j.Place, &j.After)
+	err := row.Scan(&j.ID, &j.Principal, &j.Account, &j.Scope, &j.Request, &j.Level, &types, &j.Since, &j.Until, pq.Array(&j.Filters), &j.Elements,
+		pq.Array(&j.Ignored), &j.Snapshot, &j.Horizon, &j.Expires, &j.State, &j.Place, &j.After)
 	if err != nil {
 		return nil, pg.Fault(err)
 	}

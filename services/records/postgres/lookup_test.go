@@ -4,30 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/yba-health/yba/pkg/fault"
-	"github.com/yba-health/yba/pkg/fhir"
-	"github.com/yba-health/yba/pkg/pg/pgtest"
 	"github.com/yba-health/yba/services/records/record"
 )
 
 // TestReadsThatComeTogetherEachGetTheirOwn holds the database up until readers
 // with different scopes queue, and then lets them go.
 func TestReadsThatComeTogetherEachGetTheirOwn(t *testing.T) {
-	db, dsn := pgtest.New(t, pgtest.Schema{Service: "records", Migrations: Migrations()})
-	defs, err := fhir.R4()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := New(db, dsn, defs, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, db := newStore(t)
 	for i := range 10 {
 		if _, err := db.ExecContext(t.Context(), `INSERT INTO records.directory (type, id, key, patient, version, deleted) VALUES (7, $1, $2, $3, $2, $4)`,
 			fmt.Sprint("x", i), i, i%2+1, i == 9); err != nil {

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -264,9 +263,4 @@ func (s *Store) current(ctx context.Context, tx *sql.Tx, how reading, q *sqlText
 		}
 	}
 	return list, cut, s.name(ctx, s.on(tx), list)
-}
-
-// IsNotFound reports whether nothing was found.
-func IsNotFound(err error) bool {
-	return errors.Is(err, sql.ErrNoRows) || fault.Is(err, fault.NotFound)
 }

@@ -188,7 +188,8 @@ func (s *Store) reindex(ctx context.Context, typ int16) (more bool, err error) {
 		if err := s.replace(ctx, tx, writes); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE records.indexing SET after = $2, done = done + $3 WHERE type = $1`, typ, last.String, n)
+		// What is created meanwhile may come on the way, too.
+		_, err = tx.ExecContext(ctx, `UPDATE records.indexing SET after = $2, done = done + $3, total = greatest(total, done + $3) WHERE type = $1`, typ, last.String, n)
 		return err
 	})
 	return more, pg.Fault(err)

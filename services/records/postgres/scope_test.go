@@ -89,9 +89,13 @@ func TestAListCostsNoMoreThanItsPageOrItsScope(t *testing.T) {
 		reach record.Reach
 		most  int64
 	}{
-		{"Observation?code=c7", nurse, 2000}, {"Observation?code=c9", record.Reach{Patients: []int64{7}}, 100}, {"Observation?code=c7&_summary=count", nurse, 2000},
-		{"Observation?date=lt1970-01-01T00:00:05Z", record.Reach{All: true}, 300}, {"Observation?date=le1970-01-01T00:00:05Z", nurse, 6000},
-		{"Observation?_lastUpdated=lt1970-01-01T00:00:00.001Z", record.Reach{All: true}, 5000}, {"Observation?_id=o77", record.Reach{All: true}, 50},
+		{"Observation?code=c7", nurse, 2000},
+		{"Observation?code=c9", record.Reach{Patients: []int64{7}}, 100},
+		{"Observation?code=c7&_summary=count", nurse, 2000},
+		{"Observation?date=lt1970-01-01T00:00:05Z", record.Reach{All: true}, 300},
+		{"Observation?date=le1970-01-01T00:00:05Z", nurse, 6000},
+		{"Observation?_lastUpdated=lt1970-01-01T00:00:00.001Z", record.Reach{All: true}, 5000},
+		{"Observation?_id=o77", record.Reach{All: true}, 50},
 		{"Observation?subject:Patient.name=name 1", record.Reach{All: true}, 70_000},
 	} {
 		typ, rest, _ := strings.Cut(tt.query, "?")

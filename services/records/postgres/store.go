@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 
@@ -14,12 +15,12 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/pg"
 	"github.com/yba-health/yba/services/records/record"
+	termstore "github.com/yba-health/yba/services/records/terminology/postgres"
 )
 
 // Store is the records' store. Use New. Its methods may run in parallel.
 type Store struct {
 	db   *sql.DB
-	dsn  string
 	log  *slog.Logger
 	defs *fhir.Definitions
 
@@ -35,6 +36,7 @@ type Store struct {
 	systems  systems
 	patients patients
 	packer   *packer
+	terms    *termstore.Store
 	stmts    statements
 	bell     *bell
 	group    group
@@ -52,7 +54,8 @@ func New(db *sql.DB, dsn string, defs *fhir.Definitions, log *slog.Logger) (*Sto
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, dsn: dsn, defs: defs, log: log, packer: p, bell: newBell(dsn, db, log)}
+	s := &Store{db: db, defs: defs, log: log, packer: p, bell: newBell(dsn, db, log)}
+	s.terms = termstore.New(db, canonicals{s})
 	s.systems.ids = map[string]int32{"": 0}
 	s.patients.keys, s.patients.ids = map[string]int64{}, map[int64]string{}
 	s.stmts.kept = map[string]*sql.Stmt{}
@@ -64,7 +67,6 @@ func New(db *sql.DB, dsn string, defs *fhir.Definitions, log *slog.Logger) (*Sto
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
 // Indexer returns the extractor of index rows, with the dictionary's numbers.
@@ -119,18 +121,32 @@ func (s *Store) Keys(ctx context.Context, n int) ([]int64, error) {
 	return out, nil
 }
 
-// systems is the dictionary of code systems; numbers never change.
+// systems is the dictionary of code systems; numbers never change. When ids
+// is full it becomes before and begins anew: whoever has just learned a number
+// finds it in one of the two.
 type systems struct {
-	mu  sync.RWMutex
-	ids map[string]int32
+	mu          sync.RWMutex
+	ids, before map[string]int32
 }
 
 const maxSystems = 100_000
+
+func (d *systems) keep(found map[string]int32) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.ids) >= maxSystems {
+		d.before, d.ids = d.ids, map[string]int32{"": 0}
+	}
+	maps.Copy(d.ids, found)
+}
 
 func (s *Store) system(name string) (int32, bool) {
 	s.systems.mu.RLock()
 	defer s.systems.mu.RUnlock()
 	id, ok := s.systems.ids[name]
+	if !ok {
+		id, ok = s.systems.before[name]
+	}
 	return id, ok
 }
 
@@ -159,20 +175,16 @@ func (s *Store) lookup(ctx context.Context, list []string) error {
 		return pg.Fault(err)
 	}
 	defer rows.Close()
-	s.systems.mu.Lock()
-	defer s.systems.mu.Unlock()
-	if len(s.systems.ids) > maxSystems {
-		clear(s.systems.ids)
-		s.systems.ids[""] = 0
-	}
+	found := make(map[string]int32, len(list))
 	for rows.Next() {
 		var id int32
 		var name string
 		if err := rows.Scan(&id, &name); err != nil {
 			return pg.Fault(err)
 		}
-		s.systems.ids[name] = id
+		found[name] = id
 	}
+	s.systems.keep(found)
 	return pg.Fault(rows.Err())
 }
 
@@ -200,7 +212,8 @@ type statements struct {
 
 const maxStatements = 200
 
-func (s *Store) prepared(ctx context.Context, q querier, text string) (*sql.Stmt, error) {
+// prepared returns the kept statement of a text, nil where there are too many.
+func (s *Store) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
 	s.stmts.mu.Lock()
 	st, ok := s.stmts.kept[text]
 	full := len(s.stmts.kept) >= maxStatements
@@ -223,9 +236,6 @@ func (s *Store) prepared(ctx context.Context, q querier, text string) (*sql.Stmt
 		}
 		s.stmts.mu.Unlock()
 	}
-	if tx, ok := q.(*sql.Tx); ok {
-		return tx.StmtContext(ctx, st), nil
-	}
 	return st, nil
 }
 
@@ -234,7 +244,7 @@ func (s *Store) query(ctx context.Context, q querier, keep bool, text string, ar
 	// Preparing within a transaction would need a second connection and can
 	// wait for it forever when the pool is small.
 	if _, inTx := q.(*sql.Tx); keep && !inTx {
-		st, err := s.prepared(ctx, q, text) //nolint:sqlclosecheck // it is kept for the next request
+		st, err := s.prepared(ctx, text) //nolint:sqlclosecheck // it is kept for the next request
 		if err != nil {
 			return nil, err
 		}

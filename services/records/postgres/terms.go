@@ -11,7 +11,7 @@ import (
 
 // Terms returns the store of code systems and value sets, which also uses the
 // CodeSystems and ValueSets that are stored here.
-func (s *Store) Terms() *termstore.Store { return termstore.New(s.db, canonicals{s}) }
+func (s *Store) Terms() *termstore.Store { return s.terms }
 
 // canonicals finds stored CodeSystems and ValueSets. They lie in no compartment.
 type canonicals struct{ s *Store }

@@ -1,12 +1,12 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/lib/pq"
 
@@ -44,9 +44,10 @@ func raced(err error) bool {
 }
 
 // Lock locks the resources against other writers until the transaction ends
-// and returns what is there, deletions included. It is called once in a
-// transaction, so that everybody locks in one order. Only where something is
-// to be deleted need those wait who write references to it.
+// and returns what is there, deletions included. Each call locks in one order;
+// two transactions that call several times may still meet, and the one that
+// PostgreSQL ends runs again. Only where something is to be deleted need those
+// wait who write references to it.
 func (s *Store) Lock(ctx context.Context, tx *sql.Tx, refs []record.Ref, deletes bool) (map[record.Ref]*record.Stored, error) {
 	found := map[record.Ref]*record.Stored{}
 	if len(refs) == 0 {
@@ -125,12 +126,7 @@ func (s *Store) Hold(ctx context.Context, tx *sql.Tx, typ []int16, criteria []st
 		sum := sha256.Sum256([]byte(c))
 		list[i] = key{typ[i], string(sum[:16])}
 	}
-	slices.SortFunc(list, func(a, b key) int {
-		if a.typ != b.typ {
-			return int(a.typ) - int(b.typ)
-		}
-		return strings.Compare(a.digest, b.digest)
-	})
+	slices.SortFunc(list, func(a, b key) int { return cmp.Or(cmp.Compare(a.typ, b.typ), cmp.Compare(a.digest, b.digest)) })
 	list = slices.Compact(list)
 	var types array
 	digests := make(pq.ByteaArray, len(list))

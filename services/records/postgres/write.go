@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"slices"
@@ -61,7 +62,7 @@ func (s *Store) Put(ctx context.Context, tx *sql.Tx, by record.Author, writes []
 func (s *Store) execute(ctx context.Context, puts []*put) error {
 	text, args := s.statement(puts, true)
 	if err := pg.Again(ctx, func() error {
-		st, err := s.prepared(ctx, s.db, text) //nolint:sqlclosecheck // it is kept for the next request
+		st, err := s.prepared(ctx, text) //nolint:sqlclosecheck // it is kept for the next request
 		switch {
 		case err != nil:
 		case st != nil:
@@ -100,10 +101,7 @@ func (s *Store) statement(puts []*put, whole bool) (string, []any) {
 
 // inOrder is the one order of locking for everybody.
 func inOrder(a, b record.Write) int {
-	if a.Type != b.Type {
-		return int(a.Type) - int(b.Type)
-	}
-	return strings.Compare(a.ID, b.ID)
+	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.ID, b.ID))
 }
 
 // together returns what the puts need. Several are only together where each

@@ -24,7 +24,5 @@ func (x *Indexer) Proxy(resource fhir.Value) (ref Ref, found bool, err error) {
 	case ok && x.defs.TypeOf(ref.Type) != "Binary":
 		return ref, true, nil
 	}
-	f := fault.New(fault.Unprocessable, "the securityContext of a Binary is a reference Type/id to a Patient, or to a resource in a Patient's record, that is here", nil)
-	f.At = sc.Path()
-	return Ref{}, false, f
+	return Ref{}, false, fault.New(fault.Unprocessable, "the securityContext of a Binary is a reference Type/id to a Patient, or to a resource in a Patient's record, that is here", nil).In(sc.Path())
 }

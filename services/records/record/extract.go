@@ -190,7 +190,7 @@ func (x *Indexer) Extract(resource fhir.Value) (Rows, int64) {
 		}
 		if p.Parameter == t.main && len(r.Dates) > before {
 			at = r.Dates[before].Low
-			if at <= micros(fhir.FarPast) {
+			if at <= fhir.FarPast.UnixMicro() {
 				at = r.Dates[before].High
 			}
 		}

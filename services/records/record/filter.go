@@ -121,11 +121,11 @@ func (x *Indexer) hop(typ string, p *fhir.Parameter) (Filter, error) {
 func (x *Indexer) rows(p *fhir.Parameter) (number int16, also []int16, narrowed int16, err error) {
 	number, also = x.Number(p.Base, p.Code), x.Also(p.Base, p.Code)
 	for _, n := range append([]int16{number}, also...) {
-		if err := x.Ready(n); err != nil {
+		if err := x.ready(n); err != nil {
 			return 0, nil, 0, err
 		}
 	}
-	return number, also, x.Narrowed(p), nil
+	return number, also, x.narrowed(p), nil
 }
 
 // pointsAt lists the types that a reference parameter may point at.

@@ -117,9 +117,7 @@ func Account(actor string) int64 {
 
 // NoContext refuses a Binary whose securityContext leads into no compartment.
 func NoContext() error {
-	f := fault.New(fault.Unprocessable, "what the securityContext refers to is not here, or in nobody's record: write it first, or in the same transaction", nil)
-	f.At = "Binary.securityContext"
-	return f
+	return fault.New(fault.Unprocessable, "what the securityContext refers to is not here, or in nobody's record: write it first, or in the same transaction", nil).In("Binary.securityContext")
 }
 
 // NotHere refuses what belongs to a Patient who is not here.
@@ -142,7 +140,5 @@ func Partial() error {
 
 // elsewhere refuses what would lie in no compartment, and be open to all.
 func elsewhere(at fhir.Value) error {
-	f := fault.New(fault.Unprocessable, "a Patient is referred to as Patient/id; what belongs to a person on another server cannot be kept here", nil)
-	f.At = at.Path()
-	return f
+	return fault.New(fault.Unprocessable, "a Patient is referred to as Patient/id; what belongs to a person on another server cannot be kept here", nil).In(at.Path())
 }

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -49,7 +50,7 @@ func (x *Indexer) include(types []string, value string, like Include) ([]Include
 	var out []Include
 	for _, source := range sources {
 		all := x.defs.Parameters(source)
-		for _, c := range slices.Sorted(mapKeys(all)) {
+		for _, c := range slices.Sorted(maps.Keys(all)) {
 			p := all[c]
 			if p.Type != "reference" || x.Number(source, c) == 0 || code != c && code != "*" {
 				continue

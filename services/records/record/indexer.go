@@ -3,6 +3,7 @@ package record
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -50,7 +51,7 @@ type param struct {
 // mainDate are the parameters that can be a resource's own date, the best first.
 var mainDate = []string{
 	"date", "authoredon", "authored", "created", "recorded-date", "effective-time", "effective",
-	"whenhandedover", "onset-date", "issue-date", "authored-on", "sent", "recorded", "start-date", "started", "birthdate",
+	"whenhandedover", "onset-date", "issue-date", "authored-on", "sent", "recorded", "start-date", "started",
 }
 
 // NewIndexer returns an indexer with the numbers that the dictionary gives to
@@ -84,7 +85,7 @@ func NewIndexer(defs *fhir.Definitions, numbers map[string]int16) *Indexer {
 		slices.SortFunc(t.params, func(a, b param) int { return strings.Compare(a.Code, b.Code) })
 		t.share()
 		for _, code := range mainDate {
-			if p := all[code]; p != nil && p.Type == "date" && code != "birthdate" {
+			if p := all[code]; p != nil && p.Type == "date" {
 				t.main = p
 				break
 			}
@@ -128,13 +129,17 @@ func Indexable(defs *fhir.Definitions) []Indexed {
 	var out []Indexed
 	for _, typ := range defs.Types {
 		all := defs.Parameters(typ)
-		for _, code := range slices.Sorted(mapKeys(all)) {
+		for _, code := range slices.Sorted(maps.Keys(all)) {
 			p := all[code]
 			// _id and _lastUpdated are columns of the current row.
 			if len(p.Paths)+len(p.Composites) == 0 || p.Type == "special" || code == "_id" || code == "_lastUpdated" {
 				continue
 			}
-			sum := sha256.Sum256([]byte(extraction + "\x00" + p.Definition))
+			version := extraction + "\x00" + p.Definition
+			if finds(p) {
+				version += "\x00" + contacts
+			}
+			sum := sha256.Sum256([]byte(version))
 			digest := hex.EncodeToString(sum[:8])
 			out = append(out, Indexed{typ, code, digest})
 			for _, m := range derived(p) {
@@ -143,16 +148,6 @@ func Indexable(defs *fhir.Definitions) []Indexed {
 		}
 	}
 	return out
-}
-
-func mapKeys(m map[string]*fhir.Parameter) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 // Number returns the dictionary's number of a parameter, 0 when it has no
@@ -230,9 +225,9 @@ func (x *Indexer) Complete() bool { return len(x.building) == 0 }
 // that nobody knows what rows one has.
 func (x *Indexer) Rebuilt(typ int16) bool { return x.rebuilt[typ] }
 
-// Ready fails while the rows of a parameter are not complete: an empty answer
+// ready fails while the rows of a parameter are not complete: an empty answer
 // would be a wrong one.
-func (x *Indexer) Ready(number int16) error {
+func (x *Indexer) ready(number int16) error {
 	if done, building := x.building[number]; building {
 		return fault.Newf(fault.Unavailable, "the parameter is still being indexed (%d %%); try again later", done)
 	}
@@ -242,7 +237,7 @@ func (x *Indexer) Ready(number int16) error {
 // Spellings are the texts that a composite's reference may have in its rows.
 func (x *Indexer) Spellings(ref Ref) []string {
 	if ref.Type >= 0 {
-		return []string{x.Text(ref)}
+		return []string{x.text(ref)}
 	}
 	var out []string
 	for _, typ := range x.defs.Types {

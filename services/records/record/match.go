@@ -22,7 +22,7 @@ type Version struct {
 // names what it knows, so that a form of search that is added later is
 // refused until it is added here.
 func (q *Query) Matchable() error {
-	if q.Count != DefaultCount || q.Total || q.CountOnly || q.Cursor != nil || len(q.Includes) > 0 || len(q.Ignored) > 0 || q.sorted || q.Summary != "" || len(q.Elements) > 0 {
+	if q.counted || q.Total || q.CountOnly || q.Cursor != nil || len(q.Includes) > 0 || len(q.Ignored) > 0 || q.sorted || q.Summary != "" || len(q.Elements) > 0 {
 		return fault.New(fault.Unprocessable, "only search parameters may stand here, not the result's _count, _sort, _include and the like", nil)
 	}
 	if len(q.Texts) > 0 {
@@ -141,7 +141,7 @@ func (f *Filter) holds(row any) bool {
 		case Ref:
 			ok = r.Target == v.Ref.Target && (v.Ref.Type < 0 || r.Type == v.Ref.Type)
 		case URI:
-			ok = r.URI == v.Text
+			ok = r.URI == v.Text || f.Versions(v) && strings.HasPrefix(r.URI, v.Text+"|")
 		case Quantity:
 			ok = v.quantity(r)
 		}
@@ -155,7 +155,7 @@ func (f *Filter) holds(row any) bool {
 func (v *Value) text(modifier string, r String) bool {
 	switch modifier {
 	case "exact":
-		return r.Exact == v.Text
+		return slices.Contains(v.Exact, r.Exact)
 	case "contains":
 		return strings.Contains(r.Folded, v.Text)
 	}
@@ -240,4 +240,14 @@ func (x *Indexer) Seen(s *Stored) (*Version, error) {
 	v := &Version{ID: s.ID, Updated: s.Updated}
 	v.Rows, _ = x.Extract(doc.Root())
 	return v, nil
+}
+
+// AsOf returns the indexer for searches that are put to single versions: they
+// ask no index, so that one that is being built does not matter, and what they
+// mean does not change with the time of the day they are read at.
+func (x *Indexer) AsOf(at time.Time) *Indexer {
+	y := *x
+	y.building, y.rebuilt = nil, nil
+	y.Now = func() time.Time { return at }
+	return &y
 }

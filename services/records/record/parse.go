@@ -51,7 +51,10 @@ func (x *Indexer) ParseSearch(place Place, raw string, lenient bool) (*Query, er
 		}
 	}
 	used := make([]string, 0, len(pairs))
-	for _, p := range pairs {
+	for i, p := range pairs {
+		if repeated(pairs[:i], p) {
+			return nil, fault.Newf(fault.Invalid, "%s is given once; where it takes several values, commas part them", p[0]).In(p[0])
+		}
 		known, err := x.parameter(q, types, p[0], p[1])
 		if err != nil {
 			f := fault.Of(err)
@@ -72,6 +75,13 @@ func (x *Indexer) ParseSearch(place Place, raw string, lenient bool) (*Query, er
 		}
 	}
 	return q, x.check(q, place, used)
+}
+
+// repeated reports whether a parameter that says one thing of the whole list
+// was given before. Which of the two is meant nobody knows.
+func repeated(before [][2]string, p [2]string) bool {
+	return slices.Contains([]string{"_sort", "_count", "_total", "_summary"}, p[0]) && p[1] != "" &&
+		slices.ContainsFunc(before, func(o [2]string) bool { return o[0] == p[0] && o[1] != "" })
 }
 
 // Text returns the filter of a search by the beginning of one text and nothing
@@ -203,7 +213,7 @@ func (x *Indexer) shown(q *Query, name, value string) (known bool, err error) {
 		if err != nil || n < 0 {
 			return true, fault.New(fault.Invalid, "_count must be a whole number", nil)
 		}
-		q.Count = min(n, MaxCount)
+		q.Count, q.counted = min(n, MaxCount), true
 		q.CountOnly = q.CountOnly || n == 0
 		q.Total = q.Total || n == 0
 	case "_total":
@@ -220,8 +230,14 @@ func (x *Indexer) shown(q *Query, name, value string) (known bool, err error) {
 			q.Summary = ""
 		}
 	case "_elements":
-		q.Elements, err = x.Elements(value)
-		return true, err
+		more, err := x.Elements(value)
+		if err != nil {
+			return true, err
+		}
+		for typ, names := range q.Elements {
+			more[typ] = append(names, more[typ]...)
+		}
+		q.Elements = more
 	case "_sort":
 		q.sorted = true
 		return true, x.sort(q, value)
@@ -281,8 +297,8 @@ func (x *Indexer) sortKey(q *Query, key string) (Sort, error) {
 	case code == "_lastUpdated" || code == "_id":
 		return Sort{By: code, Descending: descending}, nil
 	case descending && code != "" && code == x.Main(q.Type):
-		// What has no date has 0 there and comes last, as it should;
-		// upwards it would come first.
+		// What has no date is older than everything and comes last, as it
+		// should; upwards it would come first.
 		_, _, _, err := x.rows(x.defs.Parameters(q.Type)[code])
 		return Sort{By: "at", Descending: true}, err
 	}

@@ -52,8 +52,9 @@ type Query struct {
 	sealed   string
 	Includes []Include
 	includes int // as they were given
-	// sorted tells that the order was asked for.
-	sorted bool
+	// sorted and counted tell that the order and the length of pages were
+	// asked for.
+	sorted, counted bool
 	// Ignored are parameters that a lenient search left out.
 	Ignored []string
 	// Self are the parameters that were used, encoded, without the cursor.
@@ -95,6 +96,9 @@ type Filter struct {
 type Value struct {
 	Prefix string
 	Text   string
+	// Exact, of a text's :exact, are the forms in which Unicode writes it; Text
+	// is then what rows of it are folded to.
+	Exact []string
 	// Token: HasSystem tells "|code" (no system) from "code" (any system).
 	System    string
 	HasSystem bool
@@ -165,6 +169,9 @@ func (q *Query) Canonical() string {
 	return fmt.Sprintf("%s?%s", q.Type, strings.Join(parts, "&"))
 }
 
+// Partial reports whether the search shows parts of resources only.
+func (q *Query) Partial() bool { return q.Summary != "" || q.Elements != nil }
+
 // Place names the list for its cursors.
 func (q *Query) Place() string { return "search " + q.Digest }
 
@@ -190,11 +197,11 @@ func display(parameter string) bool {
 }
 
 // Expander tells which codes a value set holds and which codes are above and
-// below others.
+// below others. It asks for no scope: terminology is about nobody.
 type Expander interface {
 	// Expand returns the codes of a value set, given by its URL, with |version
 	// or without.
-	Expand(ctx context.Context, url string, r Reach) ([]Coding, error)
+	Expand(ctx context.Context, url string) ([]Coding, error)
 	// Related returns the code and all codes above it, or below it.
-	Related(ctx context.Context, c Coding, below bool, r Reach) ([]Coding, error)
+	Related(ctx context.Context, c Coding, below bool) ([]Coding, error)
 }

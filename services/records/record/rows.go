@@ -67,9 +67,9 @@ type (
 	}
 )
 
-// UnitSystem stands for the system in the row of a quantity's human readable
+// unitSystem stands for the system in the row of a quantity's human readable
 // unit, where that is another than its code; no URI is written like this.
-const UnitSystem = "|unit"
+const unitSystem = "|unit"
 
 // longest bounds what goes into an index key and longestText what a string's
 // row holds; PostgreSQL allows about 2,700 bytes.

@@ -153,9 +153,9 @@ func (x *Indexer) Also(typ, code string) []int16 {
 	return nil
 }
 
-// Narrowed returns the type of resource that the parameter's rows, which are
+// narrowed returns the type of resource that the parameter's rows, which are
 // another one's, are narrowed to; 0 for none.
-func (x *Indexer) Narrowed(p *fhir.Parameter) int16 {
+func (x *Indexer) narrowed(p *fhir.Parameter) int16 {
 	t := x.types[p.Base]
 	if p.Type != "reference" || t == nil || len(p.Paths) != 1 || p.Paths[0].Target == "" {
 		return 0

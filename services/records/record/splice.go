@@ -199,6 +199,3 @@ func (x *Stored) Carried(body []byte) ([]Splice, error) {
 }
 
 var errCarried = errors.New("records: a value that is kept apart stands in what was changed")
-
-// Partial reports whether the search shows parts of resources only.
-func (q *Query) Partial() bool { return q.Summary != "" || q.Elements != nil }

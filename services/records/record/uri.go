@@ -1,6 +1,11 @@
 package record
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"github.com/yba-health/yba/pkg/fhir"
+)
 
 // Above lists a URI and those whose path it is below. A URN has no path, so
 // that it is below nothing (https://hl7.org/fhir/R4/search.html#uri).
@@ -29,6 +34,13 @@ func Lines(canonical string) []string {
 		}
 	}
 	return out
+}
+
+// Versions reports whether a value of the filter, a canonical without a
+// version, stands for every version of it
+// (https://hl7.org/fhir/R4/references.html#canonical).
+func (f *Filter) Versions(v *Value) bool {
+	return !strings.Contains(v.Text, "|") && slices.ContainsFunc(f.Param.Paths, func(p fhir.Path) bool { return p.Type == "canonical" })
 }
 
 // Coding is a code of a system.

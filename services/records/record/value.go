@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/yba-health/yba/pkg/fault"
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/ucum"
@@ -46,9 +48,9 @@ func (x *Indexer) values(f *Filter, value string) error {
 	if f.Modifier == "text" {
 		code += ":text"
 	}
-	f.Also, f.Narrowed = x.Also(f.Param.Base, code), x.Narrowed(f.Param)
+	f.Also, f.Narrowed = x.Also(f.Param.Base, code), x.narrowed(f.Param)
 	for _, n := range append([]int16{f.Number}, f.Also...) {
-		if err := x.Ready(n); err != nil {
+		if err := x.ready(n); err != nil {
 			return err
 		}
 	}
@@ -110,14 +112,19 @@ func (x *Indexer) simple(f *Filter, typ, s string) (Value, error) {
 	v := Value{Text: unescapeValue(s)}
 	switch typ {
 	case "token":
-		return tokenValue(f.Modifier, s)
+		v, err := tokenValue(f.Modifier, s)
+		switch {
+		case err == nil && v.System != "" && f.Param.Code == "_id":
+			return v, fault.New(fault.Invalid, "an id has no system", nil)
+		case v.Code != "" && finds(f.Param):
+			v.Code = Clip(contact(v.Code))
+		}
+		return v, err
 	case "string":
 		if f.Modifier == "exact" {
-			v.Text = clip(v.Text, longestText)
-		} else {
-			v.Text = cut(fold(v.Text), longestText)
+			v.Exact = forms(v.Text)
 		}
-		if v.Text == "" {
+		if v.Text = cut(fold(v.Text), longestText); v.Text == "" {
 			return v, fault.New(fault.Invalid, "a text is expected", nil)
 		}
 	case "date":
@@ -134,6 +141,18 @@ func (x *Indexer) simple(f *Filter, typ, s string) (Value, error) {
 		return v, fault.Newf(fault.Invalid, "parameters of type %s are not supported", f.Param.Type)
 	}
 	return v, nil
+}
+
+// forms returns the text as it was sent, composed and decomposed: browsers and
+// files write the same Vietnamese letters either way.
+func forms(s string) []string {
+	list := []string{clip(s, longestText)}
+	for _, form := range []norm.Form{norm.NFC, norm.NFD} {
+		if !form.IsNormalString(s) {
+			list = append(list, clip(form.String(s), longestText))
+		}
+	}
+	return list
 }
 
 func tokenValue(modifier, s string) (Value, error) {
@@ -200,11 +219,11 @@ func (x *Indexer) dateValue(s string) (Value, error) {
 	if err != nil {
 		return v, err
 	}
-	v.Low, v.High = micros(low), micros(high)
+	v.Low, v.High = low.UnixMicro(), high.UnixMicro()
 	if v.Prefix == "ap" {
 		// https://hl7.org/fhir/R4/search.html#prefix: 10 % of the gap between
 		// now and the date.
-		gap := micros(x.Now()) - v.Low
+		gap := x.Now().UnixMicro() - v.Low
 		gap = max(gap, -gap) / 10
 		v.Low, v.High = v.Low-gap, v.High+gap
 	}

@@ -5,7 +5,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/ucum"
@@ -14,7 +13,7 @@ import (
 // extraction is the version of what this file, extract.go and home.go make of a
 // resource. It is part of every parameter's digest: raise it whenever they
 // make other rows of the same bytes, so that stored resources are indexed again.
-const extraction = "5"
+const extraction = "6"
 
 // exists makes the boolean that "X.exists() and X != false" is: false also
 // without the element.
@@ -38,7 +37,7 @@ func (x *Indexer) add(r *Rows, p *param, typ string, path *fhir.Path, v fhir.Val
 	case "string":
 		text(r, p.number, path.Type, v)
 	case "date":
-		if low, high, ok := Range(v, path.Type); ok {
+		if low, high, ok := rangeOf(v, path.Type); ok {
 			r.Dates = append(r.Dates, Date{p.number, low, high})
 		}
 	case "reference":
@@ -74,7 +73,7 @@ func token(r *Rows, p *param, typ string, v fhir.Value) {
 			}
 		}
 	case "ContactPoint":
-		r.token(p.number, "", v.Get("value").Str())
+		r.token(p.number, "", contact(v.Get("value").Str()))
 	default:
 		r.token(p.number, "", v.Text())
 	}
@@ -138,14 +137,12 @@ func text(r *Rows, n int16, typ string, v fhir.Value) {
 	}
 }
 
-func micros(t time.Time) int64 { return t.UnixMicro() }
-
-// Range returns the range of time that a date, Period or Timing covers. Of a
+// rangeOf returns the range of time that a date, Period or Timing covers. Of a
 // Timing only the outer limits matter (https://hl7.org/fhir/R4/search.html#date).
-func Range(v fhir.Value, typ string) (low, high int64, ok bool) {
+func rangeOf(v fhir.Value, typ string) (low, high int64, ok bool) {
 	switch typ {
 	case "Period":
-		low, high = micros(fhir.FarPast), micros(fhir.FarFuture)
+		low, high = fhir.FarPast.UnixMicro(), fhir.FarFuture.UnixMicro()
 		l, _, begun := point(v.Get("start"))
 		if begun {
 			low = l
@@ -162,7 +159,7 @@ func Range(v fhir.Value, typ string) (low, high int64, ok bool) {
 				low, high = min(low, l), max(high, h)
 			}
 		}
-		if l, h, ok := Range(v.At("repeat", "boundsPeriod"), "Period"); ok {
+		if l, h, ok := rangeOf(v.At("repeat", "boundsPeriod"), "Period"); ok {
 			low, high = min(low, l), max(high, h)
 		}
 		return low, high, low <= high
@@ -177,7 +174,7 @@ func point(v fhir.Value) (low, high int64, ok bool) {
 		return 0, 0, false
 	}
 	l, h, err := fhir.TimeRange(s, Zone)
-	return micros(l), micros(h), err == nil
+	return l.UnixMicro(), h.UnixMicro(), err == nil
 }
 
 func (x *Indexer) reference(r *Rows, p *param, path *fhir.Path, v fhir.Value) {
@@ -253,7 +250,7 @@ func (x *Indexer) quantity(r *Rows, n int16, typ string, v fhir.Value) {
 	r.Quantities = append(r.Quantities, q)
 	if unit != "" && unit != q.Code {
 		unit = Clip(unit)
-		r.Quantities = append(r.Quantities, Quantity{n, UnitSystem, unit, q.Value, unit, q.Value})
+		r.Quantities = append(r.Quantities, Quantity{n, unitSystem, unit, q.Value, unit, q.Value})
 	}
 }
 
@@ -347,15 +344,15 @@ func (x *Indexer) pairs(r *Rows, row Composite, second *Rows) {
 		add("", "", "", strconv.FormatInt(d.Low, 10), strconv.FormatInt(d.High, 10))
 	}
 	for _, ref := range second.Refs {
-		add("", x.Text(ref), "", "0", "0")
+		add("", x.text(ref), "", "0", "0")
 	}
 	for _, q := range second.Quantities {
 		add(q.System, q.Code, q.Base, q.Amount, q.Value)
 	}
 }
 
-// Text writes a reference as "Type/id" or as the URL that it is.
-func (x *Indexer) Text(ref Ref) string {
+// text writes a reference as "Type/id" or as the URL that it is.
+func (x *Indexer) text(ref Ref) string {
 	if ref.Type > 0 {
 		return x.defs.TypeOf(ref.Type) + "/" + ref.Target
 	}

@@ -110,13 +110,17 @@ func codeList(codes []string) string {
 	return strings.Join(list, ",")
 }
 
-func operationList(operations [][2]string) string {
+func operationList(operations [][3]string) string {
 	if len(operations) == 0 {
 		return ""
 	}
 	list := make([]string, len(operations))
 	for i, op := range operations {
-		list[i] = `{"name":"` + op[0] + `","definition":` + fhir.Quote(op[1]) + `}`
+		list[i] = `{"name":"` + op[0] + `","definition":` + fhir.Quote(op[1])
+		if op[2] != "" {
+			list[i] += `,"documentation":` + fhir.Quote(op[2])
+		}
+		list[i] += "}"
 	}
 	return `,"operation":[` + strings.Join(list, ",") + `]`
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/yba-health/yba/pkg/fhir"
 	"github.com/yba-health/yba/pkg/pg/pgtest"
 	recordsv1 "github.com/yba-health/yba/proto/gen/yba/records/v1"
+	"github.com/yba-health/yba/services/records/bulk"
 	"github.com/yba-health/yba/services/records/postgres"
 )
 
@@ -49,8 +50,8 @@ func TestEveryRouteStandsInTheOpenAPIDocument(t *testing.T) {
 		if !ok {
 			t.Errorf("%s %s is not described", row.method, row.path)
 		}
-		if got := strings.Count(row.path, "{"); got > len(op.Parameters) {
-			t.Errorf("%s: %d of %d places described", row.path, len(op.Parameters), got)
+		if got := strings.Count(row.path, "{") + len(row.parameters); got > len(op.Parameters) {
+			t.Errorf("%s: %d of %d places and parameters described", row.path, len(op.Parameters), got)
 		}
 	}
 	names := func() (list []string) {
@@ -59,6 +60,9 @@ func TestEveryRouteStandsInTheOpenAPIDocument(t *testing.T) {
 		}
 		return list
 	}()
+	if len(doc.Paths["/$export"]["get"].Parameters) != len(bulk.Parameters) {
+		t.Errorf("an export has the parameters %v", doc.Paths["/$export"]["get"].Parameters)
+	}
 	if !slices.Contains(names, "patient") || !slices.Contains(names, "code") || slices.Contains(names, "family") {
 		t.Errorf("the parameters of Observation are %v", names)
 	}
@@ -76,7 +80,10 @@ func TestTheCapabilityStatementNamesEveryInteractionAndOperation(t *testing.T) {
 	for _, row := range routes() {
 		want := `{"code":"` + row.code + `"}`
 		if strings.HasPrefix(row.code, "$") {
-			want = `{"name":"` + row.code[1:] + `","definition":"` + row.definition + `"}`
+			want = `{"name":"` + row.code[1:] + `","definition":"` + row.definition + `"`
+			if row.parameters != nil {
+				want += `,"documentation":`
+			}
 		}
 		if row.code != "" && row.code != "capabilities" && !strings.Contains(string(x.GetBody()), want) {
 			t.Errorf("%s %s: no %s", row.method, row.path, want)

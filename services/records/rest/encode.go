@@ -30,6 +30,7 @@ func versionHeaders(w http.ResponseWriter, x *recordsv1.Resource) {
 	}
 }
 
+// encodeResource answers with a resource, and its version where it has one.
 func encodeResource(ctx context.Context, w http.ResponseWriter, response any) error {
 	x, ok := response.(*recordsv1.Resource)
 	if !ok {

@@ -63,11 +63,13 @@ func parametersQuery(body []byte) (string, error) {
 	}
 	q := url.Values{}
 	for p := range doc.Root().Get("parameter").Items() {
+		value := "" // of what no parameter of ours has, which is refused by its name
 		for name, v := range p.Members() {
 			if strings.HasPrefix(name, "value") {
-				q.Add(p.Get("name").Str(), v.Str())
+				value = v.Str()
 			}
 		}
+		q.Add(p.Get("name").Str(), value)
 	}
 	return q.Encode(), nil
 }
@@ -136,7 +138,7 @@ func streamExport(f *Face) http.Handler {
 		asked := r.URL.Query()
 		n, err := strconv.ParseInt(asked.Get("file"), 10, 32)
 		if err != nil {
-			n = 0 // which no file has
+			n = -1 // which no file has
 		}
 		req := &recordsv1.ExportFileRequest{Job: asked.Get("job"), File: int32(n), Deleted: asked.Get("deleted") == "true"}
 		var out io.WriteCloser

@@ -41,6 +41,17 @@ func TestAnExportOverHTTP(t *testing.T) {
 		{"GET", "/Group/nobody/$export", "", async, 404},
 		{"POST", "/$export", `{"resourceType":"Parameters","parameter":[{"name":"_since","valueInstant":"2020-01-01T00:00:00Z"}]}`, async, 202},
 		{"POST", "/$export", `{"resourceType":"Parameters","parameter":[{"name":"colour","valueString":"red"}]}`, async, 400},
+		{"POST", "/$export", `{"resourceType":"Parameters","parameter":[{"name":"patient","valueReference":{"reference":"Patient/p"}}]}`, async, 400},
+		{"POST", "/$export", `{"resourceType":"Parameters","parameter":[{"name":"colour","part":[{"name":"red","valueBoolean":true}]}]}`, async, 400},
+		{"POST", "/$export", `{"resourceType":"Parameters","parameter":[{"name":"_since"}]}`, async, 400},
+		{"POST", "/$export", `{"resourceType":"Parameters","parameter":[{"name":"_until","valueInstant":"2020-01-01T00:00:00+07:00"},
+			{"name":"_elements","valueString":"id,Patient.name"},{"name":"_typeFilter","valueString":"Patient?gender=male&birthdate=gt1950"},{"name":"_typeFilter","valueString":"Patient?gender=female"}]}`, async, 202},
+		{"POST", "/$export", `{"resourceType":"Parameters","parameter":[{"name":"_typeFilter","valueString":"Observation?patient.name=a"}]}`, async, 400},
+		{"POST", "/Patient/$export?_elements=a.b.c", `{"resourceType":"Parameters"}`, async, 400},
+		{"GET", "/$export?_typeFilter=Patient%3Fgender%3Dmale%26birthdate%3Dgt1950&_typeFilter=Patient%3Fgender%3Dfemale&_elements=id", "", async, 202},
+		{"GET", "/$export?_typeFilter=Observation%3F_sort%3Ddate", "", async, 400},
+		{"GET", "/$export?_typeFilter=Observation%3F_sort%3Ddate", "", []string{"Prefer", "respond-async, handling=lenient"}, 202},
+		{"GET", "/$export?allowPartialManifests=true", "", async, 400},
 		{"GET", "/$export", "", append(async, "Authorization", "Bearer bad"), 401},
 		{"GET", "/$export-status?job=1", "", nil, 404},
 		{"GET", "/$export-file?job=1&file=1", "", nil, 404},
@@ -56,12 +67,16 @@ func TestAnExportOverHTTP(t *testing.T) {
 	if w := call("GET", "/fhir/R4/$export?colour=red", "", async...); !strings.Contains(w.Body.String(), "does not know colour") {
 		t.Errorf("an unknown parameter is answered %s", w.Body)
 	}
+	if w := call("GET", "/fhir/R4/$export?_typeFilter=Patient%3Fname%3Da&_typeFilter=Observation%3Fsubject.name%3Da", "", async...); !strings.Contains(w.Body.String(), `"expression":["_typeFilter[1]"]`) {
+		t.Errorf("a chain is answered %s", w.Body)
+	}
 	for j, err := r.Store.ClaimJob(ctx, time.Minute); j != nil || err != nil; j, err = r.Store.ClaimJob(ctx, time.Minute) {
 		if err := r.Store.RemoveJob(ctx, j.ID); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w := call("GET", "/fhir/R4/$export?_type=Organization", "", async...)
+	w := call("POST", "/fhir/R4/$export?_type=Organization&organizeOutputBy=Patient",
+		`{"resourceType":"Parameters","parameter":[{"name":"_typeFilter","valueString":"Organization?name=a"}]}`, "Prefer", "respond-async, handling=lenient")
 	_, status, ok := strings.Cut(w.Header().Get("Content-Location"), "http://example.com")
 	if w.Code != 202 || !ok {
 		t.Fatalf("%d %v", w.Code, w.Header())
@@ -82,10 +97,19 @@ func TestAnExportOverHTTP(t *testing.T) {
 		}
 	}
 	var m struct {
-		Output []struct{ URL string }
+		Request       string
+		Output, Error []struct{ URL string }
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &m); err != nil || w.Code != 200 || w.Header().Get("Expires") == "" || len(m.Output) != 3 {
 		t.Fatalf("%v %d %v %s", err, w.Code, w.Header(), w.Body)
+	}
+	if m.Request != "http://example.com/fhir/R4/$export?_type=Organization&organizeOutputBy=Patient" || len(m.Error) != 1 {
+		t.Errorf("%+v", m)
+	} else if w := call("GET", strings.TrimPrefix(m.Error[0].URL, "http://example.com"), ""); w.Code != 200 || strings.Count(w.Body.String(), "ignored: organizeOutputBy") != 1 {
+		t.Errorf("what was ignored: %d %s", w.Code, w.Body)
+	}
+	if w := call("GET", strings.TrimPrefix(m.Output[0].URL, "http://example.com")+"x", ""); w.Code != 404 {
+		t.Errorf("a file without a number: %d", w.Code)
 	}
 	n := 0
 	for _, o := range m.Output {

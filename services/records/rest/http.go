@@ -27,13 +27,10 @@ const (
 	maxForm   = 1 << 20
 )
 
-// jsonPatch is the media type of a JSON Patch (RFC 6902 section 6).
-const jsonPatch = "application/json-patch+json"
-
 const (
 	// Prefix is where the face is served.
 	Prefix      = "/fhir/R4"
-	contentType = "application/fhir+json; charset=utf-8"
+	contentType = fhirJSON + "; charset=utf-8"
 )
 
 // Deps are what the face speaks to.
@@ -138,6 +135,14 @@ func body(r *http.Request, limit int64) ([]byte, error) {
 	return kit.ReadBody(r, limit)
 }
 
+// posted reads the body of a POST; a GET of an operation has none.
+func posted(r *http.Request) ([]byte, error) {
+	if r.Method != http.MethodPost {
+		return nil, nil
+	}
+	return body(r, record.MaxSize)
+}
+
 // decodeForm asks for one of the forms in which the server describes itself.
 func decodeForm(form string) kithttp.DecodeRequestFunc {
 	return func(context.Context, *http.Request) (any, error) {
@@ -236,13 +241,8 @@ func decodeSearchForm(_ context.Context, r *http.Request) (any, error) {
 }
 
 func decodeEverything(_ context.Context, r *http.Request) (any, error) {
-	req := &recordsv1.EverythingRequest{Patient: r.PathValue("id"), Query: r.URL.RawQuery}
-	if r.Method != http.MethodPost {
-		return req, nil
-	}
-	var err error
-	req.Body, err = body(r, record.MaxSize)
-	return req, err
+	b, err := posted(r)
+	return &recordsv1.EverythingRequest{Patient: r.PathValue("id"), Query: r.URL.RawQuery, Body: b}, err
 }
 
 func decodeTransact(_ context.Context, r *http.Request) (any, error) {

@@ -61,6 +61,8 @@ func TestTheFHIRFaceSpeaksHTTP(t *testing.T) {
 		{"GET", "/Organization/nobody", "", nil, 404, "not-found"},
 		{"GET", "/" + ref + "/_history/9", "", nil, 404, "not-found"},
 		{"GET", "/" + ref + "?_format=xml", "", nil, 406, "not-supported"},
+		{"GET", "/" + ref + "/_history/1?_format=application/fhir%2Bjson;fhirVersion=4.0", "", nil, 200, `"name":"A"`},
+		{"GET", "/" + ref + "/_history/1?_format=application/fhir%2Bjson;fhirVersion=3.0", "", nil, 406, "not-supported"},
 		{"GET", "/" + ref + "/_history/1?_format=json", "", nil, 200, `"name":"A"`},
 		{"GET", "/Organization", "", []string{"Accept", "application/fhir+xml"}, 406, "not-supported"},
 		{"GET", "/Organization?_format=application%2Ffhir%2Bjson", "", []string{"Accept", "text/html"}, 200, "searchset"},

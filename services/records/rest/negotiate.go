@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/yba-health/yba/pkg/fault"
+	"github.com/yba-health/yba/pkg/fhir/patch"
 	"github.com/yba-health/yba/services/records/record"
 )
 
@@ -15,12 +16,12 @@ import (
 const fhirJSON = "application/fhir+json"
 
 // patchFormats are the media types of a PATCH (RFC 5789 section 3.1).
-const patchFormats = jsonPatch + ", " + fhirJSON
+const patchFormats = patch.MediaType + ", " + fhirJSON
 
 // jsonTypes are what JSON is called in Accept and _format
 // (https://hl7.org/fhir/R4/http.html#mime-type), with older names that
 // clients still send.
-var jsonTypes = []string{"application/fhir+json", "application/json", "application/json+fhir", "text/json", "json"}
+var jsonTypes = []string{fhirJSON, "application/json", "application/json+fhir", "text/json", "json"}
 
 // negotiated refuses other formats than JSON, for the answer with 406 and for
 // the body with 415 (https://hl7.org/fhir/R4/http.html#mime-type), and
@@ -33,10 +34,13 @@ func (f *Face) negotiated(next http.Handler) http.Handler {
 				return
 			}
 		}
+		// Semicolons, as in _format=application/fhir+json;fhirVersion=4.0, part
+		// nothing in a query, but net/url refuses them.
+		query := strings.ReplaceAll(r.URL.RawQuery, ";", "%3B")
 		asked := strings.Join(r.Header.Values("Accept"), ",")
 		// _format overrides Accept for clients that cannot set headers.
-		if strings.Contains(r.URL.RawQuery, "_format=") {
-			asked = format(r.URL.RawQuery)
+		if strings.Contains(query, "_format=") {
+			asked = format(query)
 		}
 		if !acceptable(asked) {
 			refuse(r.Context(), w, http.StatusNotAcceptable, "only application/fhir+json of FHIR 4.0 is spoken here")
@@ -51,7 +55,7 @@ func (f *Face) negotiated(next http.Handler) http.Handler {
 				return
 			}
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, asking(r, query))
 	})
 }
 
@@ -66,6 +70,18 @@ func format(query string) string {
 		}
 	}
 	return ""
+}
+
+// asking returns the request with another query, as http.StripPrefix does with
+// another path.
+func asking(r *http.Request, query string) *http.Request {
+	if query == r.URL.RawQuery {
+		return r
+	}
+	other, u := new(http.Request), *r.URL
+	*other, u.RawQuery = *r, query
+	other.URL = &u
+	return other
 }
 
 // acceptable reports whether a list of media ranges allows an answer in JSON
@@ -120,9 +136,9 @@ func (f *Face) unreadable(r *http.Request) string {
 	kind, parameters, err := mime.ParseMediaType(given)
 	json := kind == fhirJSON || kind == "application/json"
 	switch {
-	case err == nil && (form && kind == "application/x-www-form-urlencoded" || !form && json || r.Method == http.MethodPatch && kind == jsonPatch):
+	case err == nil && (form && kind == "application/x-www-form-urlencoded" || !form && json || r.Method == http.MethodPatch && kind == patch.MediaType):
 	default:
-		return "Content-Type must be application/fhir+json, for _search application/x-www-form-urlencoded, for PATCH also " + jsonPatch
+		return "Content-Type must be application/fhir+json, for _search application/x-www-form-urlencoded, for PATCH also " + patch.MediaType
 	}
 	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "utf8") {
 		return "only UTF-8 is read (https://hl7.org/fhir/R4/json.html)"

@@ -13,7 +13,6 @@ import (
 type (
 	openPath      map[string]*openOperation // by method in small letters
 	openOperation struct {
-		ID         string                  `json:"operationId,omitempty"`
 		Summary    string                  `json:"summary"`
 		Tags       []string                `json:"tags,omitempty"`
 		Parameters []openParameter         `json:"parameters,omitempty"`
@@ -54,6 +53,9 @@ func (d *Description) openAPI(ctx context.Context, number func(typ, code string)
 			}
 			op.Parameters = append(op.Parameters, openParameter{Name: m[1], In: "path", Required: true, Schema: schema})
 		}
+		for _, p := range row.parameters {
+			op.Parameters = append(op.Parameters, openParameter{Name: p[0], In: "query", Description: p[1], Schema: map[string]any{"type": "string"}})
+		}
 		add(row.path, row.method, op)
 		if row.path != "/{type}" || row.code != "search-type" {
 			continue
@@ -85,7 +87,7 @@ func (d *Description) openAPI(ctx context.Context, number func(typ, code string)
 }
 
 func described(row route) *openOperation {
-	resource := map[string]any{"application/fhir+json": map[string]any{"schema": map[string]any{"$ref": "#/components/schemas/Resource"}}}
+	resource := map[string]any{fhirJSON: map[string]any{"schema": map[string]any{"$ref": "#/components/schemas/Resource"}}}
 	op := &openOperation{
 		Summary: row.summary,
 		Responses: map[string]openResponse{

@@ -22,6 +22,8 @@ type route struct {
 	// code is the interaction (https://hl7.org/fhir/R4/codesystem-restful-interaction.html),
 	// or an operation's name with "$", whose definition is then named.
 	code, definition string
+	// parameters are those that the query may have, and what each asks for.
+	parameters [][2]string
 	// summary says in one line what it does.
 	summary string
 	decode  kithttp.DecodeRequestFunc
@@ -49,6 +51,12 @@ func on(pattern, operation, code, summary string, decode kithttp.DecodeRequestFu
 // defined names the OperationDefinition of an operation.
 func (r route) defined(canonical string) route {
 	r.definition = canonical
+	return r
+}
+
+// asking names the parameters of an operation.
+func (r route) asking(parameters [][2]string) route {
+	r.parameters = parameters
 	return r
 }
 
@@ -149,18 +157,24 @@ func routes() []route {
 		terms("POST /CodeSystem/$validate-code", "ValidateCode", "Tell whether a code is in a code system"),
 		terms("GET /CodeSystem/{id}/$validate-code", "ValidateCode", "Tell whether a code is in a stored code system"),
 		terms("POST /CodeSystem/{id}/$validate-code", "ValidateCode", "Tell whether a code is in a stored code system"),
-		on("POST /{type}/$validate", "Validate", "$validate", "Tell what is wrong with a resource, without storing it", decodeValidate, encodeOutcome).
+		on("POST /{type}/$validate", "Validate", "$validate", "Tell what is wrong with a resource, without storing it", decodeValidate, encodeResource).
 			defined(coreOperation + "Resource-validate"),
-		on("GET /{type}/{id}/$validate", "Validate", "$validate", "Tell what is wrong with a stored resource", decodeValidate, encodeOutcome).
+		on("GET /{type}/{id}/$validate", "Validate", "$validate", "Tell what is wrong with a stored resource", decodeValidate, encodeResource).
 			defined(coreOperation + "Resource-validate"),
-		on("POST /{type}/{id}/$validate", "Validate", "$validate", "Tell what would be wrong with a change or a deletion", decodeValidate, encodeOutcome).
+		on("POST /{type}/{id}/$validate", "Validate", "$validate", "Tell what would be wrong with a change or a deletion", decodeValidate, encodeResource).
 			defined(coreOperation + "Resource-validate"),
-		on("GET /$export", "Export", "$export", "Begin a bulk export of everything", decodeExport("system"), encodeExport).defined(bulkOperation + "export"),
-		on("POST /$export", "Export", "$export", "Begin a bulk export of everything", decodeExport("system"), encodeExport).defined(bulkOperation + "export"),
-		on("GET /Patient/$export", "Export", "$export", "Begin a bulk export of all patients", decodeExport("patient"), encodeExport).defined(bulkOperation + "patient-export"),
-		on("POST /Patient/$export", "Export", "$export", "Begin a bulk export of all patients", decodeExport("patient"), encodeExport).defined(bulkOperation + "patient-export"),
-		on("GET /Group/{id}/$export", "Export", "$export", "Begin a bulk export of a Group's members", decodeExport("group"), encodeExport).defined(bulkOperation + "group-export"),
-		on("POST /Group/{id}/$export", "Export", "$export", "Begin a bulk export of a Group's members", decodeExport("group"), encodeExport).defined(bulkOperation + "group-export"),
+		on("GET /$export", "Export", "$export", "Begin a bulk export of everything", decodeExport("system"), encodeExport).
+			defined(bulkOperation + "export").asking(bulk.Parameters),
+		on("POST /$export", "Export", "$export", "Begin a bulk export of everything", decodeExport("system"), encodeExport).
+			defined(bulkOperation + "export").asking(bulk.Parameters),
+		on("GET /Patient/$export", "Export", "$export", "Begin a bulk export of all patients", decodeExport("patient"), encodeExport).
+			defined(bulkOperation + "patient-export").asking(bulk.Parameters),
+		on("POST /Patient/$export", "Export", "$export", "Begin a bulk export of all patients", decodeExport("patient"), encodeExport).
+			defined(bulkOperation + "patient-export").asking(bulk.Parameters),
+		on("GET /Group/{id}/$export", "Export", "$export", "Begin a bulk export of a Group's members", decodeExport("group"), encodeExport).
+			defined(bulkOperation + "group-export").asking(bulk.Parameters),
+		on("POST /Group/{id}/$export", "Export", "$export", "Begin a bulk export of a Group's members", decodeExport("group"), encodeExport).
+			defined(bulkOperation + "group-export").asking(bulk.Parameters),
 		on("GET "+exportStatus, "ExportStatus", "", "Tell how far a bulk export is", decodeExportStatus, encodeExportStatus),
 		on("DELETE "+exportStatus, "ExportCancel", "", "Cancel a bulk export and forget it", decodeExportCancel, encodeExportCancel),
 		{method: "GET", path: bulk.FilePath, operation: "ExportFile", summary: "Download a file of a bulk export", stream: streamExport},
@@ -211,9 +225,10 @@ func interactions(system bool) []string {
 }
 
 // named returns the operations of a type, those for every type under
-// "{type}", and those of the system under "": names and definitions.
-func named(typ string) [][2]string {
-	var list [][2]string
+// "{type}", and those of the system under "": names, definitions, and the
+// parameters in words.
+func named(typ string) [][3]string {
+	var list [][3]string
 	for _, r := range routes() {
 		if r.code == "" || r.code[0] != '$' {
 			continue
@@ -222,7 +237,11 @@ func named(typ string) [][2]string {
 		if first[0] == '$' {
 			first = ""
 		}
-		if op := [2]string{r.code[1:], r.definition}; first == typ && !slices.Contains(list, op) {
+		parameters := ""
+		for _, p := range r.parameters {
+			parameters += "* `" + p[0] + "`: " + p[1] + "\n"
+		}
+		if op := [3]string{r.code[1:], r.definition, parameters}; first == typ && !slices.Contains(list, op) {
 			list = append(list, op)
 		}
 	}

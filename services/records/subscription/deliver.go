@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -191,7 +192,7 @@ func (h *Hooks) caller() *http.Client {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
 		if err != nil || !h.open(at.Addr()) {
-			return errors.New("the endpoint's address is not a public one; the setting hook-networks allows others")
+			return errClosed
 		}
 		return nil
 	}}
@@ -216,13 +217,15 @@ func (h *Hooks) callable(endpoint string) error {
 		ip, err = netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
 	}
 	if err == nil && !h.open(ip) {
-		return errors.New("the endpoint's address is not a public one; the setting hook-networks allows others")
+		return errClosed
 	}
 	if u.Scheme != "https" && (err != nil || !ip.Unmap().IsLoopback()) {
 		return errors.New("the endpoint must be https")
 	}
 	return nil
 }
+
+var errClosed = errors.New("the endpoint's address is not a public one; the setting hook-networks allows others")
 
 // closed are networks that look public and are not
 // (https://www.iana.org/assignments/iana-ipv4-special-registry and the like for IPv6);
@@ -237,20 +240,11 @@ var closed = []netip.Prefix{
 
 func (h *Hooks) open(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
-	for _, p := range h.private {
-		if p.Contains(ip) {
-			return true
-		}
+	within := func(p netip.Prefix) bool { return p.Contains(ip) }
+	if slices.ContainsFunc(h.private, within) {
+		return true
 	}
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() {
-		return false
-	}
-	for _, p := range closed {
-		if p.Contains(ip) {
-			return false
-		}
-	}
-	return true
+	return ip.IsGlobalUnicast() && !ip.IsPrivate() && !slices.ContainsFunc(closed, within)
 }
 
 // keepEvents is how long events can be asked for again, and how long a

@@ -128,15 +128,11 @@ func (h *Hooks) Admit(ctx context.Context, v fhir.Value) error {
 		return err
 	}
 	if s.Status != Requested && s.Status != Off {
-		f := fault.New(fault.Unprocessable, "write the status requested or off; the server sets active and error itself", nil)
-		f.At = v.Get("status").Path()
-		return f
+		return refuse(v.Get("status"), "write the status requested or off; the server sets active and error itself")
 	}
 	if s.Channel == RestHook {
 		if err := h.callable(s.Endpoint); err != nil {
-			f := fault.New(fault.Unprocessable, err.Error(), nil)
-			f.At = v.At("channel", "endpoint").Path()
-			return f
+			return refuse(v.At("channel", "endpoint"), err.Error())
 		}
 	}
 	return nil

@@ -31,7 +31,6 @@ type Notification struct {
 	Status   string
 	// Last is the number of the newest event since the Subscription began.
 	Last   int64
-	At     time.Time
 	Events []Told
 	// Content says what is told of each resource.
 	Content string

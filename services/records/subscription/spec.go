@@ -79,9 +79,7 @@ type Spec struct {
 }
 
 func refuse(at fhir.Value, message string) error {
-	f := fault.New(fault.Unprocessable, message, nil)
-	f.At = at.Path()
-	return f
+	return fault.New(fault.Unprocessable, message, nil).In(at.Path())
 }
 
 // Read understands a Subscription that is valid FHIR, and refuses what cannot

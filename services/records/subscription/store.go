@@ -63,9 +63,8 @@ type Step struct {
 // State is what becomes of an event.
 type State string
 
-// The states of events.
+// The states of events; one that waits has the state q.
 const (
-	Waiting  State = "q"
 	Open     State = "s"
 	Dead     State = "d"
 	Withheld State = "w"

@@ -1,6 +1,9 @@
 package terminology
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // maxCached bounds the codes that are remembered, about 100 bytes each.
 const maxCached = 200_000
@@ -25,11 +28,8 @@ func (c *cache) get(key string) ([]Coding, bool) {
 }
 
 func (c *cache) touch(key string) {
-	for i, k := range c.order {
-		if k == key {
-			c.order = append(append(c.order[:i:i], c.order[i+1:]...), key)
-			return
-		}
+	if i := slices.Index(c.order, key); i >= 0 {
+		c.order = slices.Delete(c.order, i, i+1)
 	}
 	c.order = append(c.order, key)
 }

@@ -2,6 +2,7 @@ package terminology
 
 import (
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -37,7 +38,7 @@ func ReadCodeSystem(v fhir.Value) (Head, iter.Seq2[Concept, error], error) {
 	if title := v.Get("title").Str(); h.Name == "" {
 		h.Name = title
 	}
-	r := reader{parent: map[string]bool{"parent": true}, child: map[string]bool{"child": true}, above: map[string][]string{}}
+	r := reader{parent: map[string]bool{"parent": true}, child: map[string]bool{"child": true}, above: map[string][]string{}, seen: map[string]bool{}}
 	for p := range v.Get("property").Items() {
 		switch p.Get("uri").Str() {
 		case "http://hl7.org/fhir/concept-properties#parent":
@@ -56,6 +57,7 @@ func ReadCodeSystem(v fhir.Value) (Head, iter.Seq2[Concept, error], error) {
 type reader struct {
 	parent, child map[string]bool // codes of properties
 	above         map[string][]string
+	seen          map[string]bool
 }
 
 func (r *reader) children(list fhir.Value) {
@@ -79,16 +81,15 @@ func (r *reader) walk(list fhir.Value, parent string, depth int, yield func(Conc
 		if c.Code == "" {
 			return yield(c, fault.New(fault.Invalid, "a concept needs a code", nil).In(v.Path()+".code"))
 		}
+		if r.seen[c.Code] {
+			return yield(c, fault.Newf(fault.Invalid, "the code %s stands twice", c.Code).In(v.Path()+".code"))
+		}
+		r.seen[c.Code] = true
 		for d := range v.Get("designation").Items() {
 			c.Designations = append(c.Designations, designationOf(d))
 		}
 		add := func(p string) {
-			for _, have := range c.Parents {
-				if have == p {
-					return
-				}
-			}
-			if p != "" {
+			if p != "" && !slices.Contains(c.Parents, p) {
 				c.Parents = append(c.Parents, p)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -42,10 +43,8 @@ func (r *resolver) named(ctx context.Context, canonical string) (*Set, error) {
 	if len(r.path) > maxDepth {
 		return nil, fault.New(fault.Unprocessable, "value sets refer to each other more than 20 deep", nil)
 	}
-	for _, p := range r.path {
-		if p == canonical {
-			return nil, fault.Newf(fault.Unprocessable, "the value set %s is made of itself", canonical)
-		}
+	if slices.Contains(r.path, canonical) {
+		return nil, fault.Newf(fault.Unprocessable, "the value set %s is made of itself", canonical)
 	}
 	r.path = append(r.path, canonical)
 	defer func() { r.path = r.path[:len(r.path)-1] }()

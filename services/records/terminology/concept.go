@@ -1,6 +1,7 @@
 package terminology
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -129,16 +130,7 @@ func ParseText(s string) Text {
 
 // matches reports whether each word typed begins one of the words.
 func (t Text) matches(have []string) bool {
-	for _, w := range t.Words {
-		found := false
-		for _, h := range have {
-			if found = strings.HasPrefix(h, w); found {
-				break
-			}
-		}
-		if !found {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(t.Words, func(w string) bool {
+		return !slices.ContainsFunc(have, func(h string) bool { return strings.HasPrefix(h, w) })
+	})
 }

@@ -68,7 +68,7 @@ func (s *Server) asked(ctx context.Context, in *Input, instance []byte) (*Set, f
 			to[url] = version
 		}
 	}
-	p, err := in.read1("url", "valueSetVersion")
+	p, err := in.once("url", "valueSetVersion")
 	if err != nil {
 		return nil, fhir.Value{}, err
 	}
@@ -106,7 +106,7 @@ type expansion struct {
 
 func readExpansion(in *Input) (*expansion, error) {
 	x := &expansion{}
-	p, err := in.read1("filter", "displayLanguage")
+	p, err := in.once("filter", "displayLanguage")
 	if err != nil {
 		return nil, err
 	}

@@ -128,8 +128,8 @@ func (in *Input) number(name string, without int) (int, error) {
 	return int(n), nil
 }
 
-// texts1 reads several parameters that may stand once each.
-func (in *Input) read1(names ...string) (map[string]string, error) {
+// once reads parameters that may stand once each.
+func (in *Input) once(names ...string) (map[string]string, error) {
 	out := map[string]string{}
 	for _, n := range names {
 		s, err := in.text(n)

@@ -24,7 +24,7 @@ func (s *Server) Lookup(ctx context.Context, query string, body []byte) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	if c.System == "" {
+	if c.System == "" || c.Code == "" {
 		return nil, fault.New(fault.Invalid, "say which code: code and system, or coding", nil)
 	}
 	r := resolver{store: s.store}
@@ -135,6 +135,6 @@ func (in *Input) code(systemName, versionName string) (Coding, error) {
 		}
 		return c, nil
 	}
-	p, err := in.read1("code", systemName, versionName)
+	p, err := in.once("code", systemName, versionName)
 	return Coding{System: p[systemName], Version: p[versionName], Code: p["code"]}, err
 }

@@ -28,8 +28,7 @@ type Listed struct {
 	Designations  []Designation
 }
 
-// Folded returns the names without tone marks and Matches whether they and the
-// code are what the user typed.
+// Folded returns the names without tone marks.
 func (l *Listed) Folded() string { return folded(l.Display, l.Designations) }
 
 // Matches reports whether the code or its names have the words.

@@ -2,6 +2,7 @@ package terminology
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -28,7 +29,7 @@ func (s *Server) ValidateInSystem(ctx context.Context, query string, body, insta
 	if err != nil {
 		return nil, err
 	}
-	p, err := in.read1("url", "version")
+	p, err := in.once("url", "version")
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +77,17 @@ func (s *Server) ValidateInSet(ctx context.Context, query string, body, instance
 	for _, c := range list {
 		if c.System == "" && !in.values["codeableConcept"].Exists() {
 			return nil, fault.New(fault.Invalid, "a code means nothing without its system", nil).In("system")
+		}
+		if c.Version == "" {
+			continue
+		}
+		// Where the set leaves the version open, it is the one of the data.
+		systems, err := s.store.Systems(ctx, c.System)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(systems, func(x System) bool { return x.Version == c.Version }) {
+			in.texts["system-version"] = append([]string{c.System + "|" + c.Version}, in.texts["system-version"]...)
 		}
 	}
 	set, _, err := s.asked(ctx, in, instance)
@@ -132,12 +144,16 @@ func (s *Server) validate(ctx context.Context, in *Input, list []Coding, setFor 
 			return nil, err
 		}
 		system := c.System
-		if what == "the code system" {
+		switch {
+		case what == "the code system":
 			system = set.URL
 			if c.System != "" && c.System != system {
 				reasons = append(reasons, "the coding is of another system than "+set.URL)
 				continue
 			}
+		case system == "":
+			reasons = append(reasons, "the code "+c.Code+" means nothing without its system")
+			continue
 		}
 		found, err := s.store.Select(ctx, set, Want{System: system, Code: c.Code, Count: 1})
 		switch {
@@ -145,6 +161,9 @@ func (s *Server) validate(ctx context.Context, in *Input, list []Coding, setFor 
 			return nil, err
 		case len(found) == 0:
 			reasons = append(reasons, "the code "+c.Code+" is not in "+what+" "+set.URL)
+			continue
+		case c.Version != "" && found[0].Version != "" && c.Version != found[0].Version:
+			reasons = append(reasons, "the code "+c.Code+" is in "+what+" of version "+found[0].Version+" of its system, not "+c.Version)
 			continue
 		case found[0].Abstract && given && !abstract:
 			reasons = append(reasons, "the code "+c.Code+" is abstract: it groups others")

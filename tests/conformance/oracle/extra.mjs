@@ -32,10 +32,10 @@ const timed = {
 
 // Names of minorities, and the family name last.
 const more = [
-  { text: "H'Hen Niê", family: 'Niê', given: ["H'Hen"] }, { text: 'H’Hoa Êban' }, { family: 'Giàng', given: ['A Pao'] }, { text: 'Công Tằng Tôn Nữ Minh Châu', family: 'Công Tằng Tôn Nữ', given: ['Minh', 'Châu'] }, { given: ['Lan'] },
+  { text: "H'Hen Niê", family: 'Niê', given: ["H'Hen"] }, { text: 'H’Hoa Êban' }, { family: 'Giàng'.normalize('NFD'), given: ['A Pao'] }, { text: 'Công Tằng Tôn Nữ Minh Châu', family: 'Công Tằng Tôn Nữ', given: ['Minh', 'Châu'] }, { given: ['Lan'] },
 ].map((name, i) => ({
   resourceType: 'Patient', id: `vn-${10 + i}`, name: [name], gender: i % 2 ? 'male' : 'other', deceasedBoolean: i === 3, link: [{ other: { reference: 'Patient/vn-1' }, type: 'seealso' }],
-  meta: { tag: [{ system: 'http://yba.test/tags', code: `t${i % 2}`, display: 'Thẻ' }], security: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: i % 2 ? 'R' : 'N' }], profile: [`http://yba.test/StructureDefinition/a/${i % 3}`], source: `http://yba.test/source/${i}` },
+  meta: { tag: [{ system: 'http://yba.test/tags', code: `t${i % 2}`, display: 'Thẻ' }], security: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: i % 2 ? 'R' : 'N' }], profile: [`http://yba.test/StructureDefinition/a/${i % 3}${i > 2 ? '|1.0' : ''}`], source: `http://yba.test/source/${i}` },
   text: { status: 'generated', div: `<div xmlns="http://www.w3.org/1999/xhtml"><p title="ẩn">Bệnh nhân <b>${name.text ?? 'vô danh'}</b></p><td>số ${i} &amp; hơn&#160;nữa</td></div>` },
 }))
 

@@ -28,12 +28,12 @@ const matchers = {
       return (v) => v.code === value && (v.kinds ?? []).some((k) => k.system === system && k.code === code)
     }
     const bar = text.indexOf('|')
-    if (bar < 0) return (v) => v.code === text
+    if (bar < 0) return (v) => v.code === text || v.contact && contact(v.code) === contact(text)
     const [system, code] = [text.slice(0, bar), text.slice(bar + 1)]
     return (v) => v.code !== undefined && ((v.system ?? '') === system || v.systems?.includes(system)) && (!code || v.code === code)
   },
   string(text, modifier) {
-    if (modifier === 'exact') return (v) => !v.derived && v.text === text
+    if (modifier === 'exact') return (v) => !v.derived && v.text.normalize() === text.normalize()
     if (modifier === 'contains') return (v) => fold(v.text).includes(fold(text))
     return (v) => fold(v.text).startsWith(fold(text))
   },
@@ -72,11 +72,14 @@ const matchers = {
     return (v) => v.reference !== undefined && new RegExp(`^[A-Za-z]+/${want.replaceAll('.', '\\.')}$`).test(v.reference)
   },
   uri(text, modifier) {
-    if (modifier === 'below') return (v) => v.uri === text || v.uri.startsWith(text.endsWith('/') ? text : `${text}/`)
+    if (modifier === 'below') return (v) => canonical(v.uri, text) || v.uri.startsWith(text.endsWith('/') ? text : `${text}/`)
     if (modifier === 'above') return (v) => v.uri === text || text.startsWith(v.uri.endsWith('/') ? v.uri : `${v.uri}/`)
-    return (v) => v.uri === text
+    return (v) => canonical(v.uri, text)
   },
 }
+
+// Numbers are the same however their digits stand, addresses in any case.
+const contact = (s) => (s.includes('@') ? s.toLowerCase() : /^\+?[\d .()/-]+$/.test(s) ? s.replace(/[ .()/-]/g, '').replace(/^(\+84|0084)0?(?=\d{9})/, '0') : s)
 
 // A canonical without a version names every version.
 const canonical = (v, want) => v !== undefined && (v === want || (!want.includes('|') && v.split('|')[0] === want))

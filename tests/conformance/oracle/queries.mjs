@@ -169,7 +169,7 @@ const shapes = {
     const s = v.text.trim()
     const from = Math.floor(rand() * s.length)
     return [
-      ['', escape(s)], ['', escape(fold(s).slice(0, 1 + Math.floor(rand() * 5)).trimEnd())], ['exact', escape(v.text)], ['exact', escape(fold(s))],
+      ['', escape(s)], ['', escape(fold(s).slice(0, 1 + Math.floor(rand() * 5)).trimEnd())], ['exact', escape(v.text)], ['exact', escape(v.text.normalize(rand() < 0.5 ? 'NFC' : 'NFD'))], ['exact', escape(fold(s))],
       ['contains', escape(fold(s.slice(from, from + 4)))], ['', escape(fold(s).split(' ').at(-1))],
     ].filter(([, t]) => t.trim())
   },
@@ -203,7 +203,7 @@ const shapes = {
   },
   uri(v) {
     const parent = v.uri.replace(/\/[^/]*$/, '')
-    return [['', escape(v.uri)], ['below', escape(/^\w+:\/\/.+/.test(parent) ? parent : v.uri)], ['above', escape(`${v.uri}/x/y`)]]
+    return [['', escape(v.uri)], ['', escape(v.uri.split('|')[0])], ['below', escape(/^\w+:\/\/.+/.test(parent) ? parent : v.uri)], ['above', escape(`${v.uri}/x/y`)]]
   },
 }
 

@@ -132,8 +132,11 @@ func (x *icd10) line(t *table) error {
 		if vi == "" {
 			vi, en = t.get(typeVi), t.get(typeEn)
 		}
-		if x.seen[code] && !typed {
+		switch {
+		case x.seen[code] && !typed:
 			return t.fail("the code stands twice")
+		case vi == "" && en == "":
+			return t.fail("the code has no name")
 		}
 		x.put(named(code, vi, en, above))
 		return nil

@@ -86,6 +86,7 @@ func TestICD10TablesAreRead(t *testing.T) {
 		"code,name_vi\nI10,x\nI10,y\n":         "line 3: the code stands twice",
 		"code,name_vi\nI10.1,x\n\n\nI10.1,y\n": "line 5: the code stands twice",
 		"code,name_vi\nI10.1,\n":               "line 2: the code has no name",
+		"code,name_vi\nI10,x\nI11\n":           "line 3: the code has no name",
 		"code,name_vi,type_code\nI10.1,x,I11":  "line 2: the code does not belong",
 		"code,name_vi\nI10,\"x\n":              "line",
 		"code,name_vi\nI10,\xff\n":             "line 2: the text is not UTF-8",
@@ -117,10 +118,16 @@ func TestLOINCIsReadWithItsVariants(t *testing.T) {
 	if !slices.Contains(all[0].Properties, terminology.Property{Code: "SCALE_TYP", Type: "String", Value: "Qn"}) {
 		t.Errorf("%+v", all[0].Properties)
 	}
-	bad := strings.Replace(loincSample, "8480-6", "8480-7", 1)
-	list, err = LOINC(strings.NewReader(bad), nil)
-	if _, err = collect(t, list, err); err == nil || !strings.Contains(err.Error(), "line 3") {
-		t.Errorf("a wrong check digit: %v", err)
+	for bad, message := range map[string]string{
+		strings.Replace(loincSample, "8480-6", "8480-7", 1):              "line 3: the LOINC number is wrong",
+		strings.Replace(loincSample, "8480-6", "8867-4", 1):              "line 3: the code stands twice; line 2",
+		strings.Replace(loincSample, `"A made-up pressure"`, "", 1):      "line 3: the code has no name",
+		"\uFEFF" + strings.ReplaceAll(loincSample, "\n", "\r\n") + "x,y": "line 4",
+	} {
+		list, err = LOINC(strings.NewReader(bad), nil)
+		if _, err = collect(t, list, err); err == nil || !strings.Contains(err.Error(), message) {
+			t.Errorf("%s: %v", message, err)
+		}
 	}
 	if err := LOINCNames(strings.NewReader("LOINC_NUM,SHORTNAME\n1-1,x\n"), "vi", names); err == nil {
 		t.Error("a wrong number in a variant")
@@ -132,6 +139,7 @@ func TestUCUMIsReadFromItsEssenceOrAList(t *testing.T) {
 		`<?xml version="1.0"?><root xmlns="http://unitsofmeasure.org/ucum-essence"><base-unit Code="m" CODE="M"><name>meter</name><printSymbol>m</printSymbol><property>length</property></base-unit>
 			<unit Code="deg" CODE="DEG"><name>degree</name><name>angle degree</name><printSymbol>°</printSymbol><property>plane angle</property><value Unit="x">1</value></unit></root>`: "m <  meter\n" +
 			"deg <  degree / :° / en:angle degree",
+		"code,name\nm,\n": "m <  m",
 		"code,name,name_vi\nmm[Hg],millimetre of mercury,milimét thủy ngân\n": "mm[Hg] <  millimetre of mercury / vi:milimét thủy ngân",
 	} {
 		list, err := UCUM(strings.NewReader(in))
@@ -140,10 +148,14 @@ func TestUCUMIsReadFromItsEssenceOrAList(t *testing.T) {
 			t.Errorf("%v\n%s", err, got)
 		}
 	}
-	for _, in := range []string{"<root><unit>", "<root><unit/></root>", "code\nm\n", "code,name\n,x\n", "code,name\na b,x\n"} {
+	for in, message := range map[string]string{
+		"<root><unit>": "", "<root><unit/></root>": "", "code\nm\n": "line 1", "code,name\n,x\n": "line 2", "code,name\na b,x\n": "line 2",
+		"code,name\r\nm,\"a\r\nb\"\r\nm,c\r\n":                    "line 4: the code stands twice; line 2",
+		"<root>\n<unit Code=\"m\"/>\n<unit Code=\"m\"/>\n</root>": "line 3: the code m stands twice",
+	} {
 		list, err := UCUM(strings.NewReader(in))
-		if _, err = collect(t, list, err); err == nil {
-			t.Errorf("%q is taken", in)
+		if _, err = collect(t, list, err); err == nil || !strings.Contains(err.Error(), message) {
+			t.Errorf("%q: %v", in, err)
 		}
 	}
 }
@@ -160,6 +172,11 @@ func TestOpenAsksForTheRelease(t *testing.T) {
 	all, err := collect(t, list, err)
 	if err != nil || h.URL != "http://x" || h.Version != "3" || len(all) != 1 {
 		t.Errorf("%+v %v %v", h, all, err)
+	}
+	twice := strings.Replace(own, `{"code":"a"}`, `{"code":"a","concept":[{"code":"a"}]}`, 1)
+	_, list, err = Open("codesystem", "", strings.NewReader(twice), nil)
+	if _, err = collect(t, list, err); err == nil || !strings.Contains(err.Error(), "CodeSystem.concept[0].concept[0].code: the code a stands twice") {
+		t.Errorf("a code twice: %v", err)
 	}
 	if _, _, err := Open("codesystem", "4", strings.NewReader(own), nil); err == nil {
 		t.Error("another version than the resource's own is taken")

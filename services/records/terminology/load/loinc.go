@@ -43,8 +43,16 @@ func LOINC(r io.Reader, names map[string][]terminology.Designation) (iter.Seq2[t
 				return
 			}
 			c := terminology.Concept{Code: t.get("LOINC_NUM"), Display: t.get("LONG_COMMON_NAME"), Definition: t.get("DefinitionDescription")}
-			if !loincNumber(c.Code) {
-				yield(c, t.fail("the LOINC number is wrong; it looks like 8867-4, and its last digit checks the others"))
+			switch {
+			case !loincNumber(c.Code):
+				err = t.fail("the LOINC number is wrong; it looks like 8867-4, and its last digit checks the others")
+			case c.Display == "":
+				err = t.fail("the code has no name")
+			default:
+				err = t.once(c.Code)
+			}
+			if err != nil {
+				yield(c, err)
 				return
 			}
 			for _, name := range []string{"DisplayName", "SHORTNAME", "CONSUMER_NAME"} {

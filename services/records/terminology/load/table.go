@@ -19,6 +19,7 @@ type table struct {
 	columns map[string]int
 	record  []string
 	row     int
+	lines   map[string]int // of the codes so far
 }
 
 // maxHead bounds the header line, from which the separator is told.
@@ -44,7 +45,7 @@ func openTable(r io.Reader, known map[string]string) (*table, error) {
 		_, _ = buffered.Discard(3)
 	}
 	first, _, _ := strings.Cut(string(head), "\n")
-	t := &table{in: csv.NewReader(buffered), columns: map[string]int{}, row: 1}
+	t := &table{in: csv.NewReader(buffered), columns: map[string]int{}, row: 1, lines: map[string]int{}}
 	t.in.ReuseRecord = true
 	t.in.Comma = separator(first)
 	// A table of a spreadsheet may end its lines early; missing cells are empty.
@@ -120,6 +121,15 @@ func (t *table) get(column string) string {
 	}
 	// Records are reused; what is kept must be its own. Blanks within are one.
 	return strings.Join(strings.Fields(t.record[i]), " ")
+}
+
+// once refuses a code that an earlier line has.
+func (t *table) once(code string) error {
+	if line, twice := t.lines[code]; twice {
+		return t.fail("the code stands twice; line " + strconv.Itoa(line) + " has it, too")
+	}
+	t.lines[code] = t.row
+	return nil
 }
 
 func (t *table) fail(message string) error {

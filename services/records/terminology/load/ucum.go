@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"strconv"
 	"strings"
 
 	"github.com/yba-health/yba/pkg/fault"
@@ -44,6 +45,9 @@ func UCUM(r io.Reader) (iter.Seq2[terminology.Concept, error], error) {
 			if err == nil && more && (t.get("code") == "" || strings.ContainsAny(t.get("code"), " \t")) {
 				err = t.fail("a unit's code is not empty and has no blanks")
 			}
+			if err == nil && more {
+				err = t.once(t.get("code"))
+			}
 			if err != nil {
 				yield(terminology.Concept{}, err)
 				return
@@ -57,6 +61,9 @@ func UCUM(r io.Reader) (iter.Seq2[terminology.Concept, error], error) {
 
 func unit(code, name, vi, symbol, property string) terminology.Concept {
 	c := terminology.Concept{Code: code, Display: name}
+	if name == "" {
+		c.Display = code
+	}
 	if vi != "" {
 		c.Designations = append(c.Designations, terminology.Designation{Language: "vi", Value: vi})
 	}
@@ -72,6 +79,7 @@ func unit(code, name, vi, symbol, property string) terminology.Concept {
 func ucumEssence(r io.Reader) iter.Seq2[terminology.Concept, error] {
 	return func(yield func(terminology.Concept, error) bool) {
 		d := xml.NewDecoder(r)
+		seen := map[string]bool{}
 		for {
 			token, err := d.Token()
 			if errors.Is(err, io.EOF) {
@@ -95,7 +103,13 @@ func ucumEssence(r io.Reader) iter.Seq2[terminology.Concept, error] {
 				yield(terminology.Concept{}, fault.New(fault.Invalid, "a unit of ucum-essence.xml cannot be read", err))
 				return
 			}
-			c := unit(x.Code, x.Code, "", strings.TrimSpace(x.Symbol), strings.TrimSpace(x.Property))
+			if seen[x.Code] {
+				line, _ := d.InputPos()
+				yield(terminology.Concept{}, fault.Newf(fault.Invalid, "the code %s stands twice", x.Code).In("line "+strconv.Itoa(line)))
+				return
+			}
+			seen[x.Code] = true
+			c := unit(x.Code, "", "", strings.TrimSpace(x.Symbol), strings.TrimSpace(x.Property))
 			for i, name := range x.Names {
 				if name = strings.TrimSpace(name); i == 0 && name != "" {
 					c.Display = name

@@ -173,9 +173,6 @@ func (c *copier) end(ctx context.Context) error {
 // abandon ends the COPY after an error, which says more than the end's own.
 func (c *copier) abandon(err error) error {
 	_ = c.stmt.Close()
-	if e, ok := errors.AsType[*pq.Error](err); ok && e.Code == "23505" {
-		return fault.New(fault.Invalid, "a code stands twice: "+e.Detail, err)
-	}
 	return err
 }
 

@@ -72,6 +72,34 @@ func find(t *testing.T, s *postgres.Store, text string) string {
 	return strings.Join(codes, " ")
 }
 
+func TestListedCodesNeedNotBeInAPartOfTheirSystem(t *testing.T) {
+	_, s := open(t)
+	if _, err := importICD10(t.Context(), s, "2026", few); err != nil {
+		t.Fatal(err)
+	}
+	list, err := s.Systems(t.Context(), fhir.SystemICD10)
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	set := &terminology.Set{Parts: []terminology.Part{{
+		URL: list[0].URL, Version: list[0].Version, System: &list[0], Enumerated: true,
+		Listed: []terminology.Listed{{Code: "I10"}, {Code: "A00.9", Display: "Bệnh tả"}},
+	}}}
+	for text, want := range map[string]string{"": "I10 A00.9", "benh ta": "A00.9", "tang huyet ap": "I10"} {
+		found, err := s.Select(t.Context(), set, terminology.Want{Text: terminology.ParseText(text), Count: 10})
+		var codes []string
+		for _, e := range found {
+			codes = append(codes, e.Code)
+		}
+		if got := strings.Join(codes, " "); err != nil || got != want {
+			t.Errorf("%q: %q, want %q, %v", text, got, want, err)
+		}
+	}
+	if found, err := s.Select(t.Context(), set, terminology.Want{System: list[0].URL, Code: "A00.9", Count: 1}); err != nil || len(found) != 1 {
+		t.Errorf("%v %v", found, err)
+	}
+}
+
 func TestDiagnosesAreFoundWithoutToneMarks(t *testing.T) {
 	_, s := open(t)
 	if _, err := importICD10(t.Context(), s, "2026", few); err != nil {

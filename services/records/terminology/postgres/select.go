@@ -212,7 +212,12 @@ func (q *query) listed(n int, p *terminology.Part, url string, cond *[]string) s
 	}
 	language, id, join := "", int32(0), "LEFT JOIN"
 	if p.System != nil {
-		language, id, join = p.System.Language, p.System.ID, "JOIN"
+		language, id = p.System.Language, p.System.ID
+		// An import may be of a part of the system, such as a country's choice
+		// of LOINC; then what is listed counts.
+		if p.System.Source != "import" {
+			join = "JOIN"
+		}
 	}
 	lang := q.arg(language) + `::text`
 	text := `SELECT ` + strconv.Itoa(n) + ` AS n, l.ord, ` + url + ` AS url, ` + q.arg(p.Version) + `::text AS version, l.code,

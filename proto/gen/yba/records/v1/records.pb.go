@@ -2355,9 +2355,10 @@ type ExportRequest struct {
 	Level string `protobuf:"bytes,1,opt,name=level,proto3" json:"level,omitempty"`
 	// The id of the Group, for the level "group".
 	Group string `protobuf:"bytes,2,opt,name=group,proto3" json:"group,omitempty"`
-	// The parameters: _outputFormat, _since, _type, URL-encoded.
+	// The parameters, URL-encoded: _outputFormat, _since, _until, _type,
+	// _typeFilter, _elements.
 	Query string `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
-	// Prefer: handling=lenient ignores unknown parameters.
+	// Prefer: handling=lenient ignores what is not known or cannot be judged.
 	Lenient bool `protobuf:"varint,4,opt,name=lenient,proto3" json:"lenient,omitempty"`
 	// The address of the request, for the manifest.
 	Request       string `protobuf:"bytes,5,opt,name=request,proto3" json:"request,omitempty"`
@@ -2601,7 +2602,7 @@ func (x *ExportStatusResponse) GetExpires() string {
 type ExportFileRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Job   string                 `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
-	// The number of the file within the export.
+	// The number of the file within the export; 0 tells what was ignored.
 	File int32 `protobuf:"varint,2,opt,name=file,proto3" json:"file,omitempty"`
 	// Where the page begins: next of the page before, empty for the first.
 	After string `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`

@@ -2200,14 +2200,15 @@ export type ExportRequest = Message<"yba.records.v1.ExportRequest"> & {
   group: string;
 
   /**
-   * The parameters: _outputFormat, _since, _type, URL-encoded.
+   * The parameters, URL-encoded: _outputFormat, _since, _until, _type,
+   * _typeFilter, _elements.
    *
    * @generated from field: string query = 3;
    */
   query: string;
 
   /**
-   * Prefer: handling=lenient ignores unknown parameters.
+   * Prefer: handling=lenient ignores what is not known or cannot be judged.
    *
    * @generated from field: bool lenient = 4;
    */
@@ -2240,14 +2241,15 @@ export type ExportRequestJson = {
   group?: string;
 
   /**
-   * The parameters: _outputFormat, _since, _type, URL-encoded.
+   * The parameters, URL-encoded: _outputFormat, _since, _until, _type,
+   * _typeFilter, _elements.
    *
    * @generated from field: string query = 3;
    */
   query?: string;
 
   /**
-   * Prefer: handling=lenient ignores unknown parameters.
+   * Prefer: handling=lenient ignores what is not known or cannot be judged.
    *
    * @generated from field: bool lenient = 4;
    */
@@ -2415,7 +2417,7 @@ export type ExportFileRequest = Message<"yba.records.v1.ExportFileRequest"> & {
   job: string;
 
   /**
-   * The number of the file within the export.
+   * The number of the file within the export; 0 tells what was ignored.
    *
    * @generated from field: int32 file = 2;
    */
@@ -2446,7 +2448,7 @@ export type ExportFileRequestJson = {
   job?: string;
 
   /**
-   * The number of the file within the export.
+   * The number of the file within the export; 0 tells what was ignored.
    *
    * @generated from field: int32 file = 2;
    */

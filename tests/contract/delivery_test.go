@@ -475,13 +475,29 @@ func delivered(t *testing.T, s *system, writer, listener *user) {
 		}
 		return nil
 	})
-	write("secret")
-	until(t, "another is told", 60*time.Second, func() error {
-		if _, ok := other.told("<secret>"); !ok {
-			return errors.New("not yet")
+	// What was decided about them is kept for 2 s.
+	n := 0
+	next := func(name string) {
+		t.Helper()
+		write(name)
+		until(t, "another is told of "+name, 60*time.Second, func() error {
+			if _, ok := other.told("<" + name + ">"); !ok {
+				return errors.New("not yet")
+			}
+			return nil
+		})
+	}
+	until(t, "another is told alone", 30*time.Second, func() error {
+		n++
+		name := "after " + strconv.Itoa(n)
+		next(name)
+		if _, ok := hear.told("<" + name + ">"); ok {
+			return errors.New("the disabled account's receiver was told " + name)
 		}
 		return nil
 	})
+	next("secret")
+	next("last")
 	if _, ok := hear.told("<secret>"); ok {
 		t.Error("a disabled account's receiver was told")
 	}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -79,6 +80,9 @@ func (b *search) own(f record.Filter) (within, holds string) {
 		return "", ""
 	}
 	v := f.Values[0]
+	if b.inside && !slices.Contains([]string{"eq", "sa", "eb"}, v.Prefix) {
+		return "", "" // the other bounds must be asked for, which is not worth it there
+	}
 	from := func(at string) string { return "f.at >= " + at }
 	to := func(at string) string { return "f.at > " + strconv.Itoa(record.Undated) + " AND f.at <= " + at }
 	var sure string
@@ -89,12 +93,6 @@ func (b *search) own(f record.Filter) (within, holds string) {
 		within = from(b.arg(v.High))
 	case "eb":
 		within = to(b.arg(v.Low))
-	}
-	if b.inside && within == "" { // what must be asked for is not worth it
-		return "", ""
-	}
-	switch v.Prefix {
-	case "eq", "sa", "eb":
 	case "ge", "gt":
 		within, sure = from(b.since(f, min(v.Low, v.High-day), v.High)), "f.at > "+b.arg(v.High)
 	case "le":

@@ -26,17 +26,24 @@ type crowd struct {
 	failed map[string]error
 }
 
-func newCrowd(t *testing.T) *crowd {
+// newCrowd stores the resources that are to be there before.
+func newCrowd(t *testing.T, there ...string) *crowd {
 	t.Helper()
 	s, db := newStore(t)
+	c := &crowd{T: t, s: s, db: db, failed: map[string]error{}}
+	for _, id := range there {
+		c.put(t.Context(), id)
+	}
+	c.all.Wait()
 	hold, err := db.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := hold.ExecContext(t.Context(), `LOCK TABLE records.versions`); err != nil {
+	c.hold = hold
+	if _, err := c.hold.ExecContext(t.Context(), `LOCK TABLE records.versions`); err != nil {
 		t.Fatal(err)
 	}
-	return &crowd{T: t, s: s, db: db, hold: hold, failed: map[string]error{}}
+	return c
 }
 
 // first is how many puts fill every slot.
@@ -178,11 +185,11 @@ func TestAStatementGathersABoundedNumberOfWrites(t *testing.T) {
 }
 
 func TestWhatCannotBeStoredFailsAlone(t *testing.T) {
-	c := newCrowd(t)
+	c := newCrowd(t, "there")
 	c.fill(t.Context())
 	c.queue(10)
 	c.put(t.Context(), "nul-\x00")
-	c.put(t.Context(), "pair", "first-0-0") // the second is there already
+	c.put(t.Context(), "pair", "there")
 	c.until(func() bool { return len(c.s.group.waiting) == 12 })
 	c.release()
 	if got := c.class("nul-\x00"); got != fault.Invalid {
@@ -194,7 +201,7 @@ func TestWhatCannotBeStoredFailsAlone(t *testing.T) {
 	if n := c.number(`SELECT count(*) FROM records.current WHERE id LIKE 'waiting%'`); n != 10 {
 		t.Errorf("%d of 10 others were stored", n)
 	}
-	if n := c.number(`SELECT count(*) FROM records.current`); n != first+10 {
+	if n := c.number(`SELECT count(*) FROM records.current`); n != 1+first+10 {
 		t.Errorf("%d resources are there", n)
 	}
 }

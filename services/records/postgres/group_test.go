@@ -35,6 +35,7 @@ func newCrowd(t *testing.T, there ...string) *crowd {
 		c.put(t.Context(), id)
 	}
 	c.all.Wait()
+	c.until(func() bool { return s.group.running == 0 })
 	hold, err := db.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
